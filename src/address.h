@@ -1,0 +1,28 @@
+/* address.h: which IP addresses a public name may not point to (DNS rebinding). */
+#ifndef CIJAIL_ADDRESS_H
+#define CIJAIL_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum address_class {
+    ADDRESS_PUBLIC = 0, /* routed, or a documentation range */
+    ADDRESS_PRIVATE,    /* RFC 1918, RFC 6598, fc00::/7 */
+    ADDRESS_LOCAL, /* loopback, link-local (cloud metadata), unspecified, multicast, broadcast, the
+                      jail's link */
+};
+
+/* Class of an address; data: 4 or 16 bytes in network order by family. IPv6 forms that embed an
+ * IPv4 address (mapped, compatible, NAT64 of RFC 6052, 6to4) are classed by that address. */
+enum address_class address_classify(int family, const void *data);
+
+/* The same of a sockaddr_in or sockaddr_in6. */
+enum address_class address_classify_sockaddr(const struct sockaddr *sa);
+
+#define ADDRESS_TEXT_SIZE 64 /* "[v6]:port" */
+
+/* "a.b.c.d:port" or "[v6]:port"; port 0 is left out. */
+void address_format(int family, const void *data, unsigned port, char out[ADDRESS_TEXT_SIZE]);
+
+#endif

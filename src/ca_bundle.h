@@ -1,0 +1,45 @@
+/* ca_bundle.h: which files hold trusted roots on this machine, and what the jail sees in their
+ * place. */
+#ifndef CIJAIL_CA_BUNDLE_H
+#define CIJAIL_CA_BUNDLE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "src/error.h"
+
+#define CA_BUNDLE_MAX (16u << 20) /* bytes of one file of roots */
+#define CA_BUNDLE_FILES 32
+
+/* One file that is covered in the jail by itself plus the jail's CA. */
+struct ca_file {
+    char path[PATH_MAX]; /* resolved, no symbolic link */
+    dev_t dev;
+    ino_t ino;
+    char *pem;
+    size_t len;
+    bool trusted; /* upstream is verified with it */
+};
+
+struct ca_bundle {
+    struct ca_file files[CA_BUNDLE_FILES];
+    size_t count;
+    char main_path[PATH_MAX]; /* what unset variables are set to */
+};
+
+/* Finds the system's bundles and those that the caller's variables name, and reads them. -ENOENT
+ * and a remedy if there are no roots at all. */
+int ca_bundle_find(struct ca_bundle *b, struct error *e);
+void ca_bundle_free(struct ca_bundle *b);
+
+/* A sealed memfd with the roots for upstream: those of SSL_CERT_FILE, or else the system's, and
+ * those of every other variable that the caller set. Returns the descriptor or -errno. */
+int ca_bundle_roots(const struct ca_bundle *b, struct error *e);
+
+/* Sets, in this process's environment, each CA variable that the caller had not set to main_path.
+ */
+void ca_bundle_set_environment(const struct ca_bundle *b);
+
+#endif

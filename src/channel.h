@@ -1,0 +1,39 @@
+/* channel.h: one end of a SOCK_SEQPACKET socket in a libevent loop, with a bounded queue to send.
+ */
+#ifndef CIJAIL_CHANNEL_H
+#define CIJAIL_CHANNEL_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "src/msg.h"
+
+#define CHANNEL_QUEUE_MAX 65536         /* messages */
+#define CHANNEL_QUEUE_BYTES (64u << 20) /* bytes of them */
+
+struct channel;
+
+/* A good message (msg_check passed, type in the set given to channel_new). fd is the descriptor
+ * that came with it, or -1; the callee owns it. */
+typedef void channel_message_cb(struct channel *c, const struct msg_head *m, int fd, void *arg);
+
+/* The channel is dead: the peer went away (reason NULL), or broke the protocol (reason says how).
+ * Called once; the callee frees the channel. */
+typedef void channel_closed_cb(struct channel *c, const char *reason, void *arg);
+
+/* fd: owned by the channel. types: bit (1u << enum msg_type) set for each type that the peer may
+ * send; fd_types: likewise for those that may carry one descriptor (others with one break the
+ * protocol). Ends the process if memory is out. */
+struct channel *channel_new(struct event_base *base, int fd, unsigned types, unsigned fd_types,
+                            channel_message_cb *message, channel_closed_cb *closed, void *arg);
+void channel_free(struct channel *c);
+
+/* Sends or queues m; a descriptor (or -1) goes along and is closed here in any case. -ENOBUFS if
+ * the queue is full (the message is dropped), -EPIPE if the channel is dead. */
+int channel_send(struct channel *c, const void *m, int fd);
+
+/* Messages waiting to be sent. */
+size_t channel_queued(const struct channel *c);
+
+#endif

@@ -1,0 +1,233 @@
+/* dialer.c: MSG_DIAL in, a connected socket out.
+ *
+ * The request's fields are typed and bounded; the policy is asked again here, so that a proxy that
+ * was taken over gets no further than the hosts of the policy. A name is resolved here, by the
+ * host's own means, and its addresses are looked at before anything is sent to them: an allowed
+ * name is no way to the host's loopback or to a cloud's metadata service, nor, without TLS to prove
+ * the server's name, into a private network. An address that the policy itself names is connected
+ * to as it is. */
+#include "src/dialer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/address.h"
+#include "src/connector.h"
+#include "src/util.h"
+
+#define DIALS_MAX 1024 /* at once; more wait in line */
+
+struct dial {
+    struct dialer *dialer;
+    struct channel *channel; /* NULL: nobody waits any more */
+    uint64_t id;
+    enum url_scheme scheme;
+    struct url_authority authority;
+    struct dial *next, **at; /* in active or waiting */
+};
+
+struct dialer {
+    struct event_base *base;
+    const struct policy *policy;
+    struct resolver *resolver;
+    struct dial *active, *waiting, **waiting_end;
+    size_t active_count;
+};
+
+static void reply(struct channel *c, uint64_t id, int fd, int err, const char *text)
+{
+    struct msg_dialed m = {.id = id, .error = err};
+
+    msg_init(&m, MSG_DIALED, sizeof(m));
+    copy_string(m.text, sizeof(m.text), text);
+    (void)channel_send(c, &m, fd);
+}
+
+static void link_active(struct dialer *d, struct dial *dial)
+{
+    dial->next = d->active;
+    if (dial->next)
+        dial->next->at = &dial->next;
+    dial->at = &d->active;
+    d->active = dial;
+    d->active_count++;
+}
+
+static void begin(struct dial *dial);
+
+/* Answers, frees the dial and starts the next one in line. */
+static void finish(struct dial *dial, int fd, int err, const char *text)
+{
+    struct dialer *d = dial->dialer;
+    struct dial *next;
+
+    if (dial->channel)
+        reply(dial->channel, dial->id, fd, err, text);
+    else if (fd >= 0)
+        (void)close(fd);
+    *dial->at = dial->next;
+    if (dial->next)
+        dial->next->at = dial->at;
+    free(dial);
+    d->active_count--;
+    next = d->waiting;
+    if (!next)
+        return;
+    d->waiting = next->next;
+    if (!d->waiting)
+        d->waiting_end = &d->waiting;
+    link_active(d, next);
+    begin(next);
+}
+
+static void on_connected(void *arg, int fd, int err)
+{
+    struct dial *dial = arg;
+    char text[MSG_TEXT_SIZE] = "";
+
+    if (fd < 0)
+        (void)snprintf(text, sizeof(text), "cannot connect to %s port %u: %s", dial->authority.host,
+                       dial->authority.port, strerror(err));
+    finish(dial, fd, err, text);
+}
+
+static void set_port(union resolver_address *a, uint16_t port)
+{
+    if (a->sa.sa_family == AF_INET)
+        ((struct sockaddr_in *)(void *)&a->sa)->sin_port = htons(port);
+    else
+        ((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port = htons(port);
+}
+
+static const void *address_data(const union resolver_address *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        return &((const struct sockaddr_in *)(const void *)&a->sa)->sin_addr;
+    return &((const struct sockaddr_in6 *)(const void *)&a->sa)->sin6_addr;
+}
+
+/* https proves the server's name to the proxy, so that an address in a private network is as good
+ * as any; plain http proves nothing. */
+static bool may_connect(const struct dial *dial, const union resolver_address *a)
+{
+    switch (address_classify_sockaddr(&a->sa)) {
+    case ADDRESS_PUBLIC:
+        return true;
+    case ADDRESS_PRIVATE:
+        return dial->scheme == URL_HTTPS;
+    default:
+        return false;
+    }
+}
+
+static void on_resolved(void *arg, const union resolver_address *addresses, size_t n,
+                        const char *why)
+{
+    struct dial *dial = arg;
+    union resolver_address good[RESOLVER_ADDRESSES];
+    char text[MSG_TEXT_SIZE], shown[ADDRESS_TEXT_SIZE];
+    size_t count = 0;
+
+    if (n == 0) {
+        (void)snprintf(text, sizeof(text), "cannot resolve %s: %s", dial->authority.host, why);
+        finish(dial, -1, EHOSTUNREACH, text);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!may_connect(dial, &addresses[i]))
+            continue;
+        good[count] = addresses[i];
+        set_port(&good[count++], dial->authority.port);
+    }
+    if (count == 0) {
+        address_format(addresses[0].sa.sa_family, address_data(&addresses[0]), 0, shown);
+        (void)snprintf(
+            text, sizeof(text),
+            "%s resolves to %s, a local or private address, which is withheld (DNS rebinding)",
+            dial->authority.host, shown);
+        finish(dial, -1, EACCES, text);
+        return;
+    }
+    connector_start(dial->dialer->base, good, count, on_connected, dial);
+}
+
+static void begin(struct dial *dial)
+{
+    const struct url_authority *a = &dial->authority;
+    union resolver_address literal = {.storage = {.ss_family = AF_UNSPEC}};
+
+    if (a->kind == URL_HOST_NAME) {
+        resolver_lookup(dial->dialer->resolver, a->host, on_resolved, dial);
+        return;
+    }
+    literal.sa.sa_family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
+    if (inet_pton(literal.sa.sa_family, a->host, (void *)(uintptr_t)address_data(&literal)) != 1) {
+        finish(dial, -1, EINVAL, "not an address");
+        return;
+    }
+    set_port(&literal, a->port);
+    connector_start(dial->dialer->base, &literal, 1, on_connected, dial);
+}
+
+struct dialer *dialer_new(struct event_base *base, const struct policy *policy,
+                          struct resolver *resolver)
+{
+    struct dialer *d = xcalloc(1, sizeof(*d));
+
+    *d = (struct dialer){.base = base, .policy = policy, .resolver = resolver};
+    d->waiting_end = &d->waiting;
+    return d;
+}
+
+/* The typed fields to a canonical authority; nothing but the canonical form itself is taken. */
+static bool read_authority(const struct msg_dial *m, struct url_authority *a)
+{
+    char text[NAME_SIZE + 16];
+    bool v6 = strchr(m->host, ':') != NULL;
+    int n = snprintf(text, sizeof(text), v6 ? "[%s]:%u" : "%s:%u", m->host, m->port);
+
+    return n > 0 && (size_t)n < sizeof(text) &&
+           url_parse_authority(text, (size_t)n, 0, a, NULL) == 0 && !strcmp(a->host, m->host) &&
+           a->port == m->port;
+}
+
+void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
+{
+    struct dial *dial;
+    struct url_authority a;
+
+    if (!read_authority(m, &a)) {
+        reply(c, m->id, -1, EINVAL, "not a canonical authority");
+        return;
+    }
+    if (!policy_match_authority(d->policy, (enum url_scheme)m->scheme, &a)) {
+        reply(c, m->id, -1, EACCES, "the policy does not name this host");
+        return;
+    }
+    dial = xcalloc(1, sizeof(*dial));
+    *dial = (struct dial){.dialer = d,
+                          .channel = c,
+                          .id = m->id,
+                          .scheme = (enum url_scheme)m->scheme,
+                          .authority = a};
+    if (d->active_count >= DIALS_MAX) {
+        *d->waiting_end = dial;
+        d->waiting_end = &dial->next;
+        return;
+    }
+    link_active(d, dial);
+    begin(dial);
+}
+
+void dialer_forget(struct dialer *d, struct channel *c)
+{
+    for (struct dial *dial = d->active; dial; dial = dial->next)
+        if (dial->channel == c)
+            dial->channel = NULL;
+    for (struct dial *dial = d->waiting; dial; dial = dial->next)
+        if (dial->channel == c)
+            dial->channel = NULL;
+}

@@ -1,0 +1,23 @@
+/* dialer.h: connects for httpproxy, to what the policy names and to nothing else. */
+#ifndef CIJAIL_DIALER_H
+#define CIJAIL_DIALER_H
+
+#include <event2/event.h>
+
+#include "src/channel.h"
+#include "src/policy.h"
+#include "src/resolver.h"
+
+struct dialer;
+
+/* All arguments outlive the dialer. */
+struct dialer *dialer_new(struct event_base *base, const struct policy *policy,
+                          struct resolver *resolver);
+
+/* Takes one MSG_DIAL; answers on c by MSG_DIALED, later or at once. */
+void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m);
+
+/* c is about to be freed: dials under way are dropped when they end. */
+void dialer_forget(struct dialer *d, struct channel *c);
+
+#endif

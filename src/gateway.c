@@ -1,0 +1,264 @@
+/* gateway.c: the keeper of the gateway namespace.
+ *
+ * One clone(2) gave it the user namespace U1, the network namespace G and a PID namespace P1 of
+ * which it is the init: when it ends, however it ends, the kernel kills all that lives in P1, the
+ * proxies and the jail with it; and it ends with the supervisor (PR_SET_PDEATHSIG). It builds the
+ * network while init prepares the mounts:
+ *
+ *   clone init (J, P2, mounts, IPC) -> veth pair, addresses -> rules -> sockets -> exec both
+ * proxies -> tell init
+ *
+ * After that it holds no socket of G and only waits for its children. It never reads a byte of the
+ * jail. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "nft/ruleset.h"
+#include "src/launch.h"
+#include "src/net.h"
+#include "src/netns.h"
+#include "src/util.h"
+
+/* A proxy needs these until it has locked itself down (isolate.c): an own mount namespace and
+ * dropping its bounding set. They are capabilities over U1 alone. */
+static const int proxy_caps[] = {CAP_SYS_ADMIN, CAP_SETPCAP};
+
+struct gateway {
+    struct launch *l;
+    bool ipv6;
+    pid_t dns, http, init;
+    int dns_fds[PROXY_FD_MAX + 1]; /* by final number; -1: not there */
+    int http_fds[PROXY_FD_MAX + 1];
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+static int keep_caps_over_exec(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+
+    if (syscall(SYS_capget, &head, data) < 0)
+        return -errno;
+    for (size_t i = 0; i < ARRAY_LEN(proxy_caps); i++)
+        data[CAP_TO_INDEX(proxy_caps[i])].inheritable |= CAP_TO_MASK(proxy_caps[i]);
+    if (syscall(SYS_capset, &head, data) < 0)
+        return -errno;
+    for (size_t i = 0; i < ARRAY_LEN(proxy_caps); i++)
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, proxy_caps[i], 0, 0) < 0)
+            return -errno;
+    return 0;
+}
+
+/* Moves fds[n] to descriptor n, for every n, by way of numbers that collide with none of them. */
+static int place_fds(const int fds[PROXY_FD_MAX + 1])
+{
+    int high[PROXY_FD_MAX + 1];
+
+    for (int n = 0; n <= PROXY_FD_MAX; n++) {
+        high[n] = fds[n] < 0 ? -1 : fcntl(fds[n], F_DUPFD_CLOEXEC, PROXY_FD_MAX + 1);
+        if (fds[n] >= 0 && high[n] < 0)
+            return -errno;
+    }
+    for (int n = 3; n <= PROXY_FD_MAX; n++) {
+        if (high[n] < 0)
+            (void)close(n);
+        else if (dup2(high[n], n) < 0)
+            return -errno;
+    }
+    if (close_range(PROXY_FD_MAX + 1, ~0U, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+/* What a proxy's environment holds: nothing, but for the sanitizers' options in a build with these.
+ */
+static char **proxy_environment(char *keep[4])
+{
+    size_t n = 0;
+#ifdef CIJAIL_SANITIZED
+    static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (getenv(names[i]))
+            keep[n++] = xasprintf("%s=%s", names[i], getenv(names[i]));
+#endif
+    keep[n] = NULL;
+    return keep;
+}
+
+static void exec_proxy(const char *path, const char *name, const int fds[PROXY_FD_MAX + 1])
+{
+    char *argv[] = {(char *)(uintptr_t)name, NULL};
+    char *envp[4];
+    struct error e;
+    sigset_t none;
+    int err;
+
+    (void)setsid(); /* the terminal's signals are not for it */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (keep_caps_over_exec() < 0 || place_fds(fds) < 0)
+        _exit(125); /* told to the supervisor as LAUNCH_PROXY_ENDED */
+    (void)execve(path, argv, proxy_environment(envp));
+    err = errno;
+    (void)error_errno(&e, err, "cannot execute %s", path);
+    warn_text("%s", e.text);
+    _exit(err == ENOENT ? 127 : 126);
+}
+
+static pid_t spawn_proxy(const char *path, const char *name, const int fds[PROXY_FD_MAX + 1],
+                         struct error *e)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return error_errno(e, errno, "cannot fork for %s", name);
+    if (pid == 0)
+        exec_proxy(path, name, fds);
+    return pid;
+}
+
+static int open_sockets(struct gateway *g, struct error *e)
+{
+    struct row {
+        int *where;
+        int family, type;
+        unsigned short port;
+    } rows[] = {
+        {&g->dns_fds[DNS_FD_UDP4], AF_INET, SOCK_DGRAM, DNS_PORT},
+        {&g->dns_fds[DNS_FD_UDP6], AF_INET6, SOCK_DGRAM, DNS_PORT},
+        {&g->dns_fds[DNS_FD_TCP4], AF_INET, SOCK_STREAM, DNS_PORT},
+        {&g->dns_fds[DNS_FD_TCP6], AF_INET6, SOCK_STREAM, DNS_PORT},
+        {&g->http_fds[HTTP_FD_LISTEN4], AF_INET, SOCK_STREAM, PROXY_PORT},
+        {&g->http_fds[HTTP_FD_LISTEN6], AF_INET6, SOCK_STREAM, PROXY_PORT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].family == AF_INET6 && !g->ipv6)
+            continue;
+        *rows[i].where = netns_listen(rows[i].family, rows[i].type, rows[i].port, e);
+        if (*rows[i].where < 0)
+            return *rows[i].where;
+    }
+    if ((g->dns_fds[DNS_FD_NFLOG] = netns_open_nflog(e)) < 0)
+        return g->dns_fds[DNS_FD_NFLOG];
+    if ((g->dns_fds[DNS_FD_ICMP4] = netns_open_icmp(AF_INET, e)) < 0)
+        return g->dns_fds[DNS_FD_ICMP4];
+    if (g->ipv6 && (g->dns_fds[DNS_FD_ICMP6] = netns_open_icmp(AF_INET6, e)) < 0)
+        return g->dns_fds[DNS_FD_ICMP6];
+    return 0;
+}
+
+static int build_network(struct gateway *g, struct error *e)
+{
+    struct ruleset rules = {0};
+    int r = netns_setup_gateway(g->init, &g->ipv6, e);
+
+    if (r < 0)
+        return r;
+    rules.with_ipv6 = g->ipv6;
+    if ((r = ruleset_install(&rules, e)) < 0)
+        return r;
+    return open_sockets(g, e);
+}
+
+static int start_proxies(struct gateway *g, struct error *e)
+{
+    struct launch *l = g->l;
+
+    g->dns_fds[PROXY_FD_CHANNEL] = l->dns_proxy;
+    g->dns_fds[PROXY_FD_CONFIG] = l->config;
+    g->dns = spawn_proxy(l->dnsproxy_path, "cijail-dnsproxy", g->dns_fds, e);
+    if (g->dns < 0)
+        return g->dns;
+    g->http_fds[PROXY_FD_CHANNEL] = l->http_proxy;
+    g->http_fds[PROXY_FD_CONFIG] = l->config;
+    g->http_fds[HTTP_FD_ROOTS] = l->roots;
+    g->http = spawn_proxy(l->httpproxy_path, "cijail-httpproxy", g->http_fds, e);
+    if (g->http < 0)
+        return g->http;
+    for (int n = 0; n <= PROXY_FD_MAX; n++) {
+        if (n != PROXY_FD_CONFIG)
+            close_fd(&g->dns_fds[n]);
+        close_fd(&g->http_fds[n]);
+    }
+    return 0;
+}
+
+static pid_t start_init(struct gateway *g, struct error *e)
+{
+    pid_t pid = launch_clone(CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC);
+
+    if (pid < 0)
+        return error_errno(e, -pid,
+                           "cannot make the jail's network, PID, mount and IPC namespaces");
+    if (pid == 0) {
+        close_fd(&g->l->gate_keeper);
+        close_fd(&g->l->pair_keeper);
+        close_fd(&g->l->dns_proxy);
+        close_fd(&g->l->http_proxy);
+        close_fd(&g->l->config);
+        close_fd(&g->l->roots);
+        init_main(g->l);
+    }
+    close_fd(&g->l->init_child);
+    close_fd(&g->l->pair_init);
+    return pid;
+}
+
+/* Reports a proxy that ended; its sockets are closed with it, so that nothing passes any more. Ends
+ * never by itself: the supervisor kills this process when all is done. */
+static void watch_children(struct gateway *g) __attribute__((noreturn));
+static void watch_children(struct gateway *g)
+{
+    for (;;) {
+        int status;
+        pid_t pid = waitpid(-1, &status, 0);
+        if (pid < 0 && errno == ECHILD)
+            (void)pause();
+        if (pid > 0 && pid == g->dns)
+            (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, "cijail-dnsproxy");
+        if (pid > 0 && pid == g->http)
+            (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, "cijail-httpproxy");
+    }
+}
+
+void gateway_main(struct launch *l)
+{
+    struct gateway g = {.l = l};
+    struct launch_msg m;
+    struct error e;
+
+    for (int n = 0; n <= PROXY_FD_MAX; n++)
+        g.dns_fds[n] = g.http_fds[n] = -1;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* The end of the supervisor before the line above shows here: nothing comes. */
+    if (launch_recv(l->gate_keeper, &m) < 0 || m.type != LAUNCH_MAPPED)
+        _exit(125);
+    g.init = start_init(&g, &e);
+    if (g.init < 0)
+        launch_fail(l->gate_keeper, &e);
+    (void)setsid(); /* out of the command's process group: kill(0, ...) in the jail does not reach
+                       it */
+    if (build_network(&g, &e) < 0 || start_proxies(&g, &e) < 0)
+        launch_fail(l->gate_keeper, &e);
+    if (launch_send(l->pair_keeper, LAUNCH_NET, g.ipv6, NULL) < 0)
+        _exit(125);
+    close_fd(&l->pair_keeper);
+    watch_children(&g);
+}

@@ -1,0 +1,26 @@
+/* isolate.h: how a proxy locks itself down, in named stages; see isolate.c. */
+#ifndef CIJAIL_ISOLATE_H
+#define CIJAIL_ISOLATE_H
+
+#include <stddef.h>
+
+#include "src/error.h"
+
+/* Stage 1, before anything is read: checks that the process was started by cijail: the channel is a
+ * SEQPACKET socket, the config a sealed memfd. Closes every descriptor over last_fd. Sets
+ * PR_SET_PDEATHSIG. */
+int isolate_start(int last_fd, struct error *e);
+
+/* Stage 2, once all files are read: a mount namespace with an empty read-only root, no capability
+ * in any set, no_new_privs, not dumpable, RLIMIT_CORE, RLIMIT_FSIZE and RLIMIT_NPROC at 0. */
+int isolate_confine(struct error *e);
+
+/* Stage 3, before the first byte of the jail is read: a seccomp filter that kills the process on
+ * any system call whose number is not in calls (n of them); the ones that every process needs
+ * (memory, exit, signals' return, time) are added. mmap and mprotect with PROT_EXEC are refused. */
+int isolate_seccomp(const int *calls, size_t n, struct error *e);
+
+/* Reads a whole inherited memfd of at most max bytes from its start. As read_file (util.h). */
+int isolate_read_fd(int fd, size_t max, char **data, size_t *len, struct error *e);
+
+#endif

@@ -1,0 +1,75 @@
+/* launch.h: what the launching processes share, and the messages between them.
+ *
+ *   supervisor (host)  --gate-->  gateway keeper (U1, G, pid 1 of P1)  --clone-->  init (J, pid 1
+ * of P2) |                              |  fork + exec                              |  fork, U2,
+ * exec |                        dnsproxy, httpproxy                            the command
+ *        +------------------------------ init socket ------------------------------+
+ *
+ * These processes are all cijail itself, before anything of the jail runs; the messages between
+ * them carry no byte of the jail. The command inherits none of the sockets. */
+#ifndef CIJAIL_LAUNCH_H
+#define CIJAIL_LAUNCH_H
+
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "src/ca_bundle.h"
+#include "src/error.h"
+#include "src/msg.h"
+#include "src/options.h"
+#include "src/policy.h"
+
+enum launch_type {
+    LAUNCH_MAPPED = 1,  /* supervisor -> keeper: the ids are mapped */
+    LAUNCH_NET,         /* keeper -> init: the link is there; value: with IPv6 */
+    LAUNCH_GO,          /* supervisor -> init: both proxies are ready; text: the CA, or empty */
+    LAUNCH_SIGNAL,      /* supervisor -> init: value: send this signal to the command */
+    LAUNCH_ERROR,       /* keeper, init -> supervisor: set-up failed; text */
+    LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
+    LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
+    LAUNCH_STOPPED,     /* init -> supervisor: the command was stopped; value: signal */
+    LAUNCH_EXITED,      /* init -> supervisor: value: wait status of the command */
+};
+
+struct launch_msg {
+    uint32_t type;
+    int32_t value;
+    char text[MSG_PEM_MAX];
+};
+
+/* 0, or -errno; -EPIPE when the peer has gone. Blocking unless the socket is not. */
+int launch_send(int fd, enum launch_type type, int value, const char *text);
+int launch_recv(int fd, struct launch_msg *m);
+
+struct launch {
+    const struct options *options;
+    const struct policy *policy;
+    bool root;            /* the caller's effective user is 0 */
+    sigset_t caller_mask; /* the signal mask to give to the command */
+    char cwd[PATH_MAX];
+    struct ca_bundle bundle;
+    /* Sockets, all close-on-exec; -1 where this process has no business. */
+    int gate_supervisor, gate_keeper; /* supervisor, keeper */
+    int init_supervisor, init_child;  /* supervisor, init */
+    int pair_keeper, pair_init;       /* keeper, init */
+    int dns_supervisor, dns_proxy;    /* supervisor, dnsproxy */
+    int http_supervisor, http_proxy;  /* supervisor, httpproxy */
+    int config;                       /* memfd: policy text */
+    int roots;                        /* memfd: PEM roots, or -1 */
+    char dnsproxy_path[PATH_MAX], httpproxy_path[PATH_MAX];
+};
+
+/* Reports a set-up error over fd and ends the process. */
+void launch_fail(int fd, const struct error *e) __attribute__((noreturn));
+
+/* fork(2) with namespaces: clone flags besides SIGCHLD. 0 in the child, the pid, or -errno. */
+pid_t launch_clone(unsigned long flags);
+
+/* The keeper's whole life (gateway.c) and init's (child.c). */
+void gateway_main(struct launch *l) __attribute__((noreturn));
+void init_main(struct launch *l) __attribute__((noreturn));
+
+#endif

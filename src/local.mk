@@ -1,0 +1,19 @@
+noinst_LIBRARIES += src/libcommon.a src/libcijail.a
+src_libcommon_a_SOURCES = \
+	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
+	src/name.c src/name.h src/url.c src/url_target.c src/url.h src/url_split.h \
+	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_word.h src/policy.h \
+	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
+	src/memfd.c src/memfd.h
+src_libcijail_a_SOURCES = \
+	src/options.c src/options.h src/userns.c src/userns.h \
+	src/netns.c src/netns_socket.c src/netns_sysctl.c src/netns.h src/netns_sysctl.h \
+	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h \
+	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
+	src/supervisor.c src/supervisor.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
+	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/log.c src/log.h
+src_libcijail_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(EVENT_CFLAGS)
+
+bin_PROGRAMS += src/cijail
+src_cijail_SOURCES = src/main.c
+src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)

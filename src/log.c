@@ -1,0 +1,377 @@
+/* log.c: lines of INTERFACE's form, "[Sun Apr 04 17:28:22 2024] cijail: deny connect 1.1.1.1:53".
+ *
+ * Without -v only denials are written, each distinct one once; its count follows at the end, if it
+ * came again. The table of distinct ones is bounded: what does not fit in is counted together.
+ * Strings come from the jail: they reach the log escaped, in text as \xNN and in JSON as JSON has
+ * it. */
+#include "src/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/address.h"
+#include "src/util.h"
+
+#define DISTINCT_MAX 2048
+#define BUCKETS 4096
+#define LINE_SIZE (4 * MSG_URL_SIZE + 4096)
+
+struct seen {
+    char *key;  /* the text after the time: "deny connect 1.1.1.1:53" */
+    char *json; /* the members of the JSON object after "time", or NULL */
+    uint64_t count;
+    struct seen *next;  /* in its bucket */
+    struct seen *later; /* in the order of first sight */
+};
+
+struct log {
+    const struct options *options;
+    const struct policy *policy;
+    int fd;
+    bool is_stderr, failed;
+    uint64_t allowed, denied, unlisted;
+    size_t distinct;
+    struct seen *buckets[BUCKETS], *first, **last;
+    char line[LINE_SIZE];
+};
+
+/* A line or object being built in a fixed buffer; what does not fit is cut. */
+struct text {
+    char *buf;
+    size_t size, len;
+};
+
+static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(t->buf + t->len, t->size - t->len, fmt, ap);
+    va_end(ap);
+    if (n > 0)
+        t->len = t->len + (size_t)n < t->size ? t->len + (size_t)n : t->size - 1;
+}
+
+static void put_escaped(struct text *t, const char *s)
+{
+    if (t->size - t->len > 8)
+        t->len += escape_text(t->buf + t->len, t->size - t->len, s, strlen(s));
+}
+
+/* A JSON string (RFC 8259, 7) of the bytes, each non-ASCII one as \u00NN, so that any bytes give
+ * valid JSON. */
+static void put_json_string(struct text *t, const char *name, const char *s)
+{
+    put(t, ",\"%s\":\"", name);
+    for (; *s && t->size - t->len > 64; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            put(t, "\\%c", c);
+        else if (c < 0x20 || c > 0x7e)
+            put(t, "\\u%04x", c);
+        else
+            put(t, "%c", c);
+    }
+    put(t, "\"");
+}
+
+static void put_endpoint(struct text *t, const struct policy *p, uint32_t index)
+{
+    if (index < p->count)
+        put_json_string(t, "endpoint", p->endpoints[index].word);
+}
+
+static const char *type_name(uint16_t type, char buf[16])
+{
+    static const struct {
+        uint16_t type;
+        const char *name;
+    } names[] = {{1, "A"},      {2, "NS"},     {5, "CNAME"},  {6, "SOA"},    {12, "PTR"},
+                 {13, "HINFO"}, {15, "MX"},    {16, "TXT"},   {28, "AAAA"},  {33, "SRV"},
+                 {35, "NAPTR"}, {39, "DNAME"}, {43, "DS"},    {46, "RRSIG"}, {48, "DNSKEY"},
+                 {52, "TLSA"},  {64, "SVCB"},  {65, "HTTPS"}, {251, "IXFR"}, {252, "AXFR"},
+                 {255, "ANY"},  {257, "CAA"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].type == type)
+            return names[i].name;
+    (void)snprintf(buf, 16, "TYPE%u", type); /* RFC 3597, 5 */
+    return buf;
+}
+
+static const char *protocol_name(unsigned protocol, char buf[16])
+{
+    static const struct {
+        unsigned protocol;
+        const char *name;
+    } names[] = {{1, "icmp"}, {2, "igmp"}, {6, "tcp"},     {17, "udp"},   {33, "dccp"},
+                 {47, "gre"}, {50, "esp"}, {58, "icmpv6"}, {132, "sctp"}, {136, "udplite"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i].protocol == protocol)
+            return names[i].name;
+    (void)snprintf(buf, 16, "%u", protocol);
+    return buf;
+}
+
+/* The log's file is full or gone: said once, on standard error; the jail goes on. */
+static void write_out(struct log *l, const char *data, size_t len)
+{
+    int r = write_all(l->fd, data, len);
+
+    if (r < 0 && !l->failed) {
+        l->failed = true;
+        if (!l->is_stderr)
+            warn_text("cannot write the log: %s", strerror(-r));
+    }
+}
+
+static void write_text_line(struct log *l, const char *key, uint64_t count)
+{
+    char stamp[64];
+    time_t now = time(NULL);
+    struct tm tm;
+    struct text t = {l->line, sizeof(l->line), 0};
+
+    if (!localtime_r(&now, &tm) || !strftime(stamp, sizeof(stamp), "%a %b %d %H:%M:%S %Y", &tm))
+        copy_string(stamp, sizeof(stamp), "-");
+    put(&t, "[%s] cijail: %s", stamp, key);
+    if (count > 1)
+        put(&t, " (%llu times)", (unsigned long long)count);
+    if (t.len > sizeof(l->line) - 2)
+        t.len = sizeof(l->line) - 2;
+    put(&t, "\n");
+    write_out(l, t.buf, t.len);
+}
+
+static void write_json_line(struct log *l, const char *members, uint64_t count)
+{
+    char stamp[64];
+    time_t now = time(NULL);
+    struct tm tm;
+    struct text t = {l->line, sizeof(l->line), 0};
+
+    if (!gmtime_r(&now, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm))
+        copy_string(stamp, sizeof(stamp), "");
+    put(&t, "{\"time\":\"%s\"%s", stamp, members);
+    if (count > 1)
+        put(&t, ",\"count\":%llu", (unsigned long long)count);
+    put(&t, "}\n");
+    write_out(l, t.buf, t.len);
+}
+
+static void write_event(struct log *l, const char *key, const char *json, uint64_t count)
+{
+    if (l->options->log_format == LOG_JSON)
+        write_json_line(l, json, count);
+    else
+        write_text_line(l, key, count);
+}
+
+static unsigned hash(const char *s)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+
+    for (; *s; s++)
+        h = (h ^ (unsigned char)*s) * 16777619u;
+    return h % BUCKETS;
+}
+
+/* Is this denial new? Counts it in any case. */
+static bool first_time(struct log *l, const char *key, const char *json, uint64_t count)
+{
+    struct seen **bucket = &l->buckets[hash(key)], *s;
+
+    for (s = *bucket; s; s = s->next)
+        if (!strcmp(s->key, key)) {
+            s->count += count;
+            return false;
+        }
+    if (l->distinct >= DISTINCT_MAX) {
+        l->unlisted += count;
+        return false;
+    }
+    l->distinct++;
+    s = xcalloc(1, sizeof(*s));
+    s->key = xstrdup(key);
+    s->json = l->options->log_format == LOG_JSON ? xstrdup(json) : NULL;
+    s->count = count;
+    s->next = *bucket;
+    *bucket = s;
+    *l->last = s;
+    l->last = &s->later;
+    return true;
+}
+
+static void event(struct log *l, uint32_t decision, const char *key, const char *json,
+                  uint64_t count)
+{
+    if (decision == MSG_DENY)
+        l->denied += count;
+    else
+        l->allowed += count;
+    if (l->options->quiet)
+        return;
+    if (l->options->verbose)
+        write_event(l, key, json, count);
+    else if (decision == MSG_DENY && first_time(l, key, json, count))
+        write_event(l, key, json, 1);
+}
+
+static const char *decision_name(uint32_t decision)
+{
+    return decision == MSG_ALLOW ? "allow" : "deny";
+}
+
+static void begin_json(struct text *t, uint32_t decision, const char *kind)
+{
+    put(t, ",\"decision\":\"%s\",\"dry_run\":false,\"kind\":\"%s\"", decision_name(decision), kind);
+}
+
+void log_request(struct log *l, const struct msg_log_request *m)
+{
+    char key[LINE_SIZE / 2], json[LINE_SIZE / 2], status[16] = "-";
+    struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
+
+    if (m->status > 0)
+        (void)snprintf(status, sizeof(status), "%d", m->status);
+    put(&k, "%s %s ", decision_name(m->decision), status);
+    put_escaped(&k, m->method);
+    put(&k, " ");
+    put_escaped(&k, m->url);
+    if (m->decision == MSG_ALLOW && m->reason[0]) { /* it failed */
+        put(&k, ": ");
+        put_escaped(&k, m->reason);
+    }
+    begin_json(&j, m->decision, "request");
+    put_json_string(&j, "method", m->method);
+    put_json_string(&j, "url", m->url);
+    if (m->status > 0)
+        put(&j, ",\"status\":%d", m->status);
+    put(&j, ",\"bytes_sent\":%llu,\"bytes_received\":%llu", (unsigned long long)m->bytes_sent,
+        (unsigned long long)m->bytes_received);
+    put_endpoint(&j, l->policy, m->endpoint);
+    if (m->reason[0])
+        put_json_string(&j, "reason", m->reason);
+    event(l, m->decision, key, json, 1);
+}
+
+void log_resolve(struct log *l, const struct msg_log_resolve *m)
+{
+    char key[4096], json[8192], type[16];
+    struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
+    const char *name = type_name(m->qtype, type);
+
+    put(&k, "%s resolve ", decision_name(m->decision));
+    put_escaped(&k, m->name);
+    put(&k, " %s", name);
+    begin_json(&j, m->decision, "resolve");
+    put_json_string(&j, "name", m->name);
+    put_json_string(&j, "type", name);
+    put_endpoint(&j, l->policy, m->endpoint);
+    if (m->reason[0])
+        put_json_string(&j, "reason", m->reason);
+    event(l, m->decision, key, json, m->count);
+}
+
+void log_connect(struct log *l, const struct msg_log_connect *m)
+{
+    char key[128], json[512], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
+    struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
+    const char *protocol = protocol_name(m->protocol, buf);
+
+    address_format(m->family, m->address, 0, address);
+    address_format(m->family, m->address, m->port, where);
+    put(&k, "deny connect %s", where);
+    if (m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
+        put(&k, " %s", protocol);
+    begin_json(&j, MSG_DENY, "connect");
+    put_json_string(&j, "address", address);
+    if (m->port)
+        put(&j, ",\"port\":%u", m->port);
+    put_json_string(&j, "protocol", protocol);
+    event(l, MSG_DENY, key, json, m->count);
+}
+
+void log_error(struct log *l, const char *fmt, ...)
+{
+    char text[2048];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    warn_text("%s", text);
+    if (!l->is_stderr && l->options->log_format == LOG_TEXT)
+        write_text_line(l, text, 1);
+}
+
+uint64_t log_denials(const struct log *l)
+{
+    return l->denied;
+}
+
+int log_open(struct log **out, const struct options *options, const struct policy *policy,
+             struct error *e)
+{
+    struct log *l = xcalloc(1, sizeof(*l));
+
+    *l = (struct log){.options = options, .policy = policy, .fd = STDERR_FILENO, .is_stderr = true};
+    l->last = &l->first;
+    if (options->log_path) {
+        l->fd = open(options->log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+        if (l->fd < 0) {
+            int err = errno;
+            free(l);
+            return error_errno(e, err, "cannot open the log %s", options->log_path);
+        }
+        l->is_stderr = false;
+    }
+    *out = l;
+    return 0;
+}
+
+static void write_counts(struct log *l)
+{
+    for (struct seen *s = l->first; s; s = s->later)
+        if (s->count > 1)
+            write_event(l, s->key, s->json, s->count);
+    if (l->unlisted && l->options->log_format == LOG_TEXT) {
+        char text[128];
+        (void)snprintf(text, sizeof(text), "%llu more denials, of which each is not listed",
+                       (unsigned long long)l->unlisted);
+        write_text_line(l, text, 1);
+    }
+}
+
+void log_close(struct log *l)
+{
+    char text[128];
+
+    if (!l->options->quiet && !l->options->verbose)
+        write_counts(l);
+    if (!l->options->quiet && l->options->log_format == LOG_TEXT && (l->allowed || l->denied)) {
+        (void)snprintf(text, sizeof(text), "%llu allowed, %llu denied",
+                       (unsigned long long)l->allowed, (unsigned long long)l->denied);
+        write_text_line(l, text, 1);
+    }
+    while (l->first) {
+        struct seen *s = l->first;
+        l->first = s->later;
+        free(s->key);
+        free(s->json);
+        free(s);
+    }
+    if (!l->is_stderr)
+        (void)close(l->fd);
+    free(l);
+}

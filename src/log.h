@@ -1,0 +1,33 @@
+/* log.h: what was allowed and what was denied, for people (text) and programs (JSON lines). */
+#ifndef CIJAIL_LOG_H
+#define CIJAIL_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "src/error.h"
+#include "src/msg.h"
+#include "src/options.h"
+#include "src/policy.h"
+
+struct log;
+
+/* Opens --log's file, or takes standard error. Options and policy outlive the log. */
+int log_open(struct log **out, const struct options *options, const struct policy *policy,
+             struct error *e);
+
+/* One event each, as the proxies report them. Every string is escaped here. */
+void log_request(struct log *l, const struct msg_log_request *m);
+void log_resolve(struct log *l, const struct msg_log_resolve *m);
+void log_connect(struct log *l, const struct msg_log_connect *m);
+
+/* Something broke: written whatever -q says, to standard error too if the log is a file. */
+void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* How often something was denied so far. */
+uint64_t log_denials(const struct log *l);
+
+/* Writes the counts of folded denials and the closing line, closes the file and frees l. */
+void log_close(struct log *l);
+
+#endif

@@ -1,0 +1,247 @@
+/* mounts.c: the jail's view of the file system.
+ *
+ * It is the host's, in a mount namespace of its own, with these mounts on top:
+ *   /proc                       of the jail's PID namespace; as root its writable knobs are
+ * read-only, since uid 0 is the host's uid 0 to the kernel when it writes a sysctl /sys as root:
+ * read-only, for the same reason /etc/resolv.conf            (or what it points to) the gateway the
+ * files of roots          the same and the jail's CA /run/systemd, /dev/log ...  empty: services of
+ * the host that would resolve or send on behalf of the jail
+ *
+ * The new files live in one tmpfs that is seen at no path: it is mounted on /proc for the moment of
+ * set-up only, and clones of its files are moved onto their places (open_tree(2), move_mount(2)).
+ * Nothing is written to a disk. */
+#include "src/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/net.h"
+#include "src/util.h"
+
+#define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
+#define RESOLV_CONF "/etc/resolv.conf"
+
+/* Covered by nothing, each where it exists. Varlink, D-Bus and caches that resolve names
+ * (systemd-resolved, nscd, avahi), and engines that start processes outside of the jail. */
+static const char *const covered[] = {
+    "/run/systemd", "/run/nscd",        "/run/avahi-daemon", "/run/dbus",
+    "/dev/log",     "/run/docker.sock", "/run/docker",       "/run/containerd",
+    "/run/podman",  "/run/crio",        "/run/snapd.socket",
+};
+
+/* Files of procfs and sysfs that uid 0 may write to the host's harm. */
+static const char *const read_only_proc[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
+                                             "/proc/bus"};
+
+struct stage {
+    int fd;         /* the tmpfs's root */
+    unsigned count; /* of files made in it */
+};
+
+static int attach_read_only(int dirfd, const char *name, const char *target, struct error *e)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                          MOUNT_ATTR_NOEXEC};
+    cleanup_close int tree =
+        open_tree(dirfd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+
+    if (tree < 0)
+        return error_errno(e, errno, "open_tree for %s", target);
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+        return error_errno(e, errno, "mount_setattr for %s", target);
+    if (move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return error_errno(e, errno, "cannot mount over %s", target);
+    return 0;
+}
+
+/* A new file in the stage, readable by everybody; its name is left in name. */
+static int stage_file(struct stage *s, char name[16], struct error *e)
+{
+    int fd;
+
+    (void)snprintf(name, 16, "f%u", s->count++);
+    fd = openat(s->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_errno(e, errno, "cannot make a file for the jail");
+    (void)fchmod(fd, 0444);
+    return fd;
+}
+
+static int cover_with_text(struct stage *s, const char *target, const char *text, size_t len,
+                           const char *more, struct error *e)
+{
+    cleanup_close int fd = -1;
+    char name[16];
+    int r;
+
+    if ((fd = stage_file(s, name, e)) < 0)
+        return fd;
+    if ((r = write_all(fd, text, len)) < 0 || (*more && (r = write_all(fd, "\n", 1)) < 0) ||
+        (r = write_all(fd, more, strlen(more))) < 0)
+        return error_errno(e, -r, "cannot write %s for the jail", target);
+    return attach_read_only(s->fd, name, target, e);
+}
+
+static size_t resolv_conf_text(const struct mounts *m, char *buf, size_t size)
+{
+    int n = snprintf(
+        buf, size, "# cijail: names are resolved by the gateway of the jail\nnameserver %s\n%s%s%s",
+        GW_IPV4, m->ipv6 ? "nameserver " : "", m->ipv6 ? GW_IPV6 : "", m->ipv6 ? "\n" : "");
+
+    return n < 0 ? 0 : (size_t)n;
+}
+
+/* An empty file of the stage at folder + rest (which begins with '/'), with the folders above it.
+ */
+static int stage_path(struct stage *s, const char *folder, const char *rest, struct error *e)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    for (const char *slash = strchr(rest + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        (void)snprintf(path, sizeof(path), "%s%.*s", folder, (int)(slash - rest), rest);
+        if (mkdirat(s->fd, path, 0755) < 0 && errno != EEXIST)
+            return error_errno(e, errno, "cannot make a folder for the jail");
+    }
+    if (snprintf(path, sizeof(path), "%s%s", folder, rest) >= (int)sizeof(path))
+        return error_set(e, ENAMETOOLONG, "%s is too long", rest);
+    fd = openat(s->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    if (fd < 0)
+        return error_errno(e, errno, "cannot make %s for the jail", rest);
+    (void)close(fd);
+    return 0;
+}
+
+/* Covers a folder by an empty one. Where resolv.conf points into it (systemd-resolved), a file is
+ * kept there, over which the jail's is mounted later. */
+static int cover_folder(struct stage *s, const char *folder, const char *resolv, struct error *e)
+{
+    size_t n = strlen(folder);
+    char name[16];
+    int r;
+
+    (void)snprintf(name, sizeof(name), "d%u", s->count++);
+    if (mkdirat(s->fd, name, 0755) < 0)
+        return error_errno(e, errno, "cannot make a folder for the jail");
+    if (!strncmp(resolv, folder, n) && resolv[n] == '/' &&
+        (r = stage_path(s, name, resolv + n, e)) < 0)
+        return r;
+    return attach_read_only(s->fd, name, folder, e);
+}
+
+static int cover_services(struct stage *s, const char *resolv, struct error *e)
+{
+    int r;
+
+    for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
+        char path[PATH_MAX];
+        struct stat st;
+        if (!realpath(covered[i], path) || lstat(path, &st) < 0)
+            continue; /* not there, or a link into what has been covered already */
+        r = S_ISDIR(st.st_mode) ? cover_folder(s, path, resolv, e)
+                                : cover_with_text(s, path, "", 0, "", e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char *resolv,
+                             struct error *e)
+{
+    char text[256];
+
+    return cover_with_text(s, resolv, text, resolv_conf_text(m, text, sizeof(text)), "", e);
+}
+
+static int cover_bundles(struct stage *s, const struct mounts *m, struct error *e)
+{
+    int r;
+
+    for (size_t i = 0; *m->ca_pem && i < m->bundle->count; i++) {
+        const struct ca_file *f = &m->bundle->files[i];
+        if ((r = cover_with_text(s, f->path, f->pem, f->len, m->ca_pem, e)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int open_stage(struct stage *s, struct error *e)
+{
+    if (mount("cijail", STAGE, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              "mode=0755,size=1g,nr_inodes=1k") < 0)
+        return error_errno(e, errno, "cannot mount a tmpfs in the jail");
+    s->fd = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return s->fd < 0 ? error_errno(e, errno, "cannot open the jail's tmpfs") : 0;
+}
+
+static int read_only_recursive(const char *path, struct error *e)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+        return error_errno(e, errno, "cannot make %s read-only in the jail", path);
+    return 0;
+}
+
+/* As root: knobs of the kernel are not for the jail. */
+static int protect_knobs(struct error *e)
+{
+    int r;
+
+    for (size_t i = 0; i < ARRAY_LEN(read_only_proc); i++) {
+        const char *path = read_only_proc[i];
+        if (access(path, F_OK) < 0)
+            continue;
+        if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+            return error_errno(e, errno, "cannot cover %s", path);
+        if ((r = read_only_recursive(path, e)) < 0)
+            return r;
+    }
+    return access("/sys/kernel", F_OK) == 0 ? read_only_recursive("/sys", e) : 0;
+}
+
+/* A procfs of the jail's own PID namespace. The kernel refuses it (EPERM) where parts of the
+ * present /proc are covered: in a jail within a root's jail, in a container with masked paths.
+ * There the outer /proc stays. It also shows processes outside of the jail, by number and command
+ * line; over these the command has no capability (ptrace(2), access check), and its signals cannot
+ * name them. */
+static int mount_proc(const struct mounts *m, struct error *e)
+{
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
+        errno != EPERM)
+        return error_errno(e, errno, "cannot mount /proc in the jail");
+    return m->root ? protect_knobs(e) : 0;
+}
+
+int mounts_setup(const struct mounts *m, struct error *e)
+{
+    struct stage s = {.fd = -1};
+    char resolv[PATH_MAX];
+    int r;
+
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_errno(e, errno, "cannot make the jail's mounts private");
+    if (!realpath(RESOLV_CONF, resolv))
+        return error_errno(e, errno,
+                           "%s cannot be resolved, so the jail's resolver has no place; make it a "
+                           "file (it may be empty)",
+                           RESOLV_CONF);
+    if ((r = open_stage(&s, e)) < 0)
+        return r;
+    /* The folders first: /etc/resolv.conf's target may stand in one of them. */
+    r = cover_services(&s, resolv, e);
+    if (r == 0)
+        r = cover_resolv_conf(&s, m, resolv, e);
+    if (r == 0)
+        r = cover_bundles(&s, m, e);
+    (void)close(s.fd);
+    if (r == 0 && umount2(STAGE, MNT_DETACH) < 0)
+        r = error_errno(e, errno, "cannot take the stage away");
+    return r < 0 ? r : mount_proc(m, e);
+}

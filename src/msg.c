@@ -1,0 +1,158 @@
+/* msg.c: what a well-formed message is.
+ *
+ * A receiver trusts nothing of a message but what msg_check has seen: that the type is known, that
+ * the length is the one that the type has, that each string ends inside its array, that each
+ * enumeration and each count is in range. What the words mean (is that name in the policy?) is the
+ * receiver's business.
+ *
+ * Padding is neither checked nor cleared here: senders build messages in zeroed structs, so that no
+ * memory of theirs leaks. */
+#include "src/msg.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "src/url.h"
+
+static bool ends(const char *s, size_t size)
+{
+    return memchr(s, '\0', size) != NULL;
+}
+
+static bool ends_nonempty(const char *s, size_t size)
+{
+    return s[0] != '\0' && ends(s, size);
+}
+
+static bool decision_known(uint32_t decision)
+{
+    return decision == MSG_ALLOW || decision == MSG_DENY;
+}
+
+static bool check_ca(const struct msg_ca *m)
+{
+    return m->pem_len > 0 && m->pem_len <= MSG_PEM_MAX && !memchr(m->pem, '\0', m->pem_len);
+}
+
+static bool check_dial(const struct msg_dial *m)
+{
+    return (m->scheme == URL_HTTP || m->scheme == URL_HTTPS) && m->port > 0 && m->port <= 65535 &&
+           ends_nonempty(m->host, sizeof(m->host));
+}
+
+static bool check_dialed(const struct msg_dialed *m)
+{
+    return m->error >= 0 && ends(m->text, sizeof(m->text));
+}
+
+static bool check_query(const struct msg_query *m)
+{
+    return m->qtype != 0 && (m->transport == MSG_UDP || m->transport == MSG_TCP) &&
+           ends_nonempty(m->name, sizeof(m->name));
+}
+
+static bool check_reply(const struct msg_reply *m, size_t len)
+{
+    return m->error >= 0 && len == offsetof(struct msg_reply, data) + m->data_len &&
+           (m->error == 0 || m->data_len == 0);
+}
+
+static bool check_log_request(const struct msg_log_request *m)
+{
+    return decision_known(m->decision) && m->status >= 0 && m->status <= 999 &&
+           ends(m->method, sizeof(m->method)) && ends(m->url, sizeof(m->url)) &&
+           ends(m->reason, sizeof(m->reason));
+}
+
+static bool check_log_resolve(const struct msg_log_resolve *m)
+{
+    return decision_known(m->decision) && m->count > 0 && ends(m->name, sizeof(m->name)) &&
+           ends(m->reason, sizeof(m->reason));
+}
+
+static bool check_log_connect(const struct msg_log_connect *m)
+{
+    return m->count > 0 && (m->family == AF_INET || m->family == AF_INET6);
+}
+
+/* The exact length of a type, or 0 for one whose length varies or that is unknown. */
+static size_t fixed_length(uint32_t type)
+{
+    switch (type) {
+    case MSG_READY:
+        return sizeof(struct msg_ready);
+    case MSG_CA:
+        return sizeof(struct msg_ca);
+    case MSG_DIAL:
+        return sizeof(struct msg_dial);
+    case MSG_DIALED:
+        return sizeof(struct msg_dialed);
+    case MSG_QUERY:
+        return sizeof(struct msg_query);
+    case MSG_LOG_REQUEST:
+        return sizeof(struct msg_log_request);
+    case MSG_LOG_RESOLVE:
+        return sizeof(struct msg_log_resolve);
+    case MSG_LOG_CONNECT:
+        return sizeof(struct msg_log_connect);
+    case MSG_FINISH:
+        return sizeof(struct msg_finish);
+    default:
+        return 0;
+    }
+}
+
+/* The fields of a message whose length is right. */
+static bool check_fields(const void *m, uint32_t type)
+{
+    switch (type) {
+    case MSG_READY:
+    case MSG_FINISH:
+        return true;
+    case MSG_CA:
+        return check_ca(m);
+    case MSG_DIAL:
+        return check_dial(m);
+    case MSG_DIALED:
+        return check_dialed(m);
+    case MSG_QUERY:
+        return check_query(m);
+    case MSG_LOG_REQUEST:
+        return check_log_request(m);
+    case MSG_LOG_RESOLVE:
+        return check_log_resolve(m);
+    case MSG_LOG_CONNECT:
+        return check_log_connect(m);
+    default:
+        return false;
+    }
+}
+
+int msg_check(const void *buf, size_t len)
+{
+    const struct msg_head *head = buf;
+    if (len < sizeof(*head) || len > MSG_MAX || head->length != len)
+        return -EPROTO;
+    if (head->type == MSG_REPLY) {
+        if (len < offsetof(struct msg_reply, data) || !check_reply(buf, len))
+            return -EPROTO;
+        return 0;
+    }
+    if (fixed_length(head->type) != len || !check_fields(buf, head->type))
+        return -EPROTO;
+    return 0;
+}
+
+void msg_init(void *m, enum msg_type type, size_t length)
+{
+    struct msg_head *head = m;
+    head->type = type;
+    head->length = (uint32_t)length;
+}
+
+size_t msg_length(const void *m)
+{
+    return ((const struct msg_head *)m)->length;
+}

@@ -1,0 +1,158 @@
+/* msg.h: every message between cijail's processes.
+ *
+ * SOCK_SEQPACKET, one fixed struct a message: its type gives its exact length, and a message of
+ * another length, of a type that its sender may not send, with a descriptor that it may not carry,
+ * or with a field out of range ends the sender (channel.h). Host byte order: both ends are one
+ * build on one machine. Strings are NUL-terminated inside their arrays (msg_check verifies that).
+ *
+ *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST
+ *   supervisor -> httpproxy   DIALED (with one descriptor if error is 0) FINISH
+ *   dnsproxy -> supervisor    READY QUERY LOG_RESOLVE LOG_CONNECT
+ *   supervisor -> dnsproxy    REPLY FINISH
+ */
+#ifndef CIJAIL_MSG_H
+#define CIJAIL_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/name.h"
+
+enum msg_type {
+    MSG_READY = 1,
+    MSG_CA,
+    MSG_DIAL,
+    MSG_DIALED,
+    MSG_QUERY,
+    MSG_REPLY,
+    MSG_LOG_REQUEST,
+    MSG_LOG_RESOLVE,
+    MSG_LOG_CONNECT,
+    MSG_FINISH,
+    MSG_TYPE_END
+};
+
+#define MSG_PEM_MAX 4096
+#define MSG_TEXT_SIZE 512
+#define MSG_URL_SIZE 4096
+#define MSG_METHOD_SIZE 32
+#define MSG_REPLY_MAX 65535
+#define MSG_MAX (MSG_REPLY_MAX + 64) /* no message is longer */
+
+struct msg_head {
+    uint32_t type;
+    uint32_t length; /* of the whole message */
+};
+
+/* The proxy has locked itself down and serves. */
+struct msg_ready {
+    struct msg_head head;
+};
+
+/* The jail's certificate authority, to be added to the bundles; sent once, before READY, if there
+ * is an https endpoint. The key never leaves httpproxy. */
+struct msg_ca {
+    struct msg_head head;
+    uint32_t pem_len;
+    char pem[MSG_PEM_MAX];
+};
+
+/* "Connect me to this authority": the dialer checks it against the policy again. */
+struct msg_dial {
+    struct msg_head head;
+    uint64_t id;     /* chosen by the sender, comes back in DIALED */
+    uint32_t scheme; /* enum url_scheme */
+    uint32_t port;
+    char host[NAME_SIZE]; /* canonical */
+};
+
+struct msg_dialed {
+    struct msg_head head;
+    uint64_t id;
+    int32_t
+        error; /* 0, or a positive errno; EHOSTUNREACH with text for a name that does not resolve */
+    uint32_t pad;
+    char text[MSG_TEXT_SIZE]; /* why not, for a person */
+};
+
+enum msg_transport { MSG_UDP = 1, MSG_TCP = 2 };
+
+/* "Ask upstream": the dialer checks the name, builds the query itself and sends it. */
+struct msg_query {
+    struct msg_head head;
+    uint64_t id;
+    uint16_t qtype;
+    uint8_t transport; /* enum msg_transport */
+    uint8_t pad[5];
+    char name[NAME_SIZE]; /* canonical; "." is never asked */
+};
+
+/* What came back, unparsed: length is offsetof(data) + data_len. */
+struct msg_reply {
+    struct msg_head head;
+    uint64_t id;
+    int32_t error;   /* 0, or a positive errno: no upstream answered (ETIMEDOUT), refused by policy
+                        (EACCES) */
+    uint16_t dns_id; /* id of the query that was sent: data must carry it */
+    uint16_t data_len; /* 0 if error */
+    uint8_t data[MSG_REPLY_MAX];
+};
+
+enum msg_decision { MSG_ALLOW = 1, MSG_DENY = 2 };
+
+/* One HTTP request, when it is over (denied: at once). */
+struct msg_log_request {
+    struct msg_head head;
+    uint32_t decision;
+    uint32_t endpoint; /* index of the word that allowed it, or POLICY_INDEX_NONE */
+    int32_t
+        status; /* what upstream answered; 0: none (an allowed one that failed, or a denied one) */
+    uint32_t pad;
+    uint64_t bytes_sent;     /* body, to upstream */
+    uint64_t bytes_received; /* body, from upstream */
+    char method[MSG_METHOD_SIZE];
+    char url[MSG_URL_SIZE];     /* canonical where there is one, cut if longer; else what the client
+                                   wrote */
+    char reason[MSG_TEXT_SIZE]; /* why denied, or why it failed; may be empty */
+};
+
+struct msg_log_resolve {
+    struct msg_head head;
+    uint32_t decision;
+    uint32_t endpoint;
+    uint32_t count; /* folded repeats, at least 1 */
+    uint16_t qtype;
+    uint16_t pad;
+    char name[NAME_SIZE * 4]; /* as asked; bytes that are no name are \DDD (RFC 1035, 5.1) */
+    char reason[MSG_TEXT_SIZE];
+};
+
+/* A packet that the rules rejected. */
+struct msg_log_connect {
+    struct msg_head head;
+    uint32_t count;
+    uint16_t port;    /* 0 if the protocol has none */
+    uint8_t family;   /* AF_INET, AF_INET6 */
+    uint8_t protocol; /* IPPROTO_* */
+    uint8_t address[16];
+};
+
+/* The command has ended: report what is not reported yet (requests under way, folded counts,
+ * packets that wait in the nflog socket), then exit. The end of the channel tells the supervisor
+ * that all has been said. */
+struct msg_finish {
+    struct msg_head head;
+};
+
+/* Checks one received message: type known, length exact, strings terminated, enumerations in range.
+ * The sender's right to that type is the receiver's to check. 0 or -EPROTO. buf must be aligned for
+ * uint64_t. */
+int msg_check(const void *buf, size_t len);
+
+/* Fills the head of a struct of that type. m points to one of the structs above. */
+void msg_init(void *m, enum msg_type type, size_t length);
+
+/* The length of a message to be sent: head.length. */
+size_t msg_length(const void *m);
+
+#endif

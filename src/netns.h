@@ -1,0 +1,33 @@
+/* netns.h: links, addresses and routes of the two networks, by libnl-route-3. */
+#ifndef CIJAIL_NETNS_H
+#define CIJAIL_NETNS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "src/error.h"
+
+/* In G, with CAP_NET_ADMIN over it: brings lo up, makes the veth pair with its peer in the network
+ * namespace of process jail_pid (as seen in the caller's PID namespace), gives gw0 its addresses
+ * and brings it up. Sets the sysctls of G (no forwarding, no redirects, no router advertisements,
+ * no limit on the ICMP errors that it sends), as far as /proc/sys can be written. *ipv6: whether
+ * the kernel has IPv6. */
+int netns_setup_gateway(pid_t jail_pid, bool *ipv6, struct error *e);
+
+/* In J: brings lo up, waits for nothing (the pair must exist), gives jail0 its addresses, routes
+ * and brings it up. */
+int netns_setup_jail(bool ipv6, struct error *e);
+
+/* Sockets in the current namespace (G), nonblocking and close-on-exec. type: SOCK_DGRAM or
+ * SOCK_STREAM (which then listens, backlog SOMAXCONN's kernel maximum). Returns the descriptor or
+ * -errno. */
+int netns_listen(int family, int type, unsigned short port, struct error *e);
+
+/* A netlink socket bound to NFLOG_GROUP, copying NFLOG_SNAPLEN bytes, with a large receive buffer.
+ */
+int netns_open_nflog(struct error *e);
+
+/* A raw ICMP socket of the family (SOCK_RAW, IPPROTO_ICMP or IPPROTO_ICMPV6) in G. */
+int netns_open_icmp(int family, struct error *e);
+
+#endif

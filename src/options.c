@@ -1,0 +1,231 @@
+/* options.c: one table makes the parser and the help text. Parsing stops at the first word that is
+ * no option: that begins the command. Endpoints are added to the policy in the order:
+ * CIJAIL_ENDPOINTS, then -e and -p as they stand. */
+#include "src/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "src/util.h"
+
+enum {
+    OPT_LOG = 256,
+    OPT_LOG_FORMAT,
+    OPT_FAIL_ON_DENY,
+    OPT_DRY_RUN,
+    OPT_LEARN,
+    OPT_LOOPBACK,
+    OPT_SUMMARY,
+    OPT_VERSION
+};
+
+static const struct option_row {
+    const char *name;
+    int key; /* a letter, or OPT_* */
+    const char *arg;
+    const char *help; /* NULL: known, but not in this version */
+} rows[] = {
+    {"endpoint", 'e', "ENDPOINT", "allow this endpoint (cijail-policy(5)); may be repeated"},
+    {"policy", 'p', "FILE", "allow the endpoints of this file; may be repeated"},
+    {"fail-on-deny", OPT_FAIL_ON_DENY, NULL,
+     "exit with 98 if something was denied and the command succeeded"},
+    {"log", OPT_LOG, "FILE", "append the log to FILE instead of standard error"},
+    {"log-format", OPT_LOG_FORMAT, "FORMAT", "text (default) or json"},
+    {"verbose", 'v', NULL, "log what is allowed too, and every repeat"},
+    {"quiet", 'q', NULL, "log errors only"},
+    {"help", 'h', NULL, "print this and exit"},
+    {"version", OPT_VERSION, NULL, "print the version and exit"},
+    {"dry-run", OPT_DRY_RUN, NULL, NULL},
+    {"learn", OPT_LEARN, "FILE", NULL},
+    {"allow-loopback", OPT_LOOPBACK, NULL, NULL},
+    {"summary", OPT_SUMMARY, "FILE", NULL},
+};
+
+static void print_help(void)
+{
+    printf("usage: cijail [OPTION]... [--] COMMAND [ARG...]\n"
+           "Runs COMMAND in a network of its own, from which nothing leaves but what the endpoints "
+           "name.\n\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char left[48];
+        bool letter = rows[i].key < 256;
+        if (!rows[i].help)
+            continue;
+        (void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", letter ? '-' : ' ',
+                       letter ? rows[i].key : ' ', letter ? "," : " ", rows[i].name,
+                       rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
+        printf("  %-26s %s\n", left, rows[i].help);
+    }
+    printf("\nCIJAIL_ENDPOINTS holds endpoints too. With no endpoint there is no network at all.\n"
+           "Exit: the command's own; 125 cijail failed, 126 cannot be executed, 127 not found. See "
+           "cijail(1).\n");
+}
+
+static int not_yet(const char *what, struct error *e)
+{
+    return error_set(e, ENOTSUP, "%s is not supported by this version, so nothing was run", what);
+}
+
+/* A variable that is 1, 0 or unset; 1 asks for what this version does not have. */
+static int check_switch(const char *name, struct error *e)
+{
+    const char *value = getenv(name);
+    char shown[64];
+
+    if (!value || !strcmp(value, "0"))
+        return 0;
+    if (!strcmp(value, "1")) {
+        (void)snprintf(shown, sizeof(shown), "%s=1", name);
+        return not_yet(shown, e);
+    }
+    (void)escape_text(shown, sizeof(shown), value, strlen(value));
+    return error_set(e, EINVAL, "%s is '%s'; expected 1, 0 or unset", name, shown);
+}
+
+static int read_policy(struct policy *policy, const char *path, struct error *e)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+    int r;
+
+    if (!strchr(path, '/'))
+        return error_set(
+            e, ENOENT,
+            "-p %s: there is no preset of that name; a policy file is named with a slash: ./%s",
+            path, path);
+    r = read_file(path, POLICY_TEXT_MAX, &text, &len, e);
+    return r < 0 ? r : policy_parse(policy, path, text, len, e);
+}
+
+static int parse_log_format(const char *arg, struct options *out, struct error *e)
+{
+    if (!strcmp(arg, "text"))
+        out->log_format = LOG_TEXT;
+    else if (!strcmp(arg, "json"))
+        out->log_format = LOG_JSON;
+    else
+        return error_set(e, EINVAL, "--log-format '%s'; expected text or json", arg);
+    return 0;
+}
+
+static const struct option_row *find_row(int key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].key == key)
+            return &rows[i];
+    return NULL;
+}
+
+static int take_option(int key, struct options *out, struct policy *policy, struct error *e)
+{
+    const struct option_row *row = find_row(key);
+    char shown[64];
+
+    switch (key) {
+    case 'e':
+        return policy_parse(policy, "-e", optarg, strlen(optarg), e);
+    case 'p':
+        return read_policy(policy, optarg, e);
+    case 'v':
+        out->verbose = true;
+        return 0;
+    case 'q':
+        out->quiet = true;
+        return 0;
+    case OPT_FAIL_ON_DENY:
+        out->fail_on_deny = true;
+        return 0;
+    case OPT_LOG:
+        out->log_path = optarg;
+        return 0;
+    case OPT_LOG_FORMAT:
+        return parse_log_format(optarg, out, e);
+    default:
+        (void)snprintf(shown, sizeof(shown), "--%s", row ? row->name : "?");
+        return not_yet(shown, e);
+    }
+}
+
+static int bad_option(int key, char **argv, struct error *e)
+{
+    char word[64], shown[128];
+
+    if (optopt && optopt < 256)
+        (void)snprintf(word, sizeof(word), "-%c", optopt);
+    else
+        copy_string(word, sizeof(word), argv[optind - 1]);
+    (void)escape_text(shown, sizeof(shown), word, strlen(word));
+    return error_set(e, EINVAL, "option %s %s; cijail --help lists the options", shown,
+                     key == ':' ? "needs an argument" : "is not known, or takes no argument");
+}
+
+/* The tables of getopt_long(3), made from ours. */
+static void make_getopt_tables(struct option *longs, char *shorts)
+{
+    *shorts++ = '+'; /* stop at the first word that is no option */
+    *shorts++ = ':';
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        longs[i] = (struct option){rows[i].name, rows[i].arg ? required_argument : no_argument,
+                                   NULL, rows[i].key};
+        if (rows[i].key < 256) {
+            *shorts++ = (char)rows[i].key;
+            if (rows[i].arg)
+                *shorts++ = ':';
+        }
+    }
+    *shorts = '\0';
+}
+
+static int parse_argv(int argc, char **argv, struct options *out, struct policy *policy,
+                      enum options_result *result, struct error *e)
+{
+    struct option longs[ARRAY_LEN(rows) + 1] = {0};
+    char shorts[2 * ARRAY_LEN(rows) + 3];
+    int key, r;
+
+    make_getopt_tables(longs, shorts);
+    opterr = 0;
+    optind = 1;
+    while ((key = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (key == '?' || key == ':')
+            return bad_option(key, argv, e);
+        if (key == 'h' || key == OPT_VERSION) {
+            if (key == 'h')
+                print_help();
+            else
+                printf("cijail %s\n", PACKAGE_VERSION);
+            *result = OPTIONS_DONE;
+            return 0;
+        }
+        r = take_option(key, out, policy, e);
+        if (r < 0)
+            return r;
+    }
+    out->command = argv + optind;
+    return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *out, struct policy *policy,
+                  enum options_result *result, struct error *e)
+{
+    const char *words = getenv("CIJAIL_ENDPOINTS");
+    int r;
+
+    *out = (struct options){0};
+    *result = OPTIONS_RUN;
+    if (words && (r = policy_parse(policy, "CIJAIL_ENDPOINTS", words, strlen(words), e)) < 0)
+        return r;
+    if ((r = parse_argv(argc, argv, out, policy, result, e)) < 0 || *result == OPTIONS_DONE)
+        return r;
+    if ((r = check_switch("CIJAIL_DRY_RUN", e)) < 0 ||
+        (r = check_switch("CIJAIL_ALLOW_LOOPBACK", e)) < 0)
+        return r;
+    if (out->verbose && out->quiet)
+        return error_set(e, EINVAL, "-v and -q exclude each other");
+    if (!out->command[0])
+        return error_set(e, EINVAL, "no command; usage: cijail [OPTION]... [--] COMMAND [ARG...]");
+    return policy_check_enforced(policy, e);
+}

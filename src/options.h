@@ -1,0 +1,28 @@
+/* options.h: the command line and the environment of cijail(1). */
+#ifndef CIJAIL_OPTIONS_H
+#define CIJAIL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "src/error.h"
+#include "src/policy.h"
+
+enum log_format { LOG_TEXT, LOG_JSON };
+
+struct options {
+    bool verbose, quiet, fail_on_deny;
+    const char *log_path; /* NULL: standard error */
+    enum log_format log_format;
+    char **command; /* NULL-terminated, points into argv */
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE /* --help, --version: printed */ };
+
+/* Reads argv and the environment; adds every endpoint to policy (initialised by the caller). 0 with
+ * *result, or -EINVAL (-ENOTSUP for what this version cannot do yet) with the reason. argv must
+ * outlive out. */
+int options_parse(int argc, char **argv, struct options *out, struct policy *policy,
+                  enum options_result *result, struct error *e);
+
+#endif

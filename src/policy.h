@@ -1,0 +1,105 @@
+/* policy.h: the endpoint language (cijail-policy(5)) and the questions that it answers.
+ *
+ * The supervisor parses the user's words; each proxy parses the same text again out of a sealed
+ * memfd, so that no data structure crosses from one process to another. Every question is answered
+ * by the first endpoint, in the order of the text, that allows it. */
+#ifndef CIJAIL_POLICY_H
+#define CIJAIL_POLICY_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/error.h"
+#include "src/url.h"
+
+#define POLICY_TEXT_MAX (4u << 20)  /* bytes of all sources together */
+#define POLICY_WORD_MAX 4096        /* bytes of one word */
+#define POLICY_ENDPOINTS_MAX 100000 /* words */
+#define POLICY_METHODS_MAX 16       /* in one word's list */
+#define POLICY_METHOD_SIZE 24       /* of one method, NUL included */
+
+enum endpoint_kind {
+    ENDPOINT_URL = 1,   /* https://HOST[:PORT]/PREFIX, with or without methods */
+    ENDPOINT_NAME,      /* NAME */
+    ENDPOINT_NAME_PORT, /* NAME:PORT */
+    ENDPOINT_ADDRESS,   /* ADDRESS:PORT, [ADDRESS6]:PORT, ADDRESS/LEN:PORT, [ADDRESS6/LEN]:PORT,
+                           [ADDRESS6]/LEN:PORT */
+    ENDPOINT_UNIX,      /* /path */
+    ENDPOINT_ABSTRACT,  /* @name */
+    ENDPOINT_NETLINK,   /* [netlink] */
+};
+
+struct endpoint {
+    enum endpoint_kind kind;
+    char *word;   /* as the user wrote it */
+    char *source; /* "-e", "CIJAIL_ENDPOINTS", a file's path */
+    unsigned line;
+    /* URL */
+    enum url_scheme scheme;
+    size_t method_count; /* 0: all */
+    char (*methods)[POLICY_METHOD_SIZE];
+    char *prefix; /* canonical path[?query] prefix */
+    /* URL, NAME, NAME_PORT: canonical pattern; for a URL perhaps an address's text */
+    char host[NAME_SIZE];
+    enum url_host_kind host_kind;
+    /* URL, NAME_PORT, ADDRESS */
+    uint16_t port;
+    /* ADDRESS */
+    int family; /* AF_INET, AF_INET6 */
+    union {
+        struct in_addr v4;
+        struct in6_addr v6;
+    } address;
+    unsigned prefix_len;
+    /* UNIX, ABSTRACT: without the '@' */
+    char *path;
+};
+
+struct policy {
+    struct endpoint *endpoints;
+    size_t count, capacity;
+    size_t text_len; /* bytes parsed so far, for POLICY_TEXT_MAX */
+};
+
+void policy_init(struct policy *p);
+void policy_free(struct policy *p);
+
+/* Adds the words of text (len bytes) to p. On a word that is no endpoint: -EINVAL and
+ * "SOURCE:LINE: 'WORD': reason; expected ..." (the word is escaped). p is then to be freed. */
+int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
+                 struct error *e);
+
+/* Parses the one word into ep (used by policy_parse, by the fuzzer and by tests). */
+int policy_parse_word(const char *word, size_t len, struct endpoint *ep, struct error *e);
+void policy_free_endpoint(struct endpoint *ep);
+
+/* Refuses the kinds that this version cannot enforce yet: -ENOTSUP, naming source, line and word.
+ */
+int policy_check_enforced(const struct policy *p, struct error *e);
+
+/* The policy as text that policy_parse reads back to the same endpoints: one word a line. Owned by
+ * the caller. */
+char *policy_to_text(const struct policy *p, size_t *len);
+
+/* May this request be made? method is the request's token; the URL is canonical. */
+const struct endpoint *policy_match_request(const struct policy *p, const char *method,
+                                            const struct url *url);
+
+/* Is there a URL endpoint of this scheme, host and port at all? What the dialer and CONNECT go by.
+ */
+const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
+                                              const struct url_authority *a);
+
+/* May this canonical name be resolved? (Hosts of URL endpoints, NAME, NAME:PORT.) */
+const struct endpoint *policy_match_resolve(const struct policy *p, const char *name);
+
+/* Any URL endpoint of this scheme? */
+bool policy_has_scheme(const struct policy *p, enum url_scheme scheme);
+
+/* The index of an endpoint of p, as messages carry it. */
+uint32_t policy_index(const struct policy *p, const struct endpoint *ep);
+#define POLICY_INDEX_NONE UINT32_MAX
+
+#endif

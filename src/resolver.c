@@ -1,0 +1,245 @@
+/* resolver.c: up to THREADS threads call getaddrinfo(3), as every program of the host does:
+ * /etc/hosts, nsswitch.conf and the host's resolver hold. The event loop and the threads share one
+ * queue of lookups under one lock; a finished lookup goes to a list that an eventfd announces.
+ * Everything else (waiters, cache) belongs to the loop alone. */
+#include "src/resolver.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "src/name.h"
+#include "src/util.h"
+
+#define THREADS 8
+#define LOOKUPS_MAX 4096
+#define WAITERS_MAX 65536
+#define CACHE_MS 5000
+#define THREAD_STACK (256u << 10)
+
+struct waiter {
+    resolver_cb *cb;
+    void *arg;
+    struct waiter *next;
+};
+
+struct lookup {
+    char name[NAME_SIZE];
+    struct waiter *waiters;
+    struct lookup *next;       /* in lookups */
+    struct lookup *queue_next; /* in pending or finished */
+    bool done;
+    bool answering;   /* in use further up the stack: not to be freed */
+    uint64_t expires; /* now_ms(), once done */
+    int error;        /* of getaddrinfo */
+    size_t n;
+    union resolver_address addresses[RESOLVER_ADDRESSES];
+};
+
+struct resolver {
+    struct event *event;
+    int eventfd;
+    struct lookup *lookups; /* all: waiting, running and cached */
+    size_t lookup_count, waiter_count;
+    unsigned threads, idle;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wake;
+    struct lookup *pending, **pending_end;
+    struct lookup *finished;
+};
+
+static void look_up(struct lookup *l)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG}, *list = NULL;
+
+    l->error = getaddrinfo(l->name, NULL, &hints, &list);
+    for (struct addrinfo *a = list; l->error == 0 && a && l->n < RESOLVER_ADDRESSES; a = a->ai_next)
+        if (a->ai_addrlen <= sizeof(l->addresses[0]) &&
+            (a->ai_family == AF_INET || a->ai_family == AF_INET6))
+            memcpy(&l->addresses[l->n++], a->ai_addr, a->ai_addrlen);
+    if (list)
+        freeaddrinfo(list);
+}
+
+static void *thread_main(void *arg)
+{
+    struct resolver *r = arg;
+    const uint64_t one = 1;
+
+    (void)pthread_mutex_lock(&r->lock);
+    for (;;) {
+        struct lookup *l = r->pending;
+        if (!l) {
+            r->idle++;
+            (void)pthread_cond_wait(&r->wake, &r->lock);
+            r->idle--;
+            continue;
+        }
+        r->pending = l->queue_next;
+        if (!r->pending)
+            r->pending_end = &r->pending;
+        (void)pthread_mutex_unlock(&r->lock);
+        look_up(l);
+        (void)pthread_mutex_lock(&r->lock);
+        l->queue_next = r->finished;
+        r->finished = l;
+        (void)write_all(r->eventfd, &one, sizeof(one));
+    }
+    return NULL;
+}
+
+static void start_thread(struct resolver *r)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, old;
+
+    (void)sigfillset(&all); /* signals are the event loop's */
+    (void)pthread_sigmask(SIG_BLOCK, &all, &old);
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, THREAD_STACK);
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, thread_main, r) == 0)
+        r->threads++;
+    else if (r->threads == 0)
+        die("cannot start a thread to resolve names: %s", strerror(errno));
+    (void)pthread_attr_destroy(&attr);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void enqueue(struct resolver *r, struct lookup *l)
+{
+    bool more;
+
+    (void)pthread_mutex_lock(&r->lock);
+    *r->pending_end = l;
+    r->pending_end = &l->queue_next;
+    more = r->idle == 0 && r->threads < THREADS;
+    (void)pthread_cond_signal(&r->wake);
+    (void)pthread_mutex_unlock(&r->lock);
+    if (more)
+        start_thread(r);
+}
+
+static void answer(struct resolver *r, struct lookup *l)
+{
+    const char *text = l->n ? NULL : l->error ? gai_strerror(l->error) : "no usable address";
+    struct waiter *w = l->waiters;
+
+    l->waiters = NULL;
+    l->answering = true; /* a callback may look up again, and drop what has expired */
+    while (w) {
+        struct waiter *next = w->next;
+        w->cb(w->arg, l->addresses, l->n, text);
+        free(w);
+        r->waiter_count--;
+        w = next;
+    }
+    l->answering = false;
+}
+
+static void on_finished(evutil_socket_t fd, short what, void *arg)
+{
+    struct resolver *r = arg;
+    struct lookup *l;
+    uint64_t n;
+
+    (void)what;
+    (void)!read(fd, &n, sizeof(n));
+    (void)pthread_mutex_lock(&r->lock);
+    l = r->finished;
+    r->finished = NULL;
+    (void)pthread_mutex_unlock(&r->lock);
+    while (l) {
+        struct lookup *next = l->queue_next;
+        l->done = true;
+        l->expires = now_ms() + (l->n ? CACHE_MS : 0);
+        answer(r, l);
+        l = next;
+    }
+}
+
+/* The lookup of that name that may still be used; drops what has expired on the way. */
+static struct lookup *find(struct resolver *r, const char *name)
+{
+    struct lookup **at = &r->lookups, *l, *found = NULL;
+    uint64_t now = now_ms();
+
+    while ((l = *at)) {
+        if (l->done && !l->waiters && !l->answering && l->expires <= now) {
+            *at = l->next;
+            r->lookup_count--;
+            free(l);
+            continue;
+        }
+        if (!strcmp(l->name, name) && (!l->done || l->expires > now))
+            found = l;
+        at = &l->next;
+    }
+    return found;
+}
+
+static void on_cached(evutil_socket_t fd, short what, void *arg)
+{
+    struct resolver *r = arg;
+
+    (void)fd;
+    (void)what;
+    for (struct lookup *l = r->lookups; l;) {
+        if (l->done && l->waiters && !l->answering) {
+            answer(r, l);
+            l = r->lookups; /* the list may have changed */
+        } else {
+            l = l->next;
+        }
+    }
+}
+
+struct resolver *resolver_new(struct event_base *base)
+{
+    struct resolver *r = xcalloc(1, sizeof(*r));
+
+    r->pending_end = &r->pending;
+    (void)pthread_mutex_init(&r->lock, NULL);
+    (void)pthread_cond_init(&r->wake, NULL);
+    r->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (r->eventfd < 0)
+        die("eventfd: %s", strerror(errno));
+    r->event = event_new(base, r->eventfd, EV_READ | EV_PERSIST, on_finished, r);
+    if (!r->event || event_add(r->event, NULL) < 0)
+        die("cannot watch an eventfd");
+    return r;
+}
+
+void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void *arg)
+{
+    static const struct timeval now = {0, 0};
+    struct lookup *l = find(r, name);
+    struct waiter *w;
+
+    if (r->waiter_count >= WAITERS_MAX || (!l && r->lookup_count >= LOOKUPS_MAX)) {
+        cb(arg, NULL, 0, "too many lookups at once");
+        return;
+    }
+    w = xcalloc(1, sizeof(*w));
+    *w = (struct waiter){.cb = cb, .arg = arg};
+    r->waiter_count++;
+    if (l) {
+        w->next = l->waiters;
+        l->waiters = w;
+        if (l->done) /* from the loop, not from inside of this call */
+            (void)event_base_once(event_get_base(r->event), -1, EV_TIMEOUT, on_cached, r, &now);
+        return;
+    }
+    l = xcalloc(1, sizeof(*l));
+    copy_string(l->name, sizeof(l->name), name);
+    l->waiters = w;
+    l->next = r->lookups;
+    r->lookups = l;
+    r->lookup_count++;
+    enqueue(r, l);
+}

@@ -1,0 +1,29 @@
+/* resolver.h: getaddrinfo(3) off the event loop. */
+#ifndef CIJAIL_RESOLVER_H
+#define CIJAIL_RESOLVER_H
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#define RESOLVER_ADDRESSES 16
+
+struct resolver;
+
+union resolver_address {
+    struct sockaddr sa;
+    struct sockaddr_storage storage;
+};
+
+/* The addresses of a name, ports 0, in getaddrinfo's order (RFC 6724). n is 0 exactly if text says
+ * why. The array lives during the call alone. */
+typedef void resolver_cb(void *arg, const union resolver_address *addresses, size_t n,
+                         const char *text);
+
+struct resolver *resolver_new(struct event_base *base);
+
+/* Answers by cb, from the event loop, once. Identical questions share one lookup; an answer is used
+ * for 5 s more. A full queue is answered at once with an error. */
+void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void *arg);
+
+#endif

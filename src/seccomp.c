@@ -1,0 +1,116 @@
+/* seccomp.c: ways out that are no packets of the jail's network.
+ *
+ * A deny list: builds use nearly all of the kernel, and the namespaces do the confinement. What is
+ * refused here are the calls by which a process speaks without them: socket families other than
+ * AF_UNIX, AF_INET, AF_INET6 and NETLINK_ROUTE (vsock reaches the hypervisor); AF_UNIX datagram
+ * sockets and pairs of them (sendto on one reaches any path: syslog, journald, sd_notify);
+ *   io_uring, which makes sockets and connects them without system calls that a filter sees;
+ *   typing into the terminal (TIOCSTI, TIOCLINUX), which runs commands in the caller's shell.
+ * Calls of another architecture (x32, i386) answer ENOSYS: no rule can be gone around by them. */
+#include "src/seccomp.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "src/util.h"
+
+#define LOW32 0xffffffffu
+#define SOCK_TYPE_BITS 0xfu
+
+struct rules {
+    scmp_filter_ctx ctx;
+    int r; /* the first error */
+};
+
+static void refuse(struct rules *rules, int err, int call, unsigned n,
+                   const struct scmp_arg_cmp *args)
+{
+    if (rules->r == 0)
+        rules->r = seccomp_rule_add_array(rules->ctx, SCMP_ACT_ERRNO((uint32_t)err), call, n, args);
+}
+
+/* Families: everything but the four. Compared in 32 bits, as the kernel takes them. */
+static void refuse_families(struct rules *rules, int call)
+{
+    static const int allowed[] = {AF_UNIX, AF_INET, AF_NETLINK, AF_INET6};
+    struct scmp_arg_cmp arg;
+    int last = -1;
+
+    for (size_t i = 0; i < ARRAY_LEN(allowed);
+         i++) { /* in ascending order: the gaps between them */
+        for (int family = last + 1; family < allowed[i]; family++) {
+            arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
+            refuse(rules, EAFNOSUPPORT, call, 1, &arg);
+        }
+        last = allowed[i];
+    }
+    /* Above AF_INET6 (10): any bit of value 16 or more, or 11 to 15. AF_NETLINK (16) is the one
+     * exception. */
+    for (int family = last + 1; family < 16; family++) {
+        arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
+        refuse(rules, EAFNOSUPPORT, call, 1, &arg);
+    }
+    for (int family = 17; family < 64; family++) {
+        arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
+        refuse(rules, EAFNOSUPPORT, call, 1, &arg);
+    }
+}
+
+static void refuse_sockets(struct rules *rules)
+{
+    const struct scmp_arg_cmp unix_dgram[] = {
+        SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX),
+        SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, SOCK_DGRAM)};
+    /* AF_UNIX takes SOCK_RAW for SOCK_DGRAM (unix(7)). */
+    const struct scmp_arg_cmp unix_raw[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX),
+                                            SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, SOCK_RAW)};
+
+    refuse_families(rules, SCMP_SYS(socket));
+    refuse_families(rules, SCMP_SYS(socketpair));
+    refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_dgram);
+    refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_raw);
+    refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_dgram);
+    refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_raw);
+    for (unsigned protocol = 1; protocol < 32;
+         protocol++) { /* NETLINK_ROUTE is 0, MAX_LINKS is 32 */
+        const struct scmp_arg_cmp netlink[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK),
+                                               SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, protocol)};
+        refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, netlink);
+    }
+}
+
+static void refuse_others(struct rules *rules)
+{
+    const struct scmp_arg_cmp sti = SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, TIOCSTI);
+    const struct scmp_arg_cmp linux_console = SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, TIOCLINUX);
+
+    refuse(rules, EPERM, SCMP_SYS(ioctl), 1, &sti);
+    refuse(rules, EPERM, SCMP_SYS(ioctl), 1, &linux_console);
+    refuse(rules, ENOSYS, SCMP_SYS(io_uring_setup), 0, NULL);
+    refuse(rules, ENOSYS, SCMP_SYS(io_uring_enter), 0, NULL);
+    refuse(rules, ENOSYS, SCMP_SYS(io_uring_register), 0, NULL);
+}
+
+int seccomp_confine_command(struct error *e)
+{
+    struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
+
+    if (!rules.ctx)
+        return error_set(e, ENOMEM, "cannot make the command's seccomp filter");
+    rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+    if (rules.r == 0)
+        rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_CTL_NNP, 0);
+    if (rules.r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
+        rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    refuse_sockets(&rules);
+    refuse_others(&rules);
+    if (rules.r == 0)
+        rules.r = seccomp_load(rules.ctx);
+    seccomp_release(rules.ctx);
+    if (rules.r < 0)
+        return error_errno(e, -rules.r, "cannot install the command's seccomp filter");
+    return 0;
+}

@@ -1,0 +1,524 @@
+/* supervisor.c: the process on the host's network, from the first clone to the exit status.
+ *
+ *   set-up   sockets, policy and roots as memfds; clone the keeper, map its ids; it builds the
+ * network, starts the proxies and init (gateway.c, child.c) ready    both proxies have locked
+ * themselves down: init gets the word to go, and the CA running  dials and asks upstream for the
+ * proxies, logs what they report, passes signals on to the command ending   init reports the
+ * command's status; the proxies report what they still hold (MSG_FINISH); the keeper is killed, and
+ * with it, by the kernel, all that is left in its PID namespace
+ *
+ * One event loop. From the proxies come typed messages of fixed length only (channel.h); what a
+ * proxy may ask for is judged again by the dialer. A proxy that breaks the protocol, or ends, ends
+ * the jail's network: it is not started anew, and its sockets are gone. */
+#include "src/supervisor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/channel.h"
+#include "src/dialer.h"
+#include "src/launch.h"
+#include "src/libexec.h"
+#include "src/log.h"
+#include "src/memfd.h"
+#include "src/resolver.h"
+#include "src/upstream_dns.h"
+#include "src/userns.h"
+#include "src/util.h"
+
+#define SETUP_SECONDS 30
+#define FINISH_MS 1000
+
+/* What is passed on to the command. SIGTTIN and SIGTTOU stop a background job, cijail with it, by
+ * default. */
+static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,   SIGTERM,
+                                SIGTSTP, SIGCONT, SIGPWR,  SIGIO,   SIGPROF, SIGVTALRM, SIGWINCH};
+
+enum phase { PHASE_SETUP, PHASE_RUNNING, PHASE_ENDING };
+
+struct proxy {
+    struct supervisor *supervisor;
+    const char *name;
+    struct channel *channel; /* NULL: gone */
+    bool ready;
+};
+
+struct supervisor {
+    const struct options *options;
+    const struct policy *policy;
+    struct launch launch;
+    pid_t keeper;
+    struct event_base *base;
+    struct event *gate_event, *init_event, *signal_event, *timer;
+    int signals; /* signalfd */
+    struct proxy dns, http;
+    char ca_pem[MSG_PEM_MAX];
+    struct log *log;
+    struct resolver *resolver;
+    struct dialer *dialer;
+    struct upstream_dns *upstream;
+    enum phase phase;
+    int result; /* exit status, or -errno with error filled */
+    struct error error;
+};
+
+/* --- ends --- */
+
+static void stop_loop(struct supervisor *s, int result)
+{
+    s->result = result;
+    (void)event_base_loopbreak(s->base);
+}
+
+static void give_up(struct supervisor *s, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void give_up(struct supervisor *s, int err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(s->error.text, sizeof(s->error.text), fmt, ap);
+    va_end(ap);
+    stop_loop(s, -err);
+}
+
+static void finish_if_all_said(struct supervisor *s)
+{
+    if (s->phase == PHASE_ENDING && !s->dns.channel && !s->http.channel)
+        (void)event_base_loopbreak(s->base);
+}
+
+/* The command has ended, s->result is set: the proxies' last words, but not for long. */
+static void begin_ending(struct supervisor *s, int result)
+{
+    static const struct timeval wait = {FINISH_MS / 1000, FINISH_MS % 1000 * 1000};
+    struct msg_finish m;
+
+    s->result = result;
+    s->phase = PHASE_ENDING;
+    msg_init(&m, MSG_FINISH, sizeof(m));
+    if (s->dns.channel)
+        (void)channel_send(s->dns.channel, &m, -1);
+    if (s->http.channel)
+        (void)channel_send(s->http.channel, &m, -1);
+    (void)event_add(s->timer, &wait);
+    finish_if_all_said(s);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+
+    (void)fd;
+    (void)what;
+    if (s->phase == PHASE_ENDING)
+        (void)event_base_loopbreak(s->base);
+    else if (s->phase == PHASE_SETUP)
+        give_up(s, ETIMEDOUT, "the jail was not ready after %d s", SETUP_SECONDS);
+}
+
+/* --- messages of the proxies --- */
+
+static void go_if_ready(struct supervisor *s)
+{
+    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready)
+        return;
+    s->phase = PHASE_RUNNING;
+    (void)event_del(s->timer);
+    (void)event_add(s->signal_event, NULL); /* signals that came meanwhile are passed on now */
+    if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
+        give_up(s, EPIPE, "the jail's init ended during set-up");
+}
+
+static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
+{
+    struct proxy *p = arg;
+    struct supervisor *s = p->supervisor;
+
+    if (fd >= 0)
+        (void)close(fd);
+    switch (m->type) {
+    case MSG_READY:
+        p->ready = true;
+        go_if_ready(s);
+        break;
+    case MSG_CA:
+        if (s->phase == PHASE_SETUP)
+            copy_string(s->ca_pem, sizeof(s->ca_pem),
+                        ((const struct msg_ca *)(const void *)m)->pem);
+        break;
+    case MSG_DIAL:
+        dialer_dial(s->dialer, c, (const struct msg_dial *)(const void *)m);
+        break;
+    case MSG_QUERY:
+        upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
+        break;
+    case MSG_LOG_REQUEST:
+        log_request(s->log, (const struct msg_log_request *)(const void *)m);
+        break;
+    case MSG_LOG_RESOLVE:
+        log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
+        break;
+    case MSG_LOG_CONNECT:
+        log_connect(s->log, (const struct msg_log_connect *)(const void *)m);
+        break;
+    default:
+        break; /* the channel lets no other type through */
+    }
+}
+
+static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
+{
+    struct proxy *p = arg;
+    struct supervisor *s = p->supervisor;
+
+    dialer_forget(s->dialer, c);
+    upstream_dns_forget(s->upstream, c);
+    channel_free(c);
+    p->channel = NULL;
+    if (s->phase == PHASE_ENDING)
+        finish_if_all_said(s);
+    else if (reason)
+        log_error(s->log, "%s broke the protocol (%s); the jail's network has ended", p->name,
+                  reason);
+    if (s->phase == PHASE_SETUP && reason)
+        give_up(s, EPROTO, "%s broke the protocol: %s", p->name, reason);
+    /* Without a reason the keeper tells how it ended. */
+}
+
+/* --- the keeper and init --- */
+
+static void describe_status(int status, char *buf, size_t size)
+{
+    if (WIFSIGNALED(status))
+        (void)snprintf(buf, size, "was killed by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    else
+        (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+static void on_gate(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct launch_msg m;
+    char how[128];
+    int r = launch_recv(fd, &m);
+
+    (void)what;
+    if (r < 0) {
+        give_up(s, EPIPE, "the keeper of the jail's network ended");
+        return;
+    }
+    if (m.type == LAUNCH_ERROR) {
+        give_up(s, EIO, "%s", m.text);
+    } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
+        describe_status(m.value, how, sizeof(how));
+        if (s->phase == PHASE_SETUP)
+            give_up(s, EIO, "%s %s before it was ready", m.text, how);
+        else
+            log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
+                      m.text, how);
+    }
+}
+
+static int exit_status(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* The command was stopped by other means than the terminal (that stops the whole process group, and
+ * this process with it): this process stops too, so that the caller's shell sees its job stopped;
+ * once continued, it continues it. */
+static void follow_stop(struct supervisor *s)
+{
+    (void)kill(getpid(), SIGSTOP);
+    (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
+}
+
+static void on_init(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct launch_msg m;
+
+    (void)what;
+    if (launch_recv(fd, &m) < 0) {
+        (void)event_del(s->init_event);
+        if (s->phase != PHASE_ENDING)
+            give_up(s, EPIPE, "the jail's init ended unexpectedly");
+        return;
+    }
+    switch (m.type) {
+    case LAUNCH_ERROR:
+        give_up(s, EIO, "%s", m.text);
+        break;
+    case LAUNCH_EXEC_FAILED:
+        warn_text("cannot execute %s: %s", s->options->command[0], strerror(m.value));
+        begin_ending(s, m.value == ENOENT ? 127 : 126);
+        break;
+    case LAUNCH_EXITED:
+        begin_ending(s, exit_status(m.value));
+        break;
+    case LAUNCH_STOPPED:
+        if (m.value != SIGTSTP && m.value != SIGTTIN && m.value != SIGTTOU)
+            follow_stop(s);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- signals --- */
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct signalfd_siginfo info;
+
+    (void)what;
+    if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    /* SI_KERNEL: the terminal's, which went to the command's process group too. */
+    if (info.ssi_code != SI_KERNEL)
+        (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, (int)info.ssi_signo, NULL);
+    if (info.ssi_signo == SIGTSTP) {
+        (void)kill(getpid(), SIGSTOP);
+        (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
+    }
+}
+
+static void block_signals(struct supervisor *s, sigset_t *set)
+{
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
+        (void)sigaddset(set, forwarded[i]);
+    (void)sigprocmask(SIG_BLOCK, set, &s->launch.caller_mask);
+}
+
+/* --- set-up --- */
+
+/* Standard descriptors that are closed would be taken by sockets of ours. */
+static int fill_standard_fds(struct error *e)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return error_errno(e, errno, "cannot open /dev/null");
+    (void)close(fd);
+    return 0;
+}
+
+static void warn_of_sockets(void)
+{
+    static const char *const names[] = {"input", "output", "error"};
+    struct stat st;
+
+    for (int fd = 0; fd <= 2; fd++)
+        if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+            warn_text("warning: standard %s is a socket, a way out that cijail does not guard",
+                      names[fd]);
+}
+
+static int open_pair(int *a, int *b, struct error *e)
+{
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return error_errno(e, errno, "socketpair");
+    *a = fds[0];
+    *b = fds[1];
+    return 0;
+}
+
+static int open_config(const struct policy *policy, struct error *e)
+{
+    cleanup_free char *text = NULL;
+    cleanup_close int fd = memfd_open("cijail-policy", e);
+    size_t len;
+    int r;
+
+    if (fd < 0)
+        return fd;
+    text = policy_to_text(policy, &len);
+    if ((r = write_all(fd, text, len)) < 0)
+        return error_errno(e, -r, "cannot write a memfd");
+    r = memfd_seal(fd, e);
+    return r < 0 ? r : steal_fd(&fd);
+}
+
+static int prepare(struct supervisor *s, struct error *e)
+{
+    struct launch *l = &s->launch;
+    int r;
+
+    l->options = s->options;
+    l->policy = s->policy;
+    l->root = geteuid() == 0;
+    l->roots = -1;
+    if (!getcwd(l->cwd, sizeof(l->cwd)))
+        return error_errno(e, errno, "cannot read the working directory's path");
+    if ((r = libexec_find("cijail-dnsproxy", "dnsproxy", l->dnsproxy_path, e)) < 0 ||
+        (r = libexec_find("cijail-httpproxy", "httpproxy", l->httpproxy_path, e)) < 0 ||
+        (r = open_pair(&l->gate_supervisor, &l->gate_keeper, e)) < 0 ||
+        (r = open_pair(&l->init_supervisor, &l->init_child, e)) < 0 ||
+        (r = open_pair(&l->pair_keeper, &l->pair_init, e)) < 0 ||
+        (r = open_pair(&l->dns_supervisor, &l->dns_proxy, e)) < 0 ||
+        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0)
+        return r;
+    if ((l->config = open_config(s->policy, e)) < 0)
+        return l->config;
+    if (!policy_has_scheme(s->policy, URL_HTTPS))
+        return 0;
+    if ((r = ca_bundle_find(&l->bundle, e)) < 0)
+        return r;
+    l->roots = ca_bundle_roots(&l->bundle, e);
+    return l->roots < 0 ? l->roots : 0;
+}
+
+static void close_supervisors_ends(struct launch *l)
+{
+    (void)close(l->gate_supervisor);
+    (void)close(l->init_supervisor);
+    (void)close(l->dns_supervisor);
+    (void)close(l->http_supervisor);
+}
+
+static void close_others_ends(struct launch *l)
+{
+    (void)close(l->gate_keeper);
+    (void)close(l->init_child);
+    (void)close(l->pair_keeper);
+    (void)close(l->pair_init);
+    (void)close(l->dns_proxy);
+    (void)close(l->http_proxy);
+    (void)close(l->config);
+    if (l->roots >= 0)
+        (void)close(l->roots);
+}
+
+static int start_keeper(struct supervisor *s, struct error *e)
+{
+    int r;
+
+    s->keeper = launch_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET);
+    if (s->keeper < 0)
+        return userns_explain(-s->keeper, "cannot make the jail's user, PID and network namespaces",
+                              e);
+    if (s->keeper == 0) {
+        close_supervisors_ends(&s->launch);
+        gateway_main(&s->launch);
+    }
+    close_others_ends(&s->launch);
+    r = userns_map("/proc", s->keeper, s->launch.root, e);
+    if (r < 0)
+        return r;
+    return launch_send(s->launch.gate_supervisor, LAUNCH_MAPPED, 0, NULL);
+}
+
+static struct event *watch(struct supervisor *s, int fd, event_callback_fn cb, bool add)
+{
+    struct event *ev = event_new(s->base, fd, EV_READ | EV_PERSIST, cb, s);
+
+    if (!ev || (add && event_add(ev, NULL) < 0))
+        die("cannot watch a descriptor");
+    return ev;
+}
+
+static void start_proxy_channel(struct supervisor *s, struct proxy *p, const char *name, int fd,
+                                unsigned types)
+{
+    *p = (struct proxy){.supervisor = s, .name = name};
+    p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
+}
+
+static void start_loop(struct supervisor *s, const sigset_t *signals)
+{
+    static const struct timeval setup = {SETUP_SECONDS, 0};
+    struct launch *l = &s->launch;
+
+    (void)raise_nofile(); /* of this process: the command keeps the caller's limit */
+    s->base = event_base_new();
+    s->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (!s->base || s->signals < 0)
+        die("cannot start the event loop");
+    s->resolver = resolver_new(s->base);
+    s->dialer = dialer_new(s->base, s->policy, s->resolver);
+    s->upstream = upstream_dns_new(s->base, s->policy);
+    start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
+                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
+                            1u << MSG_LOG_CONNECT);
+    start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
+                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST);
+    s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
+    s->init_event = watch(s, l->init_supervisor, on_init, true);
+    s->signal_event = watch(s, s->signals, on_signal, false);
+    s->timer = evtimer_new(s->base, on_timer, s);
+    if (!s->timer || event_add(s->timer, &setup) < 0)
+        die("cannot start the event loop");
+}
+
+/* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any
+ * more. */
+static void end_keeper(struct supervisor *s)
+{
+    (void)kill(s->keeper, SIGKILL);
+    while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static int run(struct supervisor *s, struct error *e)
+{
+    sigset_t signals;
+    int r = log_open(&s->log, s->options, s->policy, e);
+
+    if (r < 0)
+        return r;
+    block_signals(s, &signals);
+    r = start_keeper(s, e);
+    if (r < 0) {
+        if (s->keeper > 0)
+            end_keeper(s);
+        return r;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    start_loop(s, &signals);
+    (void)event_base_dispatch(s->base);
+    end_keeper(s);
+    if (s->result < 0) {
+        *e = s->error;
+        return s->result;
+    }
+    if (s->options->fail_on_deny && s->result == 0 && log_denials(s->log) > 0)
+        s->result = 98;
+    log_close(s->log);
+    return s->result;
+}
+
+int supervisor_run(const struct options *options, const struct policy *policy, struct error *e)
+{
+    struct supervisor *s = xcalloc(1, sizeof(*s)); /* lives as long as the process */
+    int r;
+
+    s->options = options;
+    s->policy = policy;
+    if ((r = fill_standard_fds(e)) < 0)
+        return r;
+    warn_of_sockets();
+    if ((r = prepare(s, e)) < 0)
+        return r;
+    return run(s, e);
+}

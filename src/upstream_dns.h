@@ -1,0 +1,20 @@
+/* upstream_dns.h: asks the host's DNS servers for dnsproxy. */
+#ifndef CIJAIL_UPSTREAM_DNS_H
+#define CIJAIL_UPSTREAM_DNS_H
+
+#include <event2/event.h>
+
+#include "src/channel.h"
+#include "src/policy.h"
+
+struct upstream_dns;
+
+struct upstream_dns *upstream_dns_new(struct event_base *base, const struct policy *policy);
+
+/* Takes one MSG_QUERY; answers on c by MSG_REPLY, later or at once. */
+void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct msg_query *m);
+
+/* c is about to be freed: its queries are dropped. */
+void upstream_dns_forget(struct upstream_dns *u, struct channel *c);
+
+#endif

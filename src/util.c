@@ -1,0 +1,233 @@
+#include "src/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "src/error.h"
+
+void *xmalloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+
+    if (!p)
+        die("out of memory (%zu bytes)", n);
+    return p;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size ? size : 1);
+
+    if (!p)
+        die("out of memory (%zu times %zu bytes)", n, size);
+    return p;
+}
+
+void *xrealloc(void *p, size_t n)
+{
+    void *q = realloc(p, n ? n : 1);
+
+    if (!q)
+        die("out of memory (%zu bytes)", n);
+    return q;
+}
+
+char *xstrdup(const char *s)
+{
+    return xstrndup(s, strlen(s));
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+    size_t len = strnlen(s, n);
+    char *p = xmalloc(len + 1);
+
+    memcpy(p, s, len);
+    p[len] = '\0';
+    return p;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+    char *p;
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (vasprintf(&p, fmt, ap) < 0)
+        die("out of memory");
+    va_end(ap);
+    return p;
+}
+
+/* Reads up to max bytes and one more, which tells a longer file. */
+static int read_to_end(int fd, size_t max, char *buf, size_t *len)
+{
+    size_t n = 0;
+
+    for (;;) {
+        ssize_t r = read(fd, buf + n, max + 1 - n);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return -errno;
+        if (r == 0)
+            break;
+        n += (size_t)r;
+        if (n > max)
+            return -EFBIG;
+    }
+    buf[n] = '\0';
+    *len = n;
+    return 0;
+}
+
+int read_file(const char *path, size_t max, char **data, size_t *len, struct error *e)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    cleanup_free char *buf = NULL;
+    struct stat st;
+    size_t room = max;
+    int r;
+
+    if (fd < 0)
+        return error_errno(e, errno, "cannot open %s", path);
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size < max)
+        room = (size_t)st.st_size + 4096 < max ? (size_t)st.st_size + 4096 : max;
+    buf = xmalloc(room + 2);
+    r = read_to_end(fd, room, buf, len);
+    if (r < 0)
+        return error_errno(e, -r, "cannot read %s", path);
+    *data = buf;
+    buf = NULL;
+    return 0;
+}
+
+int write_all(int fd, const void *data, size_t len)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        ssize_t r = write(fd, p, len);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return -errno;
+        p += r;
+        len -= (size_t)r;
+    }
+    return 0;
+}
+
+void copy_string(char *dst, size_t size, const char *src)
+{
+    size_t n = strnlen(src, size - 1);
+
+    memcpy(dst, src, n);
+    dst[n] = '\0';
+}
+
+size_t escape_text(char *dst, size_t size, const char *src, size_t len)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t o = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)src[i];
+        bool plain = c >= 0x20 && c <= 0x7e && c != '\\';
+        size_t need = plain ? 1 : 4;
+
+        if (o + need + 4 > size) { /* room for "..." and the NUL is always kept */
+            if (i + 1 == len && o + need + 1 <= size)
+                goto put;
+            memcpy(dst + o, "...", 3);
+            o += 3;
+            break;
+        }
+    put:
+        if (plain) {
+            dst[o++] = (char)c;
+        } else {
+            dst[o++] = '\\';
+            dst[o++] = 'x';
+            dst[o++] = hex[c >> 4];
+            dst[o++] = hex[c & 15];
+        }
+    }
+    dst[o] = '\0';
+    return o;
+}
+
+uint64_t now_us(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
+}
+
+uint64_t now_ms(void)
+{
+    return now_us() / 1000u;
+}
+
+int set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}
+
+size_t raise_nofile(void)
+{
+    struct rlimit rl;
+
+    if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+        return 256;
+    if (rl.rlim_cur < rl.rlim_max) {
+        rlim_t old = rl.rlim_cur;
+        rl.rlim_cur = rl.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &rl) < 0)
+            rl.rlim_cur = old;
+    }
+    return rl.rlim_cur > 1048576 ? 1048576 : (size_t)rl.rlim_cur;
+}
+
+static void vwarn(const char *fmt, va_list ap)
+{
+    char text[2048];
+    char line[2304];
+    int n;
+
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    n = snprintf(line, sizeof(line), "%s: %s\n", program_invocation_short_name, text);
+    if (n > 0)
+        (void)write_all(STDERR_FILENO, line,
+                        (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+}
+
+void warn_text(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vwarn(fmt, ap);
+    va_end(ap);
+}
+
+void die(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vwarn(fmt, ap);
+    va_end(ap);
+    _exit(125);
+}

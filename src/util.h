@@ -1,0 +1,75 @@
+/* util.h: small things that every process needs. */
+#ifndef CIJAIL_UTIL_H
+#define CIJAIL_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Cleanup attributes: the variable's resource is released where its scope ends. */
+static inline void cleanup_closep(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+}
+static inline void cleanup_freep(void *p)
+{
+    free(*(void **)p);
+}
+#define cleanup_close __attribute__((cleanup(cleanup_closep)))
+#define cleanup_free __attribute__((cleanup(cleanup_freep)))
+
+/* Takes the value out of a cleanup variable, which then releases nothing. */
+static inline int steal_fd(int *fd)
+{
+    int v = *fd;
+    *fd = -1;
+    return v;
+}
+
+/* malloc family that ends the process with a message when memory is out: the only sane answer in
+ * processes whose every table is bounded. The caller owns the result. */
+void *xmalloc(size_t n);
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t n);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t n);
+char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Reads a whole file of at most max bytes. *data is NUL-terminated (the NUL is not counted) and
+ * owned by the caller. -EFBIG if the file is longer. */
+struct error;
+int read_file(const char *path, size_t max, char **data, size_t *len, struct error *e);
+
+/* Writes all of it, restarting after EINTR. 0 or -errno. */
+int write_all(int fd, const void *data, size_t len);
+
+/* Copies with truncation, always NUL-terminated. */
+void copy_string(char *dst, size_t size, const char *src);
+
+/* Writes s so that no byte of it can drive a terminal or forge a log line: control characters, DEL,
+ * backslash (as \x5c) and bytes over 0x7e become \xNN. Always NUL-terminated; what does not fit
+ * ends in
+ * "...". Returns strlen(dst). */
+size_t escape_text(char *dst, size_t size, const char *src, size_t len);
+
+/* Milliseconds and microseconds of CLOCK_MONOTONIC. */
+uint64_t now_ms(void);
+uint64_t now_us(void);
+
+/* O_NONBLOCK on. 0 or -errno. */
+int set_nonblocking(int fd);
+
+/* Raises RLIMIT_NOFILE's soft limit to the hard one; returns the limit then in force. */
+size_t raise_nofile(void);
+
+/* Warnings and fatal errors of a process that has no other way to speak. "NAME: text" on stderr,
+ * where NAME is program_invocation_short_name. die() exits with 125. */
+void warn_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+#endif
