@@ -27,6 +27,7 @@
 #include "src/net.h"
 #include "src/netns.h"
 #include "src/seccomp.h"
+#include "src/unix_diag.h"
 #include "src/userns.h"
 #include "src/util.h"
 
@@ -96,7 +97,7 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
     struct error e;
     pid_t number;
     char ok;
-    int err;
+    int err, listener;
 
     if (unshare(CLONE_NEWUSER) < 0) {
         (void)userns_explain(errno, "cannot make the command's user namespace", &e);
@@ -110,8 +111,10 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
         (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
         report_and_exit(up, 0, &e);
     }
-    if (seccomp_confine_command(&e) < 0)
+    if (seccomp_confine_command(&listener, &e) < 0)
         report_and_exit(up, 0, &e);
+    if (launch_send_fd(l->init_child, LAUNCH_LISTENER, listener) < 0)
+        _exit(125);
     (void)sigprocmask(SIG_SETMASK, &l->caller_mask, NULL);
     /* Nothing that was inherited, and nothing of cijail's own, reaches the command; up is needed
      * until execve. */
@@ -218,14 +221,20 @@ static void wait_for(struct init *in, int fd, enum launch_type type, struct laun
 static void set_up(struct init *in, bool *with_ca)
 {
     struct launch *l = in->l;
-    struct mounts mounts = {.root = l->root, .bundle = &l->bundle};
+    struct mounts mounts = {.root = l->root, .bundle = &l->bundle, .policy = l->policy};
     struct launch_msg net, go;
     struct error e;
+    int diag;
 
     wait_for(in, l->pair_init, LAUNCH_NET, &net);
     in->ipv6 = net.value != 0;
     if (netns_setup_jail(in->ipv6, &e) < 0)
         fail(in, &e);
+    diag = unix_diag_open(&e);
+    if (diag >= 0) { /* a jail in a jail has none, and no need of it */
+        (void)launch_send_fd(l->init_child, LAUNCH_DIAG, diag);
+        (void)close(diag);
+    }
     wait_for(in, l->init_child, LAUNCH_GO, &go);
     *with_ca = go.text[0] != '\0';
     mounts.ipv6 = in->ipv6;

@@ -20,21 +20,71 @@ int launch_send(int fd, enum launch_type type, int value, const char *text)
     return r < 0 ? -errno : 0;
 }
 
-int launch_recv(int fd, struct launch_msg *m)
+union fd_control {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+int launch_send_fd(int fd, enum launch_type type, int pass)
 {
+    struct launch_msg m = {.type = type};
+    struct iovec iov = {.iov_base = &m, .iov_len = sizeof(m)};
+    union fd_control control = {0};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct cmsghdr *c;
     ssize_t r;
 
+    if (pass >= 0) {
+        h.msg_control = &control;
+        h.msg_controllen = sizeof(control);
+        c = CMSG_FIRSTHDR(&h);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &pass, sizeof(pass));
+    }
     do
-        r = recv(fd, m, sizeof(*m), 0);
+        r = sendmsg(fd, &h, MSG_NOSIGNAL);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : 0;
+}
+
+int launch_recv_fd(int fd, struct launch_msg *m, int *passed)
+{
+    struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};
+    union fd_control control = {0};
+    struct msghdr h = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
+    struct cmsghdr *c;
+    ssize_t r;
+
+    *passed = -1;
+    do
+        r = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
     while (r < 0 && errno == EINTR);
     if (r < 0)
         return -errno;
     if (r == 0)
         return -EPIPE;
+    c = CMSG_FIRSTHDR(&h);
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(passed, CMSG_DATA(c), sizeof(*passed));
     if (r != (ssize_t)sizeof(*m))
         return -EPROTO;
     m->text[sizeof(m->text) - 1] = '\0';
     return 0;
+}
+
+int launch_recv(int fd, struct launch_msg *m)
+{
+    int passed, r = launch_recv_fd(fd, m, &passed);
+
+    if (passed >= 0)
+        (void)close(passed); /* none is expected here */
+    return r;
 }
 
 void launch_fail(int fd, const struct error *e)

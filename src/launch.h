@@ -30,6 +30,9 @@ enum launch_type {
     LAUNCH_ERROR,       /* keeper, init -> supervisor: set-up failed; text */
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
+    LAUNCH_DIAG,        /* init -> supervisor: with a descriptor: sock_diag in J */
+    LAUNCH_LISTENER,    /* the command's process -> supervisor: with a descriptor: connect(2) is
+                         * notified here; without:    this is a jail in a jail */
     LAUNCH_STOPPED,     /* init -> supervisor: the command was stopped; value: signal */
     LAUNCH_EXITED,      /* init -> supervisor: value: wait status of the command */
 };
@@ -43,6 +46,11 @@ struct launch_msg {
 /* 0, or -errno; -EPIPE when the peer has gone. Blocking unless the socket is not. */
 int launch_send(int fd, enum launch_type type, int value, const char *text);
 int launch_recv(int fd, struct launch_msg *m);
+
+/* The same with a descriptor: sent along if it is not negative; *passed is -1 or the receiver's
+ * own, close-on-exec. */
+int launch_send_fd(int fd, enum launch_type type, int pass);
+int launch_recv_fd(int fd, struct launch_msg *m, int *passed);
 
 struct launch {
     const struct options *options;

@@ -302,6 +302,19 @@ void log_connect(struct log *l, const struct msg_log_connect *m)
     event(l, MSG_DENY, key, json, m->count);
 }
 
+void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint)
+{
+    char key[1024], json[1024];
+    struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
+
+    put(&k, "%s unix ", decision_name(decision));
+    put_escaped(&k, path);
+    begin_json(&j, decision, "unix");
+    put_json_string(&j, "path", path);
+    put_endpoint(&j, l->policy, endpoint);
+    event(l, decision, key, json, 1);
+}
+
 void log_error(struct log *l, const char *fmt, ...)
 {
     char text[2048];

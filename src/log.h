@@ -21,6 +21,9 @@ void log_request(struct log *l, const struct msg_log_request *m);
 void log_resolve(struct log *l, const struct msg_log_resolve *m);
 void log_connect(struct log *l, const struct msg_log_connect *m);
 
+/* A connection to a unix socket of the host; path is what the command asked for. */
+void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint);
+
 /* Something broke: written whatever -q says, to standard error too if the log is a file. */
 void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -134,15 +134,31 @@ static int cover_folder(struct stage *s, const char *folder, const char *resolv,
     return attach_read_only(s->fd, name, folder, e);
 }
 
-static int cover_services(struct stage *s, const char *resolv, struct error *e)
+/* Does the policy name a socket at or below path? Then it stays visible, and the unix gate judges.
+ */
+static bool is_named(const struct policy *p, const char *path)
+{
+    size_t n = strlen(path);
+
+    for (size_t i = 0; i < p->count; i++) {
+        char at[PATH_MAX];
+        if (p->endpoints[i].kind == ENDPOINT_UNIX && realpath(p->endpoints[i].path, at) &&
+            !strncmp(at, path, n) && (at[n] == '\0' || at[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+static int cover_services(struct stage *s, const struct mounts *m, const char *resolv,
+                          struct error *e)
 {
     int r;
 
     for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
         char path[PATH_MAX];
         struct stat st;
-        if (!realpath(covered[i], path) || lstat(path, &st) < 0)
-            continue; /* not there, or a link into what has been covered already */
+        if (!realpath(covered[i], path) || lstat(path, &st) < 0 || is_named(m->policy, path))
+            continue; /* not there, a link into what has been covered already, or wanted */
         r = S_ISDIR(st.st_mode) ? cover_folder(s, path, resolv, e)
                                 : cover_with_text(s, path, "", 0, "", e);
         if (r < 0)
@@ -235,7 +251,7 @@ int mounts_setup(const struct mounts *m, struct error *e)
     if ((r = open_stage(&s, e)) < 0)
         return r;
     /* The folders first: /etc/resolv.conf's target may stand in one of them. */
-    r = cover_services(&s, resolv, e);
+    r = cover_services(&s, m, resolv, e);
     if (r == 0)
         r = cover_resolv_conf(&s, m, resolv, e);
     if (r == 0)

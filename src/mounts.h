@@ -7,10 +7,12 @@
 
 #include "src/ca_bundle.h"
 #include "src/error.h"
+#include "src/policy.h"
 
 struct mounts {
     bool root;                      /* the command runs as uid 0 */
     bool ipv6;                      /* resolv.conf names the gateway's IPv6 address too */
+    const struct policy *policy;    /* what it names is not covered */
     const struct ca_bundle *bundle; /* files to cover; may be empty */
     const char *ca_pem; /* the jail's CA, appended to each; empty: the bundles are left alone */
 };

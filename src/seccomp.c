@@ -6,12 +6,14 @@
  * sockets and pairs of them (sendto on one reaches any path: syslog, journald, sd_notify);
  *   io_uring, which makes sockets and connects them without system calls that a filter sees;
  *   typing into the terminal (TIOCSTI, TIOCLINUX), which runs commands in the caller's shell.
+ * connect(2) is not refused but notified: unix_gate.c makes the connection.
  * Calls of another architecture (x32, i386) answer ENOSYS: no rule can be gone around by them. */
 #include "src/seccomp.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -19,6 +21,7 @@
 
 #define LOW32 0xffffffffu
 #define SOCK_TYPE_BITS 0xfu
+#define FAMILIES_MAX 64
 
 struct rules {
     scmp_filter_ctx ctx;
@@ -32,30 +35,14 @@ static void refuse(struct rules *rules, int err, int call, unsigned n,
         rules->r = seccomp_rule_add_array(rules->ctx, SCMP_ACT_ERRNO((uint32_t)err), call, n, args);
 }
 
-/* Families: everything but the four. Compared in 32 bits, as the kernel takes them. */
+/* Families: everything but the four, up to a number that no kernel has yet (AF_MAX is 46). Compared
+ * in 32 bits, as the kernel takes them. */
 static void refuse_families(struct rules *rules, int call)
 {
-    static const int allowed[] = {AF_UNIX, AF_INET, AF_NETLINK, AF_INET6};
-    struct scmp_arg_cmp arg;
-    int last = -1;
-
-    for (size_t i = 0; i < ARRAY_LEN(allowed);
-         i++) { /* in ascending order: the gaps between them */
-        for (int family = last + 1; family < allowed[i]; family++) {
-            arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
+    for (int family = 0; family < FAMILIES_MAX; family++) {
+        const struct scmp_arg_cmp arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
+        if (family != AF_UNIX && family != AF_INET && family != AF_INET6 && family != AF_NETLINK)
             refuse(rules, EAFNOSUPPORT, call, 1, &arg);
-        }
-        last = allowed[i];
-    }
-    /* Above AF_INET6 (10): any bit of value 16 or more, or 11 to 15. AF_NETLINK (16) is the one
-     * exception. */
-    for (int family = last + 1; family < 16; family++) {
-        arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
-        refuse(rules, EAFNOSUPPORT, call, 1, &arg);
-    }
-    for (int family = 17; family < 64; family++) {
-        arg = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)family);
-        refuse(rules, EAFNOSUPPORT, call, 1, &arg);
     }
 }
 
@@ -74,11 +61,11 @@ static void refuse_sockets(struct rules *rules)
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_raw);
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_dgram);
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_raw);
-    for (unsigned protocol = 1; protocol < 32;
-         protocol++) { /* NETLINK_ROUTE is 0, MAX_LINKS is 32 */
+    for (unsigned protocol = 0; protocol < MAX_LINKS; protocol++) {
         const struct scmp_arg_cmp netlink[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK),
                                                SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, protocol)};
-        refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, netlink);
+        if (protocol != NETLINK_ROUTE && protocol != NETLINK_NETFILTER)
+            refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, netlink);
     }
 }
 
@@ -94,23 +81,47 @@ static void refuse_others(struct rules *rules)
     refuse(rules, ENOSYS, SCMP_SYS(io_uring_register), 0, NULL);
 }
 
-int seccomp_confine_command(struct error *e)
+/* The rules that hold in any jail. */
+static void add_rules(struct rules *rules)
 {
+    rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+    if (rules->r == 0)
+        rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_CTL_NNP, 0);
+    if (rules->r == 0) /* the kernel's own errors, not ECANCELED for each */
+        rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
+    if (rules->r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
+        rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    refuse_sockets(rules);
+    refuse_others(rules);
+}
+
+/* One filter; with_listener: connect(2) is notified, else AF_UNIX sockets are refused. -errno. */
+static int load(bool with_listener, int *listener)
+{
+    const struct scmp_arg_cmp is_unix = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX);
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
-        return error_set(e, ENOMEM, "cannot make the command's seccomp filter");
-    rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-    if (rules.r == 0)
-        rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_CTL_NNP, 0);
-    if (rules.r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
-        rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    refuse_sockets(&rules);
-    refuse_others(&rules);
+        return -ENOMEM;
+    add_rules(&rules);
+    if (!with_listener)
+        refuse(&rules, EAFNOSUPPORT, SCMP_SYS(socket), 1, &is_unix);
+    else if (rules.r == 0)
+        rules.r = seccomp_rule_add(rules.ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
     if (rules.r == 0)
         rules.r = seccomp_load(rules.ctx);
+    *listener = rules.r == 0 && with_listener ? seccomp_notify_fd(rules.ctx) : -1;
+    if (rules.r == 0 && with_listener && *listener < 0)
+        rules.r = -EBADF;
     seccomp_release(rules.ctx);
-    if (rules.r < 0)
-        return error_errno(e, -rules.r, "cannot install the command's seccomp filter");
-    return 0;
+    return rules.r;
+}
+
+int seccomp_confine_command(int *listener, struct error *e)
+{
+    int r = load(true, listener);
+
+    if (r == -EBUSY) /* the kernel allows one listener in a chain of filters */
+        r = load(false, listener);
+    return r < 0 ? error_errno(e, -r, "cannot install the command's seccomp filter") : 0;
 }

@@ -7,6 +7,6 @@
 /* Installs the filter on the calling process and all that it will start. Needs CAP_SYS_ADMIN in the
  * process's user namespace; no_new_privs is not set, since sudo and its like work in a root's jail.
  */
-int seccomp_confine_command(struct error *e);
+int seccomp_confine_command(int *listener, struct error *e);
 
 #endif

@@ -34,6 +34,7 @@
 #include "src/log.h"
 #include "src/memfd.h"
 #include "src/resolver.h"
+#include "src/unix_gate.h"
 #include "src/upstream_dns.h"
 #include "src/userns.h"
 #include "src/util.h"
@@ -63,6 +64,7 @@ struct supervisor {
     struct event_base *base;
     struct event *gate_event, *init_event, *signal_event, *timer;
     int signals; /* signalfd */
+    int diag;    /* sock_diag in J, until the gate has it */
     struct proxy dns, http;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
@@ -247,13 +249,35 @@ static void follow_stop(struct supervisor *s)
     (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
 }
 
+/* The command's process is about to execute the command; its connects wait for the gate. */
+static void start_gate(struct supervisor *s, int listener)
+{
+    struct unix_gate gate = {
+        .listener = listener, .diag = s->diag, .policy = s->policy, .log = s->log};
+    struct error e;
+
+    if (listener < 0) {
+        if (!s->options->quiet)
+            warn_text(
+                "this jail is inside of another: unix sockets are refused in it, but for pairs");
+        return;
+    }
+    if (s->diag < 0)
+        give_up(s, EPROTO,
+                "the kernel lacks AF_UNIX socket monitoring (CONFIG_UNIX_DIAG); run: modprobe "
+                "unix_diag");
+    else if (unix_gate_start(s->base, &gate, &e) < 0)
+        give_up(s, EIO, "%s", e.text);
+}
+
 static void on_init(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
     struct launch_msg m;
+    int passed;
 
     (void)what;
-    if (launch_recv(fd, &m) < 0) {
+    if (launch_recv_fd(fd, &m, &passed) < 0) {
         (void)event_del(s->init_event);
         if (s->phase != PHASE_ENDING)
             give_up(s, EPIPE, "the jail's init ended unexpectedly");
@@ -266,6 +290,12 @@ static void on_init(evutil_socket_t fd, short what, void *arg)
     case LAUNCH_EXEC_FAILED:
         warn_text("cannot execute %s: %s", s->options->command[0], strerror(m.value));
         begin_ending(s, m.value == ENOENT ? 127 : 126);
+        break;
+    case LAUNCH_DIAG:
+        s->diag = passed;
+        break;
+    case LAUNCH_LISTENER:
+        start_gate(s, passed);
         break;
     case LAUNCH_EXITED:
         begin_ending(s, exit_status(m.value));
@@ -515,6 +545,7 @@ int supervisor_run(const struct options *options, const struct policy *policy, s
 
     s->options = options;
     s->policy = policy;
+    s->diag = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;
     warn_of_sockets();

@@ -1,0 +1,94 @@
+/* dnsproxy.h: the state of this process, and what its parts call of one another. */
+#ifndef CIJAIL_DNSPROXY_H
+#define CIJAIL_DNSPROXY_H
+
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dnsproxy/answer.h"
+#include "dnsproxy/fold.h"
+#include "dnsproxy/nflog.h"
+#include "dnsproxy/query.h"
+#include "dnsproxy/reject.h"
+#include "src/channel.h"
+#include "src/policy.h"
+
+struct tcp;
+struct tcp_connection;
+struct udp;
+struct upstream;
+
+struct dnsproxy {
+    struct event_base *base;
+    struct channel *channel;
+    struct policy policy;
+    struct fold *allowed, *denied, *rejected; /* log messages */
+    struct upstream *upstream;
+    struct udp *udp[2];
+    struct tcp *tcp;
+    struct reject *reject;
+    struct event *nflog_event;
+    bool draining;                  /* the channel has ended: what was received is still logged */
+    bool mute;                      /* and nobody listens any more */
+    struct answer answer;           /* the one that is being made */
+    uint8_t reply[DNS_MESSAGE_MAX]; /* the message that is being sent */
+    _Alignas(uint64_t) uint8_t nflog_buffer[NFLOG_BUFFER];
+};
+
+/* Where a reply goes. */
+struct client {
+    struct tcp_connection *connection; /* NULL: UDP, and the rest says where */
+    int fd;
+    socklen_t address_len;
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+};
+
+/* dnsproxy.c: runs until the channel ends. Ends the process with 125 if it cannot be set up. */
+void dnsproxy_run(struct dnsproxy *p);
+
+/* serve.c: one message of a client; each gets exactly one serve_answer or serve_drop, now or later.
+ */
+void serve_query(struct dnsproxy *p, const struct client *c, const uint8_t *wire, size_t len);
+
+/* Answers it: with a, or if that is NULL with rcode alone. */
+void serve_answer(struct dnsproxy *p, const struct client *c, const struct query *q, uint16_t rcode,
+                  const struct answer *a);
+
+/* upstream.c */
+struct upstream *upstream_new(struct dnsproxy *p);
+void upstream_free(struct upstream *u);
+
+/* Asks for the name and type of q and remembers the client. q->name has been allowed by that
+ * endpoint of the policy. -ENOBUFS if too much is under way (the client is not remembered then), or
+ * an error of channel_send. */
+int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
+                 uint32_t endpoint);
+void upstream_reply(struct upstream *u, const struct msg_reply *m);
+
+/* udp.c: fd is a bound socket and stays the caller's. */
+struct udp *udp_new(struct dnsproxy *p, int fd);
+void udp_free(struct udp *u);
+void udp_read(struct udp *u); /* what is there, up to a bound */
+void udp_reply(const struct client *c, const uint8_t *data, size_t len);
+
+/* tcp.c: the descriptors listen, or are -1; they stay the caller's. */
+struct tcp *tcp_new(struct dnsproxy *p, int fd4, int fd6);
+void tcp_free(struct tcp *t);
+/* The reply to one query of the connection, or (data NULL) none: the connection is closed then. */
+void tcp_reply(struct tcp_connection *c, const uint8_t *data, size_t len);
+
+/* log.c */
+void log_open(struct dnsproxy *p);
+void log_close(struct dnsproxy *p);
+void log_flush(struct dnsproxy *p);
+void log_allow(struct dnsproxy *p, const struct query *q, uint32_t endpoint);
+void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason);
+void log_reject(struct dnsproxy *p, const struct nflog_packet *packet);
+
+#endif

@@ -1,0 +1,103 @@
+/* log.c: what the supervisor is told: names allowed, names denied, packets rejected.
+ *
+ * Each of the three is folded apart (fold.h), so that a flood of one kind does not hide another.
+ * What found no slot is told in sum: as the name "*", or as the address 0.0.0.0 of protocol 0.
+ *
+ * When the supervisor has shut down its sending side, the counts that still wait are sent straight
+ * on the socket; it may read until the end of file. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "dnsproxy/dnsproxy.h"
+#include "src/net.h"
+#include "src/util.h"
+
+#define DRAIN_MS 100 /* waiting for room in the socket, once */
+
+static void send_draining(struct dnsproxy *p, const void *msg)
+{
+    for (int tries = 0; tries < 2 && !p->mute; tries++) {
+        ssize_t n = send(PROXY_FD_CHANNEL, msg, msg_length(msg), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n >= 0)
+            return;
+        struct pollfd pfd = {.fd = PROXY_FD_CHANNEL, .events = POLLOUT};
+        if (errno != EAGAIN || poll(&pfd, 1, DRAIN_MS) != 1 || !(pfd.revents & POLLOUT))
+            p->mute = true;
+    }
+}
+
+/* A full queue means that the supervisor hangs; the channel's end follows. */
+static void send_message(void *arg, const void *msg)
+{
+    struct dnsproxy *p = arg;
+    if (p->draining)
+        send_draining(p, msg);
+    else
+        (void)channel_send(p->channel, msg, -1);
+}
+
+static struct msg_log_resolve resolve_message(enum msg_decision decision, const char *name,
+                                              uint16_t qtype, uint32_t endpoint, const char *reason)
+{
+    struct msg_log_resolve m = {.decision = decision, .endpoint = endpoint, .qtype = qtype};
+    msg_init(&m, MSG_LOG_RESOLVE, sizeof(m));
+    copy_string(m.name, sizeof(m.name), name);
+    copy_string(m.reason, sizeof(m.reason), reason);
+    return m;
+}
+
+static struct fold *open_resolve(struct dnsproxy *p, enum msg_decision decision)
+{
+    struct msg_log_resolve others = resolve_message(decision, "*", 0, POLICY_INDEX_NONE,
+                                                    "too many different names to log each");
+    return fold_new(p->base, sizeof(others), offsetof(struct msg_log_resolve, count), &others,
+                    send_message, p);
+}
+
+void log_open(struct dnsproxy *p)
+{
+    struct msg_log_connect others = {.family = AF_INET};
+    msg_init(&others, MSG_LOG_CONNECT, sizeof(others));
+    p->allowed = open_resolve(p, MSG_ALLOW);
+    p->denied = open_resolve(p, MSG_DENY);
+    p->rejected = fold_new(p->base, sizeof(others), offsetof(struct msg_log_connect, count),
+                           &others, send_message, p);
+}
+
+void log_close(struct dnsproxy *p)
+{
+    fold_free(p->allowed);
+    fold_free(p->denied);
+    fold_free(p->rejected);
+    p->allowed = p->denied = p->rejected = NULL;
+}
+
+void log_flush(struct dnsproxy *p)
+{
+    fold_flush(p->denied);
+    fold_flush(p->rejected);
+    fold_flush(p->allowed);
+}
+
+void log_allow(struct dnsproxy *p, const struct query *q, uint32_t endpoint)
+{
+    struct msg_log_resolve m = resolve_message(MSG_ALLOW, q->name, q->qtype, endpoint, "");
+    fold_add(p->allowed, &m);
+}
+
+void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason)
+{
+    struct msg_log_resolve m = resolve_message(MSG_DENY, name, qtype, POLICY_INDEX_NONE, reason);
+    fold_add(p->denied, &m);
+}
+
+void log_reject(struct dnsproxy *p, const struct nflog_packet *packet)
+{
+    struct msg_log_connect m = {
+        .port = packet->port, .family = (uint8_t)packet->family, .protocol = packet->protocol};
+    msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
+    memcpy(m.address, packet->destination, sizeof(m.address));
+    fold_add(p->rejected, &m);
+}

@@ -1,0 +1,101 @@
+/* body.c: a message body from one framing into another; see body.h.
+ *
+ * Chunks are not kept: each run of data that is at hand becomes one chunk. Extensions and trailers
+ * are dropped by chunk_read. An input chunk is never shorter on the wire than the output chunk made
+ * of its data, so nothing is amplified. */
+#include "httpproxy/body.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void put_last_chunk(struct body *b, struct buf *dst)
+{
+    if (b->out == BODY_CHUNKED)
+        buf_append(dst, "0\r\n\r\n", 5);
+    b->done = true;
+}
+
+void body_init(struct body *b, enum head_body in, uint64_t length, enum head_body out)
+{
+    memset(b, 0, sizeof(*b));
+    b->in = in;
+    b->out = out;
+    b->left = in == BODY_LENGTH ? length : 0;
+    b->done = in == BODY_NONE || (in == BODY_LENGTH && length == 0);
+    chunk_init(&b->chunk);
+}
+
+static void put_data(struct body *b, const char *data, size_t len, struct buf *dst)
+{
+    if (len == 0)
+        return;
+    if (b->out == BODY_CHUNKED) {
+        char line[24];
+        int n = snprintf(line, sizeof(line), "%zx\r\n", len);
+        buf_append(dst, line, (size_t)n);
+    }
+    buf_append(dst, data, len);
+    if (b->out == BODY_CHUNKED)
+        buf_append(dst, "\r\n", 2);
+    b->bytes += len;
+}
+
+/* One step: at most max bytes of src. Returns how many were taken, or -EPROTO. */
+static long move_some(struct body *b, struct buf *src, size_t max, struct buf *dst, struct error *e)
+{
+    const char *data = buf_begin(src);
+    size_t len = max;
+
+    if (b->in == BODY_CHUNKED) {
+        bool end = false;
+        size_t run = 0;
+        long n = chunk_read(&b->chunk, data, max, &data, &run, &end, e);
+        if (n < 0)
+            return n;
+        put_data(b, data, run, dst);
+        buf_consume(src, (size_t)n);
+        if (end)
+            put_last_chunk(b, dst);
+        return n;
+    }
+    if (b->in == BODY_LENGTH && len > b->left)
+        len = (size_t)b->left;
+    put_data(b, data, len, dst);
+    buf_consume(src, len);
+    if (b->in == BODY_LENGTH) {
+        b->left -= len;
+        if (b->left == 0)
+            put_last_chunk(b, dst);
+    }
+    return (long)len;
+}
+
+int body_move(struct body *b, struct buf *src, struct buf *dst, struct error *e)
+{
+    int moved = 0;
+
+    while (!b->done && buf_len(src) > 0) {
+        size_t room = buf_room(dst);
+        size_t max = buf_len(src);
+        if (room <= BODY_OVERHEAD)
+            break;
+        if (max > room - BODY_OVERHEAD)
+            max = room - BODY_OVERHEAD;
+        long n = move_some(b, src, max, dst, e);
+        if (n < 0)
+            return -EPROTO;
+        if (n == 0 && !b->done)
+            break;
+        moved = 1;
+    }
+    return moved;
+}
+
+bool body_end(struct body *b, struct buf *dst)
+{
+    if (b->in != BODY_CLOSE || buf_room(dst) < BODY_OVERHEAD)
+        return false;
+    put_last_chunk(b, dst);
+    return true;
+}

@@ -1,0 +1,147 @@
+/* chunk.c: the chunked coding (RFC 9112, 7.1), one byte of state at a time, data in runs.
+ *
+ *   SIZE -> [EXT ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
+ *                       `-> (size 0) LINE -> [TRAILER -> TRAILER_LF -> LINE ...] -> LAST_LF -> END
+ *
+ * Extensions and trailers are checked and dropped: what is sent on is coded anew. */
+#include <errno.h>
+
+#include "httpproxy/head_internal.h"
+
+#define SIZE_DIGITS_MAX 15 /* below 2^60 */
+
+enum state { SIZE, EXT, SIZE_LF, DATA, DATA_CR, DATA_LF, LINE, TRAILER, TRAILER_LF, LAST_LF, END };
+
+void chunk_init(struct chunk_reader *c)
+{
+    *c = (struct chunk_reader){.state = SIZE};
+}
+
+static int hex_value(unsigned char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int bad(struct error *e, const char *what)
+{
+    return error_set(e, EPROTO, "the chunked body %s", what);
+}
+
+static int read_size(struct chunk_reader *c, unsigned char byte, struct error *e)
+{
+    int digit = hex_value(byte);
+
+    if (digit >= 0) {
+        if (++c->digits > SIZE_DIGITS_MAX)
+            return bad(e, "has a chunk size of more than 15 digits");
+        c->left = c->left << 4 | (uint64_t)digit;
+        return 0;
+    }
+    if (c->digits == 0)
+        return bad(e, "has a chunk without a size");
+    if (byte == ';')
+        c->state = EXT;
+    else if (byte == '\r')
+        c->state = SIZE_LF;
+    else
+        return bad(e, "has a chunk size with something after it");
+    return 0;
+}
+
+/* A byte of an extension or of a trailer line; CR leads to after. */
+static int read_text(struct chunk_reader *c, unsigned char byte, enum state after, struct error *e)
+{
+    if (byte == '\r')
+        c->state = (int)after;
+    else if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+        return bad(e, "holds a bare LF or a control character in an extension or trailer");
+    return 0;
+}
+
+static int expect(struct chunk_reader *c, unsigned char byte, char wanted, enum state after,
+                  struct error *e)
+{
+    if (byte != (unsigned char)wanted)
+        return bad(e, "has no CRLF where one must be");
+    c->state = (int)after;
+    return 0;
+}
+
+static int begin_line(struct chunk_reader *c, unsigned char byte, struct error *e)
+{
+    if (byte == '\r')
+        c->state = LAST_LF;
+    else if (head_is_tchar(byte))
+        c->state = TRAILER;
+    else
+        return bad(e, "has a trailer line that begins with no field name");
+    return 0;
+}
+
+static int step(struct chunk_reader *c, unsigned char byte, struct error *e)
+{
+    switch ((enum state)c->state) {
+    case SIZE:
+        return read_size(c, byte, e);
+    case EXT:
+        return read_text(c, byte, SIZE_LF, e);
+    case SIZE_LF:
+        c->overhead = 0;
+        return expect(c, byte, '\n', c->left ? DATA : LINE, e);
+    case DATA_CR:
+        return expect(c, byte, '\r', DATA_LF, e);
+    case DATA_LF:
+        c->digits = 0;
+        c->overhead = 0;
+        return expect(c, byte, '\n', SIZE, e);
+    case LINE:
+        return begin_line(c, byte, e);
+    case TRAILER:
+        return read_text(c, byte, TRAILER_LF, e);
+    case TRAILER_LF:
+        return expect(c, byte, '\n', LINE, e);
+    case LAST_LF:
+        return expect(c, byte, '\n', END, e);
+    case DATA:
+    case END:
+        break;
+    }
+    return bad(e, "is read past its end");
+}
+
+static bool in_trailers(const struct chunk_reader *c)
+{
+    return c->state >= LINE;
+}
+
+long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char **data,
+                size_t *data_len, bool *end, struct error *e)
+{
+    size_t at = 0;
+
+    *data = in;
+    *data_len = 0;
+    *end = c->state == END;
+    while (at < len && !*end) {
+        if (c->state == DATA) {
+            size_t run = len - at < c->left ? len - at : (size_t)c->left;
+            *data = in + at;
+            *data_len = run;
+            c->left -= run;
+            if (c->left == 0)
+                c->state = DATA_CR;
+            return (long)(at + run);
+        }
+        if (++c->overhead > (in_trailers(c) ? CHUNK_TRAILER_MAX : CHUNK_LINE_MAX))
+            return bad(e, "has an extension or a trailer section that is too long");
+        int r = step(c, (unsigned char)in[at], e);
+        if (r < 0)
+            return r;
+        at++;
+        *end = c->state == END;
+    }
+    return (long)at;
+}

@@ -1,0 +1,158 @@
+/* connect.c: CONNECT (RFC 9110, 9.3.6), and what a tunnel begins with.
+ *
+ * A tunnel leads nowhere but to this process: no byte of it is passed on unread. Behind the 200
+ * stands either TLS, which is ended here with a certificate of the jail's CA, or plain HTTP (some
+ * clients tunnel that, too). Whether CONNECT is allowed depends on there being an endpoint for that
+ * host and port at all; what is asked for inside is judged request by request, and the server is
+ * dialled only then. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "httpproxy/limits.h"
+#include "httpproxy/log.h"
+#include "httpproxy/reply.h"
+#include "httpproxy/session.h"
+#include "src/util.h"
+
+#define TLS_HANDSHAKE_RECORD 0x16 /* RFC 8446, 5.1 */
+
+static void authority_text(const struct url_authority *a, char *text, size_t size)
+{
+    (void)snprintf(text, size, a->kind == URL_HOST_IPV6 ? "[%s]:%u" : "%s:%u", a->host, a->port);
+}
+
+/* The Host field, if there is one, names the target's host. Its port is not compared: clients
+ * differ, and nothing here goes by it. */
+static int check_host(const struct head_request *r, const struct url_authority *a, struct error *e)
+{
+    struct url_authority host;
+
+    if (!r->host)
+        return 0;
+    if (url_parse_authority(r->host, r->host_len, a->port, &host, e) < 0)
+        return -400;
+    if (strcmp(host.host, a->host) != 0)
+        return error_set(e, 400, "the Host field is not for the host of the target");
+    return 0;
+}
+
+static int parse(const struct session *s, const struct head_request *r, struct url_authority *a,
+                 struct error *e)
+{
+    if (s->mode != SESSION_PROXY)
+        return error_set(e, 400, "CONNECT inside of a tunnel");
+    if (r->form != TARGET_AUTHORITY)
+        return error_set(e, 400, "the target of CONNECT must be HOST:PORT");
+    if (url_parse_authority(r->target, r->target_len, 0, a, e) < 0)
+        return -400;
+    if (r->body == BODY_CHUNKED || (r->body == BODY_LENGTH && r->content_length > 0))
+        return error_set(e, 400, "CONNECT with a body");
+    return check_host(r, a, e);
+}
+
+void connect_begin(struct session *s, const struct head_request *r, size_t len)
+{
+    struct scratch *t = &s->proxy->scratch;
+    const struct policy *policy = &s->proxy->policy;
+    struct url_authority a;
+    struct error e;
+
+    if (parse(s, r, &a, &e) < 0) {
+        log_deny_head(s->proxy, buf_begin(&s->in), len, e.text);
+        reply_failed(t->text, sizeof(t->text), e.text, NULL, NULL);
+        session_reply(s, 400, t->text, false, 0, SESSION_LINGER);
+        return;
+    }
+    s->https_ok = policy_match_authority(policy, URL_HTTPS, &a) != NULL;
+    s->http_ok = policy_match_authority(policy, URL_HTTP, &a) != NULL;
+    if (!s->https_ok && !s->http_ok) {
+        authority_text(&a, t->url_text, sizeof(t->url_text));
+        log_deny(s->proxy, "CONNECT", t->url_text, "no endpoint has this host and port");
+        reply_denied_connect(t->text, sizeof(t->text), &a);
+        session_reply(s, 403, t->text, false, 0, SESSION_LINGER);
+        return;
+    }
+    static const char ok[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    buf_consume(&s->in, len);
+    buf_append(&s->out, ok, sizeof(ok) - 1);
+    s->mode = SESSION_TUNNEL;
+    s->authority = a;
+    s->skip = 0;
+    s->next = SESSION_FIRST;
+    session_enter(s, SESSION_REPLY);
+}
+
+static void log_tunnel(struct session *s, enum msg_decision decision, const char *reason)
+{
+    char target[URL_HOST_SIZE + 16];
+    struct log_entry l = {
+        .decision = decision, .method = "CONNECT", .url = target, .reason = reason};
+
+    authority_text(&s->authority, target, sizeof(target));
+    if (decision == MSG_ALLOW)
+        l.endpoint = policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority);
+    log_request(s->proxy, &l);
+}
+
+static int start_tls(struct session *s, struct error *e)
+{
+    s->hello = xcalloc(1, sizeof(*s->hello));
+    s->hello->authority = &s->authority;
+    SSL *ssl = mitm_accept(s->proxy->mitm, s->hello, e);
+    if (!ssl)
+        return -EIO;
+    if (stream_start_tls(&s->client, s->proxy->bio, ssl, &s->in) < 0)
+        return error_set(e, ENOMEM, "cannot make a TLS connection");
+    return 0;
+}
+
+void connect_first(struct session *s)
+{
+    struct scratch *t = &s->proxy->scratch;
+    bool tls = buf_begin(&s->in)[0] == TLS_HANDSHAKE_RECORD;
+    struct error e;
+
+    if (tls && s->https_ok) {
+        s->scheme = URL_HTTPS;
+        session_enter(s, SESSION_HANDSHAKE);
+        if (start_tls(s, &e) < 0) {
+            log_tunnel(s, MSG_ALLOW, e.text);
+            session_enter(s, SESSION_DEAD);
+        }
+    } else if (tls) {
+        log_tunnel(s, MSG_DENY, "TLS, but only an http endpoint has this host and port");
+        session_enter(s, SESSION_LINGER);
+    } else if (s->http_ok) {
+        s->scheme = URL_HTTP;
+        session_enter(s, SESSION_HEAD);
+    } else {
+        static const char reason[] = "neither TLS nor, as no http endpoint has this host and port, "
+                                     "anything else may be in this tunnel";
+        log_tunnel(s, MSG_DENY, reason);
+        reply_failed(t->text, sizeof(t->text), reason, NULL, NULL);
+        session_reply(s, 400, t->text, false, 0, SESSION_LINGER);
+    }
+}
+
+bool connect_handshake(struct session *s)
+{
+    struct error e;
+    int r = stream_handshake(&s->client, &e);
+
+    if (r == -EAGAIN)
+        return false;
+    if (s->hello->problem[0]) {
+        log_tunnel(s, MSG_DENY, s->hello->problem);
+    } else if (r == -EPROTO) { /* "unknown ca" above all: worth knowing; a client that just left is
+                                  not */
+        char reason[MSG_TEXT_SIZE];
+        (void)snprintf(reason, sizeof(reason), "TLS with the client failed: %.400s", e.text);
+        log_tunnel(s, MSG_ALLOW, reason);
+    }
+    SSL_set_app_data(s->client.ssl, NULL);
+    free(s->hello);
+    s->hello = NULL;
+    session_enter(s, r == 0 ? SESSION_HEAD : SESSION_LINGER);
+    return true;
+}

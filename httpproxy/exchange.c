@@ -1,0 +1,416 @@
+/* exchange.c: one allowed request and its response: how it begins, the way of the request, how it
+ * ends. The way of the response is in response.c.
+ *
+ *   client -> session.in -> exchange.send -> server
+ *   client <- session.out <- exchange.recv <- server
+ *
+ * Both ways run at the same time. Each queue holds about LIMIT_BUFFER bytes, more is read only once
+ * there is room, so the slower side sets the pace (backpressure) and a body of any length needs the
+ * same memory.
+ *
+ * The server is connected to only now that the request has been judged. A kept connection may turn
+ * out to be dead: then the request is sent once more on a fresh one, if the first attempt cannot
+ * have had an effect: nothing of a response has come, and nothing of the body has been sent, or
+ * there is none and the method is idempotent (RFC 9112, 9.3.1). Until then what was written stays
+ * in exchange.send (pinned).
+ *
+ * An early response (413 in the middle of an upload) is passed on at once with "Connection: close".
+ * The body goes on as long as the server takes it; when the response is over, so is the exchange.
+ */
+#include "httpproxy/exchange.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "httpproxy/limits.h"
+#include "httpproxy/log.h"
+#include "httpproxy/reply.h"
+#include "src/util.h"
+
+static void on_upstream_ready(void *arg)
+{
+    struct exchange *x = arg;
+
+    session_run(x->session);
+}
+
+/* --- ends --- */
+
+static void set_end(struct exchange *x, enum exchange_end end, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+static void set_end(struct exchange *x, enum exchange_end end, const char *fmt, va_list ap)
+{
+    if (x->end != EXCHANGE_GOES_ON)
+        return;
+    x->end = end;
+    (void)vsnprintf(x->reason, sizeof(x->reason), fmt, ap);
+}
+
+void exchange_fail(struct exchange *x, int status, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    x->fail_status = status;
+    set_end(x, x->responded ? EXCHANGE_CUT : EXCHANGE_FAILED, fmt, ap);
+    va_end(ap);
+}
+
+void exchange_cut(struct exchange *x, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    set_end(x, EXCHANGE_CUT, fmt, ap);
+    va_end(ap);
+}
+
+static void report(const struct exchange *x, const char *reason)
+{
+    struct log_entry l = {.decision = MSG_ALLOW,
+                          .endpoint = x->endpoint,
+                          .status = x->status,
+                          .sent = x->request.bytes,
+                          .received = x->response.bytes,
+                          .method = x->method,
+                          .url = x->url,
+                          .reason = reason};
+
+    log_request(x->session->proxy, &l);
+}
+
+void exchange_interrupted(struct exchange *x, const char *why)
+{
+    report(x, why);
+}
+
+void exchange_free(struct exchange *x)
+{
+    if (!x)
+        return;
+    if (x->phase == EXCHANGE_DIALING)
+        upstream_cancel(x->session->proxy, x->dial);
+    upstream_drop(x->upstream);
+    buf_free(&x->send);
+    buf_free(&x->recv);
+    free(x->url);
+    free(x);
+}
+
+/* Answers for a server that did not. */
+static void answer_failure(struct session *s, const struct exchange *x)
+{
+    char *text = s->proxy->scratch.text;
+    bool waits = x->expect_continue && x->request.bytes == 0; /* the body may never come */
+    enum head_body left = x->request.done ? BODY_NONE : x->request.in;
+    uint64_t skip;
+    enum session_state next =
+        session_after(left, x->request.left, x->keep_alive && !(waits && left != BODY_NONE), &skip);
+
+    if (x->fail_status == 400 || x->fail_status == 408 || s->eof)
+        next = SESSION_LINGER;
+    reply_failed(text, sizeof(s->proxy->scratch.text), x->reason, x->method, x->url);
+    session_reply(s, x->fail_status, text, strcmp(x->method, "HEAD") == 0,
+                  next == SESSION_HEAD ? skip : 0, next);
+}
+
+/* Reports, frees, and moves the session on. */
+static void finish(struct session *s)
+{
+    struct exchange *x = s->exchange;
+    bool whole = x->request.done && x->keep_alive;
+
+    report(x, x->reason);
+    s->exchange = NULL;
+    switch (x->end) {
+    case EXCHANGE_GOES_ON:
+    case EXCHANGE_DONE:
+        session_enter(s, whole ? SESSION_HEAD : SESSION_LINGER);
+        break;
+    case EXCHANGE_FAILED:
+        answer_failure(s, x);
+        break;
+    case EXCHANGE_CUT:
+        /* Without a length or chunks only a reset tells the client that this is not the end. */
+        if (x->responded && x->response.out == BODY_CLOSE)
+            stream_reset(&s->client);
+        session_enter(s, SESSION_DEAD);
+        break;
+    }
+    exchange_free(x);
+}
+
+void exchange_timeout(struct exchange *x)
+{
+    if (x->phase == EXCHANGE_DIALING)
+        exchange_fail(x, 504, "no connection to %s in time", x->authority.host);
+    else if (x->phase == EXCHANGE_HANDSHAKE)
+        exchange_fail(x, 504, "the TLS handshake with %s took too long", x->authority.host);
+    else if (x->request.done)
+        exchange_fail(x, 504, "%s sent nothing for too long", x->authority.host);
+    else
+        exchange_fail(x, 408, "the request's body stalled");
+}
+
+/* --- getting a connection --- */
+
+/* What sending twice does no harm to (RFC 9110, 9.2.2). */
+static bool idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
+static void become_active(struct exchange *x)
+{
+    x->phase = EXCHANGE_ACTIVE;
+    x->session->deadline = now_ms() + LIMIT_STALL_MS;
+}
+
+static void dial(struct exchange *x)
+{
+    struct error e;
+
+    if (upstream_dial(x->session, x->scheme, &x->authority, &x->dial, &e) < 0) {
+        exchange_fail(x, 503, "%s", e.text);
+        return;
+    }
+    x->phase = EXCHANGE_DIALING;
+    x->session->deadline = now_ms() + LIMIT_DIAL_MS;
+}
+
+static void connect_server(struct exchange *x)
+{
+    struct upstream *up =
+        upstream_take(x->session->proxy, x->scheme, &x->authority,
+                      idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
+
+    if (!up) {
+        dial(x);
+        return;
+    }
+    stream_set_owner(&up->stream, on_upstream_ready, x);
+    x->upstream = up;
+    x->pinned = true;
+    become_active(x);
+}
+
+void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
+{
+    struct session *s = x->session;
+    struct error e;
+
+    become_active(x); /* the dial is over, whatever follows */
+    if (fd < 0) {
+        exchange_fail(x, err == ETIMEDOUT ? 504 : 502, "%s",
+                      text && text[0] ? text : strerror(err));
+        return;
+    }
+    x->upstream = upstream_new(s->proxy, fd, x->scheme, &x->authority, on_upstream_ready, x, &e);
+    if (!x->upstream) {
+        exchange_fail(x, 502, "%s", e.text);
+        return;
+    }
+    if (x->scheme != URL_HTTPS)
+        return;
+    if (upstream_start_tls(x->upstream, &e) < 0) {
+        exchange_fail(x, 502, "%s", e.text);
+        return;
+    }
+    x->phase = EXCHANGE_HANDSHAKE;
+    s->deadline = now_ms() + LIMIT_HANDSHAKE_MS;
+}
+
+static bool handshake(struct exchange *x)
+{
+    struct error e;
+    int r = stream_handshake(&x->upstream->stream, &e);
+
+    if (r == -EAGAIN)
+        return false;
+    if (r == 0) {
+        become_active(x);
+    } else {
+        upstream_tls_failed(x->upstream);
+        exchange_fail(x, 502, "TLS with %s failed: %s", x->authority.host, e.text);
+    }
+    return true;
+}
+
+/* --- the way of the request --- */
+
+bool exchange_may_retry(const struct exchange *x)
+{
+    if (!x->upstream || !x->upstream->reused || x->retried || x->got_bytes || !x->pinned)
+        return false;
+    if (x->written == 0)
+        return true;
+    return x->has_body ? x->written <= x->head_len : idempotent(x->method);
+}
+
+void exchange_retry(struct exchange *x)
+{
+    upstream_drop(x->upstream);
+    x->upstream = NULL;
+    x->retried = true;
+    buf_rewind(&x->send);
+    x->pinned = false;
+    x->written = 0;
+    x->send_failed = false;
+    x->upstream_end = false;
+    buf_free(&x->recv);
+    x->scanned = 0;
+    dial(x);
+}
+
+void exchange_unpin(struct exchange *x)
+{
+    if (!x->pinned)
+        return;
+    x->pinned = false;
+    buf_consume(&x->send, 0);
+}
+
+/* Body bytes that are in: on to the send queue. */
+static bool move_body(struct exchange *x)
+{
+    struct session *s = x->session;
+    struct error e;
+
+    if (x->phase != EXCHANGE_ACTIVE || x->request.done || x->send_failed || !x->upstream)
+        return false;
+    if (buf_len(&s->in) > 0 && buf_len(&x->send) == 0 && !x->pinned)
+        buf_reserve(&x->send, LIMIT_BUFFER);
+    int r = body_move(&x->request, &s->in, &x->send, &e);
+    if (r < 0)
+        exchange_fail(x, 400, "the request's body is malformed: %s", e.text);
+    else if (!x->request.done && s->eof && buf_len(&s->in) == 0)
+        exchange_cut(x, "the client went away in the middle of the request's body");
+    return r != 0;
+}
+
+static bool pull_request(struct exchange *x)
+{
+    int r = session_fill(x->session);
+
+    if (r < 0) {
+        exchange_cut(x, "the client went away: %s", stream_error(r));
+        return true;
+    }
+    return move_body(x) || r > 0;
+}
+
+static bool push_request(struct exchange *x)
+{
+    if (!x->upstream || x->send_failed || buf_len(&x->send) == 0)
+        return false;
+    ssize_t n = stream_write(&x->upstream->stream, buf_begin(&x->send), buf_len(&x->send));
+    if (n == -EAGAIN)
+        return false;
+    if (n < 0) { /* what it has to say may still be there to be read */
+        x->send_failed = true;
+        x->upstream->stream.readable = true;
+        return true;
+    }
+    x->written += (uint64_t)n;
+    if (x->pinned)
+        buf_consume_keep(&x->send, (size_t)n);
+    else
+        buf_consume(&x->send, (size_t)n);
+    if (x->written > x->head_len)
+        exchange_unpin(x);
+    return true;
+}
+
+static bool push_response(struct exchange *x)
+{
+    int r = session_flush(x->session);
+
+    if (r < 0)
+        exchange_cut(x, "the client went away: %s", stream_error(r));
+    return r != 0;
+}
+
+/* --- steps --- */
+
+static bool step(struct exchange *x)
+{
+    bool moved = pull_request(x);
+
+    if (x->end != EXCHANGE_GOES_ON || x->phase == EXCHANGE_DIALING)
+        return moved;
+    if (x->phase == EXCHANGE_HANDSHAKE)
+        return handshake(x) || moved;
+    moved = push_request(x) || moved;
+    moved = response_pull(x) || moved;
+    moved = response_process(x) || moved;
+    if (x->end != EXCHANGE_GOES_ON)
+        return true;
+    moved = push_response(x) || moved;
+    if (x->end == EXCHANGE_GOES_ON && x->responded && x->response.done &&
+        buf_len(&x->session->out) == 0)
+        x->end = EXCHANGE_DONE;
+    return moved;
+}
+
+bool exchange_run(struct session *s)
+{
+    struct exchange *x = s->exchange;
+    bool moved = x->end == EXCHANGE_GOES_ON && step(x);
+
+    if (x->end == EXCHANGE_GOES_ON)
+        return moved;
+    finish(s);
+    return true;
+}
+
+void exchange_rest(struct exchange *x, bool moved)
+{
+    if (moved && x->phase == EXCHANGE_ACTIVE)
+        x->session->deadline = now_ms() + LIMIT_STALL_MS;
+    if (!x->pinned)
+        buf_tidy(&x->send);
+    buf_tidy(&x->recv);
+}
+
+/* --- the beginning --- */
+
+void exchange_begin(struct session *s, const struct head_request *r, const struct url *url,
+                    const struct endpoint *ep, size_t len)
+{
+    struct scratch *t = &s->proxy->scratch;
+    struct exchange *x = xcalloc(1, sizeof(*x));
+    int head_len = head_write_request(r, url, false, t->head, sizeof(t->head));
+
+    x->session = s;
+    x->phase = EXCHANGE_ACTIVE;
+    copy_string(x->method, sizeof(x->method), r->method);
+    x->url = xstrdup(t->url_text);
+    x->endpoint = ep;
+    x->scheme = url->scheme;
+    x->authority = url->authority;
+    x->minor = r->minor;
+    x->keep_alive = r->keep_alive && r->minor >= 1;
+    x->expect_continue = r->expect_continue;
+    body_init(&x->request, r->body, r->content_length,
+              r->body == BODY_CHUNKED ? BODY_CHUNKED : BODY_LENGTH);
+    x->has_body = !x->request.done;
+    buf_consume(&s->in, len);
+    s->exchange = x;
+    session_enter(s, SESSION_EXCHANGE);
+    if (head_len < 0) {
+        exchange_fail(x, 431, "the request head is too long");
+        return;
+    }
+    x->head_len = (size_t)head_len;
+    buf_reserve(&x->send, x->head_len + (x->has_body ? LIMIT_BUFFER : 0));
+    buf_append(&x->send, t->head, x->head_len);
+    connect_server(x);
+}

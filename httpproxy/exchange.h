@@ -1,0 +1,109 @@
+/* exchange.h: one allowed request and its response. */
+#ifndef CIJAIL_HTTPPROXY_EXCHANGE_H
+#define CIJAIL_HTTPPROXY_EXCHANGE_H
+
+#include "httpproxy/body.h"
+#include "httpproxy/session.h"
+#include "httpproxy/upstream.h"
+#include "src/msg.h"
+
+enum exchange_phase {
+    EXCHANGE_DIALING,   /* the dialer has been asked */
+    EXCHANGE_HANDSHAKE, /* TLS with the server */
+    EXCHANGE_ACTIVE,    /* bytes of the request and of the response move */
+};
+
+enum exchange_end {
+    EXCHANGE_GOES_ON,
+    EXCHANGE_DONE,   /* the response has been written to the client, whole */
+    EXCHANGE_FAILED, /* no response has begun: the client gets one of ours */
+    EXCHANGE_CUT,    /* a response has begun and cannot be completed, or the client is gone */
+};
+
+struct exchange {
+    struct session *session;
+    enum exchange_phase phase;
+    enum exchange_end end;
+    int fail_status; /* EXCHANGE_FAILED: of our response */
+    char reason[MSG_TEXT_SIZE];
+    /* the request */
+    char method[HEAD_METHOD_SIZE];
+    char *url; /* canonical text */
+    const struct endpoint *endpoint;
+    enum url_scheme scheme;
+    struct url_authority authority;
+    int minor;
+    bool keep_alive; /* the client's connection may go on */
+    bool expect_continue;
+    bool has_body;
+    struct body request;
+    /* the server */
+    uint64_t dial; /* EXCHANGE_DIALING: its id */
+    struct upstream *upstream;
+    bool retried;
+    struct buf send; /* head and body on their way to the server */
+    size_t head_len;
+    uint64_t written;   /* bytes of send that went out */
+    bool pinned;        /* what was written stays in send: it may have to be written again */
+    bool send_failed;   /* the server takes no more */
+    struct buf recv;    /* from the server */
+    size_t scanned;     /* bytes of recv that are known to hold no whole head */
+    bool got_bytes;     /* of a response */
+    bool upstream_end;  /* the server has ended its side; how: */
+    int upstream_error; /* 0, or a negative errno */
+    /* the response */
+    bool responded; /* its head is on the way to the client */
+    bool upstream_keep_alive;
+    unsigned informational;
+    int status;
+    struct body response;
+};
+
+/* The request in the scratch (r, its canonical URL) has been allowed by ep: begins it and enters
+ * SESSION_EXCHANGE, or answers with an error. len: of the head, which is taken out of s->in. */
+void exchange_begin(struct session *s, const struct head_request *r, const struct url *url,
+                    const struct endpoint *ep, size_t len);
+
+/* One step of s->exchange; true if anything moved. When the exchange is over, it is reported and
+ * freed, and the session moves on. */
+bool exchange_run(struct session *s);
+
+/* The session has nothing more to do now: memory that is not in use is given back. moved: something
+ * has moved, so the clock of a stalled transfer starts again. */
+void exchange_rest(struct exchange *x, bool moved);
+
+/* The dialer's answer: a connected socket, which is taken over, or a positive errno and its text.
+ */
+void exchange_dialed(struct exchange *x, int fd, int err, const char *text);
+
+/* Nothing has moved for too long. */
+void exchange_timeout(struct exchange *x);
+
+/* Reports an exchange that will not be finished. */
+void exchange_interrupted(struct exchange *x, const char *why);
+
+/* Closes the connection to the server, if there is one. */
+void exchange_free(struct exchange *x);
+
+/* --- between exchange.c and response.c --- */
+
+/* Ends the exchange: FAILED with this status, or CUT if a response has begun. */
+void exchange_fail(struct exchange *x, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Ends the exchange: CUT. */
+void exchange_cut(struct exchange *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The kept connection turned out to be dead: may the request be sent once more, on a fresh one? */
+bool exchange_may_retry(const struct exchange *x);
+void exchange_retry(struct exchange *x);
+
+/* What was sent will not be sent again. */
+void exchange_unpin(struct exchange *x);
+
+/* Reads from the server, and moves what was read towards the client; each true if anything moved
+ * (response.c). */
+bool response_pull(struct exchange *x);
+bool response_process(struct exchange *x);
+
+#endif

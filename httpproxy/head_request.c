@@ -1,0 +1,199 @@
+/* head_request.c: request lines and heads, and the URL that a request means (RFC 9112, 3). */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "httpproxy/head_internal.h"
+#include "src/util.h"
+
+/* "HTTP/1.0" or "HTTP/1.1"; -505 for another version, -400 for none. */
+static int parse_version(const char *p, size_t len, int *minor, struct error *e)
+{
+    if (len != 8 || memcmp(p, "HTTP/", 5) != 0 || p[5] < '0' || p[5] > '9' || p[6] != '.' ||
+        p[7] < '0' || p[7] > '9')
+        return error_set(e, 400, "the request line does not end in a version such as HTTP/1.1");
+    if (p[5] != '1' || p[7] > '1')
+        return error_set(e, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+    *minor = p[7] - '0';
+    return 0;
+}
+
+static int parse_method(const char *p, size_t len, char out[HEAD_METHOD_SIZE], struct error *e)
+{
+    if (len == 0)
+        return error_set(e, 400, "the request line has no method");
+    for (size_t i = 0; i < len; i++)
+        if (!head_is_tchar((unsigned char)p[i]))
+            return error_set(e, 400, "the method is not a token");
+    if (len >= HEAD_METHOD_SIZE)
+        return error_set(e, 501, "the method is longer than %d characters", HEAD_METHOD_SIZE - 1);
+    memcpy(out, p, len);
+    out[len] = '\0';
+    return 0;
+}
+
+static bool is_absolute(const char *p, size_t len)
+{
+    const char *colon = memchr(p, ':', len);
+
+    return colon && colon > p && (size_t)(p + len - colon) > 2 && colon[1] == '/' &&
+           colon[2] == '/';
+}
+
+static int parse_target(struct head_request *r, struct error *e)
+{
+    const char *p = r->target;
+    bool connect = strcmp(r->method, "CONNECT") == 0;
+
+    for (size_t i = 0; i < r->target_len; i++)
+        if ((unsigned char)p[i] <= ' ' || p[i] == 0x7f)
+            return error_set(e, 400, "the request target holds a space or a control character");
+    if (r->target_len == 0)
+        return error_set(e, 400, "the request line has no target");
+    if (r->target_len > URL_TEXT_SIZE)
+        return error_set(e, 414, "the request target is longer than %d bytes", URL_TEXT_SIZE);
+    if (connect) {
+        r->form = TARGET_AUTHORITY;
+    } else if (r->target_len == 1 && p[0] == '*') {
+        if (strcmp(r->method, "OPTIONS") != 0)
+            return error_set(e, 400, "the target * is for OPTIONS alone");
+        r->form = TARGET_ASTERISK;
+    } else if (p[0] == '/') {
+        r->form = TARGET_ORIGIN;
+    } else if (is_absolute(p, r->target_len)) {
+        r->form = TARGET_ABSOLUTE;
+    } else {
+        return error_set(e, 400, "the request target is neither a path nor a URL");
+    }
+    return 0;
+}
+
+/* method SP request-target SP HTTP-version, one space each. */
+static int parse_request_line(const char *line, size_t len, struct head_request *r, struct error *e)
+{
+    const char *first = memchr(line, ' ', len), *last = memrchr(line, ' ', len);
+    int status;
+
+    if (!first || first == last)
+        return error_set(e, 400, "the request line is not: method, target, version");
+    status = parse_method(line, (size_t)(first - line), r->method, e);
+    if (status == 0)
+        status = parse_version(last + 1, (size_t)(line + len - last) - 1, &r->minor, e);
+    if (status < 0)
+        return status;
+    r->target = first + 1;
+    r->target_len = (size_t)(last - first) - 1;
+    return parse_target(r, e);
+}
+
+static int take_host(struct head_request *r, struct error *e)
+{
+    bool many;
+    const struct head_field *host = head_find_field(r->fields, r->field_count, "host", &many);
+
+    if (many)
+        return error_set(e, 400, "Host is given more than once");
+    if (!host && r->minor >= 1)
+        return error_set(e, 400, "Host is missing");
+    if (host && host->value_len == 0)
+        return error_set(e, 400, "Host is empty");
+    r->host = host ? host->value : NULL;
+    r->host_len = host ? host->value_len : 0;
+    return 0;
+}
+
+static int take_expect(struct head_request *r, struct error *e)
+{
+    bool many;
+    const struct head_field *f = head_find_field(r->fields, r->field_count, "expect", &many);
+
+    if (!f)
+        return 0;
+    if (many || !head_equal_word(f->value, f->value_len, "100-continue"))
+        return error_set(e, 400, "Expect is not exactly 100-continue");
+    r->expect_continue = r->minor >= 1;
+    return 0;
+}
+
+int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e)
+{
+    struct head_connection connection;
+    size_t next, at = 0;
+    bool many;
+    long line;
+    int status;
+
+    *out = (struct head_request){0};
+    for (int i = 0; i < 2 && len - at >= 2 && buf[at] == '\r' && buf[at + 1] == '\n'; i++)
+        at += 2; /* empty lines before the request line: RFC 9112, 2.2 */
+    line = head_take_line(buf + at, len - at, &next);
+    if (line < 0)
+        return error_set(e, 400, "the request line holds a bare CR or LF");
+    status = parse_request_line(buf + at, (size_t)line, out, e);
+    at += next;
+    if (status == 0)
+        status = head_parse_fields(buf + at, len - at, out->fields, &out->field_count, e);
+    if (status == 0)
+        status = head_mark_hops(out->fields, out->field_count, &connection, e);
+    if (status == 0)
+        status = head_parse_framing(out->fields, out->field_count, out->minor, &out->body,
+                                    &out->content_length, e);
+    if (status == 0)
+        status = take_host(out, e);
+    if (status == 0)
+        status = take_expect(out, e);
+    if (status < 0)
+        return status;
+    out->keep_alive = !connection.close && (out->minor >= 1 || connection.keep_alive);
+    out->upgrade = connection.upgrade && out->minor >= 1 &&
+                   head_find_field(out->fields, out->field_count, "upgrade", &many) != NULL;
+    return 0;
+}
+
+static int url_status(int r)
+{
+    return r == -ENAMETOOLONG ? -414 : -400;
+}
+
+/* Host names the authority of the URL; absent only in HTTP/1.0. */
+static int check_host(const struct head_request *r, const struct url *url, struct error *e)
+{
+    struct url_authority host;
+
+    if (!r->host)
+        return 0;
+    if (url_parse_authority(r->host, r->host_len, url_default_port(url->scheme), &host, e) < 0) {
+        error_prefix(e, "Host: ");
+        return -400;
+    }
+    if (!url_authority_equal(&host, &url->authority))
+        return error_set(e, 400, "Host is not the host that the request is for");
+    return 0;
+}
+
+int head_request_url(const struct head_request *r, enum url_scheme scheme,
+                     const struct url_authority *authority, struct url *out, struct error *e)
+{
+    int status;
+
+    if (r->form == TARGET_AUTHORITY)
+        return error_set(e, 400, "this target is for CONNECT alone");
+    if (r->form == TARGET_ABSOLUTE) {
+        status = url_parse(r->target, r->target_len, out, e);
+        if (status < 0)
+            return url_status(status);
+        if (authority &&
+            (out->scheme != scheme || !url_authority_equal(&out->authority, authority)))
+            return error_set(e, 400, "the URL is of another host than this connection");
+        return check_host(r, out, e);
+    }
+    if (!authority)
+        return error_set(e, 400, "the request target is not a URL");
+    out->scheme = scheme;
+    out->authority = *authority;
+    if (r->form == TARGET_ASTERISK)
+        status = url_parse_target("/", 1, out, e);
+    else
+        status = url_parse_target(r->target, r->target_len, out, e);
+    return status < 0 ? url_status(status) : check_host(r, out, e);
+}

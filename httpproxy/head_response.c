@@ -1,0 +1,65 @@
+/* head_response.c: status lines and heads of responses (RFC 9112, 4 and 6). */
+#include <errno.h>
+#include <string.h>
+
+#include "httpproxy/head_internal.h"
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* HTTP-version SP status-code [SP reason-phrase]: the second space is missing from some servers. */
+static int parse_status_line(const char *p, size_t len, struct head_response *r, struct error *e)
+{
+    if (len < 12 || memcmp(p, "HTTP/1.", 7) != 0 || (p[7] != '0' && p[7] != '1') || p[8] != ' ' ||
+        !is_digit(p[9]) || !is_digit(p[10]) || !is_digit(p[11]) || (len > 12 && p[12] != ' '))
+        return error_set(
+            e, EPROTO,
+            "the server's answer does not begin with an HTTP/1.0 or HTTP/1.1 status line");
+    r->minor = p[7] - '0';
+    r->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
+    if (r->status < 100 || r->status > 599)
+        return error_set(e, EPROTO, "the server's status %d is none", r->status);
+    r->reason = p + (len > 12 ? 13 : 12);
+    r->reason_len = len > 12 ? len - 13 : 0;
+    for (size_t i = 0; i < r->reason_len; i++)
+        if (((unsigned char)r->reason[i] < ' ' && r->reason[i] != '\t') || r->reason[i] == 0x7f)
+            return error_set(e, EPROTO, "the server's reason phrase holds a control character");
+    return 0;
+}
+
+static bool has_no_body(int status, const char *request_method)
+{
+    return status < 200 || status == 204 || status == 304 || strcmp(request_method, "HEAD") == 0;
+}
+
+int head_parse_response(const char *buf, size_t len, const char *request_method,
+                        struct head_response *out, struct error *e)
+{
+    struct head_connection connection;
+    size_t next;
+    long line = head_take_line(buf, len, &next);
+    int r;
+
+    *out = (struct head_response){0};
+    if (line < 0)
+        return error_set(e, EPROTO, "the server's status line holds a bare CR or LF");
+    r = parse_status_line(buf, (size_t)line, out, e);
+    if (r < 0)
+        return r;
+    if (head_parse_fields(buf + next, len - next, out->fields, &out->field_count, e) < 0 ||
+        head_mark_hops(out->fields, out->field_count, &connection, e) < 0 ||
+        head_parse_framing(out->fields, out->field_count, out->minor, &out->body,
+                           &out->content_length, e) < 0) {
+        error_prefix(e, "the server's answer: ");
+        return -EPROTO;
+    }
+    if (has_no_body(out->status, request_method))
+        out->body = BODY_NONE;
+    else if (out->body == BODY_NONE)
+        out->body = BODY_CLOSE;
+    out->keep_alive =
+        !connection.close && out->body != BODY_CLOSE && (out->minor >= 1 || connection.keep_alive);
+    return 0;
+}

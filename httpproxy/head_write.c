@@ -1,0 +1,140 @@
+/* head_write.c: heads as they are sent on: out of parsed, checked parts alone. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "httpproxy/head_internal.h"
+#include "src/util.h"
+
+struct out {
+    char *buf;
+    size_t size, len;
+    bool full;
+};
+
+static void put(struct out *o, const char *data, size_t len)
+{
+    if (len > o->size - o->len) {
+        o->full = true;
+        return;
+    }
+    memcpy(o->buf + o->len, data, len);
+    o->len += len;
+}
+
+static void put_text(struct out *o, const char *s)
+{
+    put(o, s, strlen(s));
+}
+
+static void put_format(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put_format(struct out *o, const char *fmt, ...)
+{
+    char text[64];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    put(o, text, n > 0 ? (size_t)n : 0);
+}
+
+static void put_field(struct out *o, const struct head_field *f)
+{
+    put(o, f->name, f->name_len);
+    put_text(o, ": ");
+    put(o, f->value, f->value_len);
+    put_text(o, "\r\n");
+}
+
+/* The end-to-end fields but those that the writers set themselves. */
+static void put_fields(struct out *o, const struct head_field *fields, size_t count, bool request)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!fields[i].hop && !head_field_is(&fields[i], "content-length") &&
+            !(request && head_field_is(&fields[i], "host")))
+            put_field(o, &fields[i]);
+}
+
+static void put_framing(struct out *o, enum head_body body, uint64_t content_length)
+{
+    if (body == BODY_LENGTH)
+        put_format(o, "Content-Length: %" PRIu64 "\r\n", content_length);
+    else if (body == BODY_CHUNKED)
+        put_text(o, "Transfer-Encoding: chunked\r\n");
+}
+
+static void put_upgrade(struct out *o, const struct head_field *fields, size_t count)
+{
+    put_text(o, "Connection: upgrade\r\n");
+    for (size_t i = 0; i < count; i++)
+        if (head_field_is(&fields[i], "upgrade"))
+            put_field(o, &fields[i]);
+}
+
+static int finish(struct out *o)
+{
+    put_text(o, "\r\n");
+    return o->full ? -ENOSPC : (int)o->len;
+}
+
+/* Methods whose meaning calls for a body: RFC 9110, 8.6 wants their length sent even if it is 0. */
+static bool wants_length(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
+int head_write_request(const struct head_request *r, const struct url *url, bool with_upgrade,
+                       char *buf, size_t size)
+{
+    struct out o = {.buf = buf, .size = size};
+    char host[URL_HOST_SIZE + 16];
+
+    if (url_format_host(&url->authority, url->scheme, host, sizeof(host)) < 0)
+        return -ENOSPC;
+    put_text(&o, r->method);
+    put_text(&o, " ");
+    if (r->form == TARGET_ASTERISK)
+        put_text(&o, "*");
+    else
+        put(&o, url->target, url->target_len);
+    put_text(&o, " HTTP/1.1\r\nHost: ");
+    put_text(&o, host);
+    put_text(&o, "\r\n");
+    put_fields(&o, r->fields, r->field_count, true);
+    if (r->body == BODY_NONE && wants_length(r->method))
+        put_framing(&o, BODY_LENGTH, 0);
+    else
+        put_framing(&o, r->body, r->content_length);
+    if (with_upgrade)
+        put_upgrade(&o, r->fields, r->field_count);
+    return finish(&o);
+}
+
+int head_write_response(const struct head_response *r, enum head_body body, bool close,
+                        bool with_upgrade, char *buf, size_t size)
+{
+    struct out o = {.buf = buf, .size = size};
+    bool many;
+    const struct head_field *length =
+        head_find_field(r->fields, r->field_count, "content-length", &many);
+
+    put_format(&o, "HTTP/1.1 %d ", r->status);
+    put(&o, r->reason, r->reason_len);
+    put_text(&o, "\r\n");
+    put_fields(&o, r->fields, r->field_count, false);
+    if (body != BODY_NONE)
+        put_framing(&o, body, r->content_length);
+    else if (length && r->status >= 200 &&
+             r->status != 204) /* HEAD, 304: what a GET's would have been */
+        put_field(&o, length);
+    if (with_upgrade)
+        put_upgrade(&o, r->fields, r->field_count);
+    else if (close)
+        put_text(&o, "Connection: close\r\n");
+    return finish(&o);
+}

@@ -1,0 +1,136 @@
+/* life.c: the process from its start to its end, stage by stage (isolate.c says what each is for).
+ *
+ *   start    what was inherited is what it should be
+ *   read     policy, roots; everything that libcrypto may want from a file
+ *   ca       if there is an https endpoint: made, and its certificate sent to the supervisor
+ *   confine  no files, no capabilities
+ *   seccomp  the system calls below, and no others
+ *   ready    the supervisor is told; only now can the jail reach the sockets
+ *   serve    until the channel closes */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/provider.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "httpproxy/limits.h"
+#include "httpproxy/proxy.h"
+#include "src/isolate.h"
+#include "src/msg.h"
+#include "src/net.h"
+#include "src/util.h"
+
+/* What serving needs, beside what every process does (isolate.c). The loop: epoll. Sockets: those
+ * that are accepted here or come over the channel; none can be made. */
+static const int serve_calls[] = {
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
+    SCMP_SYS(accept4),    SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg),      SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),    SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),     SCMP_SYS(close),
+    SCMP_SYS(fcntl),      SCMP_SYS(write),
+};
+
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* libcrypto without its configuration file, and all that it and the C library load at the first
+ * use. */
+static int preload(struct error *e)
+{
+    unsigned char byte;
+    struct tm tm;
+    time_t now = time(NULL);
+
+    tzset();
+    (void)gmtime_r(&now, &tm);
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+                             OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                         NULL) != 1 ||
+        !OSSL_PROVIDER_load(NULL, "default") || RAND_bytes(&byte, 1) != 1)
+        return error_set(e, EIO, "libcrypto cannot be initialised");
+    return 0;
+}
+
+static size_t session_max(void)
+{
+    size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS;
+    size_t files = raise_nofile();
+    size_t max = files > reserved + 2 ? (files - reserved) / 2 : 1;
+
+    return max < LIMIT_SESSIONS ? max : LIMIT_SESSIONS;
+}
+
+static int read_policy(struct policy *policy, struct error *e)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+    int r = isolate_read_fd(PROXY_FD_CONFIG, POLICY_TEXT_MAX, &text, &len, e);
+
+    policy_init(policy);
+    if (r == 0)
+        r = policy_parse(policy, "policy", text, len, e);
+    return r;
+}
+
+/* Everything that is read from a descriptor. */
+static struct proxy *set_up(struct error *e)
+{
+    struct policy policy;
+    char *roots = NULL;
+    size_t roots_len = 0;
+
+    if (isolate_start(PROXY_FD_MAX, e) < 0 || preload(e) < 0 || read_policy(&policy, e) < 0)
+        return NULL;
+    if (is_open(HTTP_FD_ROOTS)) {
+        if (isolate_read_fd(HTTP_FD_ROOTS, LIMIT_ROOTS, &roots, &roots_len, e) < 0)
+            return NULL;
+        (void)close(HTTP_FD_ROOTS);
+    }
+    (void)close(PROXY_FD_CONFIG);
+    struct proxy *p = proxy_new(&policy, roots, roots_len, PROXY_FD_CHANNEL, session_max(), e);
+    if (!p)
+        return NULL;
+    static const int listening[] = {HTTP_FD_LISTEN4, HTTP_FD_LISTEN6};
+    for (size_t i = 0; i < ARRAY_LEN(listening); i++)
+        if (is_open(listening[i]) && listen_add(p, listening[i], e) < 0)
+            return NULL;
+    return p;
+}
+
+static int lock_down(struct error *e)
+{
+    int r = isolate_confine(e);
+
+#ifndef CIJAIL_SANITIZED
+    if (r == 0)
+        r = isolate_seccomp(serve_calls, ARRAY_LEN(serve_calls), e);
+#else
+    (void)serve_calls;
+#endif
+    return r;
+}
+
+int proxy_main(void)
+{
+    struct msg_ready ready;
+    struct error e;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct proxy *p = set_up(&e);
+    if (!p || lock_down(&e) < 0)
+        die("%s", e.text);
+    memset(&ready, 0, sizeof(ready));
+    msg_init(&ready, MSG_READY, sizeof(ready));
+    if (channel_send(p->channel, &ready, -1) < 0)
+        die("the supervisor is gone");
+    (void)event_base_dispatch(p->base);
+    proxy_free(p, NULL);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* limits.h: every bound of cijail-httpproxy in one place. Times are milliseconds. */
+#ifndef CIJAIL_HTTPPROXY_LIMITS_H
+#define CIJAIL_HTTPPROXY_LIMITS_H
+
+/* Bytes. */
+#define LIMIT_BUFFER 16384       /* of a buffer in one direction; a head may make it longer */
+#define LIMIT_SKIP 65536         /* of an unwanted body that is read to keep the connection */
+#define LIMIT_LINGER (16u << 20) /* read and thrown away before a close */
+#define LIMIT_ROOTS (16u << 20)  /* of PEM that upstreams are verified with */
+
+/* Counts. */
+#define LIMIT_SESSIONS 16384     /* clients at once, if the descriptors suffice */
+#define LIMIT_RESERVED_FDS 64    /* descriptors that are no connection */
+#define LIMIT_IDLE_UPSTREAMS 256 /* kept connections */
+#define LIMIT_IDLE_PER_AUTHORITY 8
+#define LIMIT_TLS_SESSIONS 256 /* authorities whose TLS session is kept for resumption */
+#define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
+#define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
+#define LIMIT_STEPS 32         /* of one session before the others have their turn */
+#define LIMIT_ACCEPTS 64       /* in one turn of the loop */
+#define LIMIT_QUEUED 4096      /* messages waiting in the channel before new requests wait, too */
+
+/* Times. */
+#define LIMIT_HEAD_MS 30000       /* a request head, from its first byte */
+#define LIMIT_IDLE_MS 120000      /* a client connection between requests */
+#define LIMIT_DIAL_MS 150000      /* the dialer's answer */
+#define LIMIT_HANDSHAKE_MS 15000  /* TLS, on either side */
+#define LIMIT_STALL_MS 300000     /* no byte moves: response head or body */
+#define LIMIT_LINGER_MS 2000      /* reading on after the last byte was written */
+#define LIMIT_POOL_MS 15000       /* a kept upstream connection */
+#define LIMIT_POOL_FRESH_MS 2000  /* the same, for a request that must not be sent twice */
+#define LIMIT_ACCEPT_PAUSE_MS 100 /* after accept ran out of descriptors */
+#define LIMIT_CONGESTED_MS 10     /* until a session looks again whether the channel has drained */
+#define LIMIT_TICK_MS 1000        /* how exact the times above are */
+
+#endif

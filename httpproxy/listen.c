@@ -1,0 +1,127 @@
+/* listen.c: clients come in.
+ *
+ * No client is refused: with session_max of them (dials that nobody waits for any more counted in)
+ * accepting stops, and the rest wait in the kernel's backlog until one goes. So it is when
+ * descriptors run out for another reason, after a short pause. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "httpproxy/limits.h"
+#include "httpproxy/proxy.h"
+#include "httpproxy/session.h"
+#include "httpproxy/upstream.h"
+#include "src/util.h"
+
+static bool full(const struct proxy *p)
+{
+    return p->session_count + upstreams_orphans(p->upstreams) >= p->session_max;
+}
+
+static void stop(struct proxy *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++)
+        if (p->listeners[i].fd >= 0)
+            (void)event_del(&p->listeners[i].event);
+    p->accepting = false;
+}
+
+static void start(struct proxy *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++)
+        if (p->listeners[i].fd >= 0)
+            (void)event_add(&p->listeners[i].event, NULL);
+    p->accepting = true;
+}
+
+void listen_update(struct proxy *p)
+{
+    if (event_pending(&p->accept_again, EV_TIMEOUT, NULL))
+        return;
+    if (full(p) == p->accepting) {
+        if (p->accepting)
+            stop(p);
+        else
+            start(p);
+    }
+}
+
+static void on_accept_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    listen_update(arg);
+}
+
+static void pause_accepting(struct proxy *p)
+{
+    static const struct timeval t = {.tv_usec = LIMIT_ACCEPT_PAUSE_MS * 1000};
+
+    stop(p);
+    (void)event_add(&p->accept_again, &t);
+}
+
+static bool out_of_resources(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
+}
+
+static void on_accept(evutil_socket_t listening, short what, void *arg)
+{
+    struct listener *l = arg;
+    struct proxy *p = l->proxy;
+    int one = 1;
+
+    (void)listening;
+    (void)what;
+    for (int i = 0; i < LIMIT_ACCEPTS && p->accepting; i++) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (out_of_resources(errno))
+                pause_accepting(p);
+            if (errno != EINTR && errno != ECONNABORTED)
+                return;
+            continue;
+        }
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        session_new(p, fd);
+    }
+}
+
+void listen_init(struct proxy *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++)
+        p->listeners[i].fd = -1;
+    (void)evtimer_assign(&p->accept_again, p->base, on_accept_again, p);
+}
+
+int listen_add(struct proxy *p, int fd, struct error *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++) {
+        struct listener *l = &p->listeners[i];
+        if (l->fd >= 0)
+            continue;
+        int r = set_nonblocking(fd);
+        if (r < 0)
+            return error_errno(e, -r, "the listening socket");
+        l->fd = fd;
+        l->proxy = p;
+        (void)event_assign(&l->event, p->base, fd, EV_READ | EV_PERSIST, on_accept, l);
+        stop(p);
+        listen_update(p);
+        return 0;
+    }
+    return error_set(e, ENOSPC, "too many listening sockets");
+}
+
+void listen_close(struct proxy *p)
+{
+    (void)event_del(&p->accept_again);
+    stop(p);
+    for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++) {
+        if (p->listeners[i].fd >= 0)
+            (void)close(p->listeners[i].fd);
+        p->listeners[i].fd = -1;
+    }
+}

@@ -1,0 +1,37 @@
+include $(top_srcdir)/httpproxy/parsers.mk
+
+noinst_LIBRARIES += httpproxy/libhttpproxy.a
+httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
+	httpproxy/limits.h httpproxy/proxy.c httpproxy/proxy.h httpproxy/life.c httpproxy/listen.c \
+	httpproxy/session.c httpproxy/session.h httpproxy/request.c httpproxy/connect.c \
+	httpproxy/exchange.c httpproxy/exchange.h httpproxy/response.c \
+	httpproxy/upstream.c httpproxy/upstream_tls.c httpproxy/upstream.h \
+	httpproxy/stream.c httpproxy/stream.h httpproxy/buf.c httpproxy/buf.h \
+	httpproxy/body.c httpproxy/body.h httpproxy/cache.c httpproxy/cache.h \
+	httpproxy/ca.c httpproxy/ca.h httpproxy/mitm.c httpproxy/mitm.h \
+	httpproxy/reply.c httpproxy/reply.h httpproxy/log.c httpproxy/log.h
+httpproxy_libhttpproxy_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS)
+
+HTTPPROXY_LIBS = httpproxy/libhttpproxy.a $(COMMON_LIBS) $(SSL_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+
+pkglibexec_PROGRAMS += httpproxy/cijail-httpproxy
+httpproxy_cijail_httpproxy_SOURCES = httpproxy/main.c
+httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
+
+HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body
+if HAVE_CMOCKA
+check_PROGRAMS += $(HTTPPROXY_TESTS)
+TESTS += $(HTTPPROXY_TESTS)
+tests_unit_test_ca_SOURCES = tests/unit/test_ca.c
+tests_unit_test_ca_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS)
+tests_unit_test_ca_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
+tests_unit_test_reply_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_reply_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
+tests_unit_test_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_cache_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_body_SOURCES = tests/unit/test_body.c
+tests_unit_test_body_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_body_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+endif

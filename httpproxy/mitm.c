@@ -1,0 +1,138 @@
+/* mitm.c: TLS towards the client; see mitm.h.
+ *
+ * Whom the client talks to was said by CONNECT before the first byte of TLS; the leaf is made for
+ * that host. The SNI (RFC 6066, 3) may say the same or nothing. It is read from the ClientHello
+ * itself, before anything else of the handshake and whether or not a session is resumed, since what
+ * OpenSSL reports as the server name of a resumed session is the session's.
+ *
+ * Sessions are resumed by tickets only (no cache in memory), and their context is the host: a
+ * ticket for one host is nothing at another. */
+#include "httpproxy/mitm.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/util.h"
+
+struct mitm {
+    SSL_CTX *ctx;
+    struct ca *ca;
+};
+
+/* The host_name of a server_name extension (RFC 6066, 3): list length, type 0, length, name. */
+static bool parse_server_name(const unsigned char *p, size_t len, const char **name,
+                              size_t *name_len)
+{
+    if (len < 5 || ((size_t)p[0] << 8 | p[1]) != len - 2 || p[2] != TLSEXT_NAMETYPE_host_name)
+        return false;
+    *name_len = (size_t)p[3] << 8 | p[4];
+    *name = (const char *)p + 5;
+    return *name_len > 0 && *name_len == len - 5;
+}
+
+static bool names_authority(const char *name, size_t len, const struct url_authority *a)
+{
+    char canonical[NAME_SIZE];
+
+    if (a->kind != URL_HOST_NAME) /* against the RFC, but some clients send the address */
+        return len == strlen(a->host) && memcmp(name, a->host, len) == 0;
+    return name_canon(name, len, canonical, NULL) == 0 && strcmp(canonical, a->host) == 0;
+}
+
+static int on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct mitm_hello *hello = SSL_get_app_data(ssl);
+    const unsigned char *ext;
+    const char *name = NULL;
+    size_t len;
+
+    (void)arg;
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    if (!parse_server_name(ext, len, &name, &len)) {
+        (void)snprintf(hello->problem, sizeof(hello->problem), "the SNI is malformed");
+        *alert = SSL_AD_DECODE_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    if (names_authority(name, len, hello->authority))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    char shown[100];
+    (void)escape_text(shown, sizeof(shown), name, len);
+    (void)snprintf(hello->problem, sizeof(hello->problem), "SNI %s differs from CONNECT %.100s",
+                   shown, hello->authority->host);
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* http/1.1, or no protocol at all if the client offers only others (RFC 7301 would allow an alert;
+ * a client that offers h2 alone falls back more often than it understands that alert). */
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                   const unsigned char *in, unsigned in_len, void *arg)
+{
+    static const unsigned char ours[] = "\x08http/1.1";
+    unsigned char *chosen;
+
+    (void)ssl;
+    (void)arg;
+    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof(ours) - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+struct mitm *mitm_new(struct ca *ca, struct error *e)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    if (!ctx || !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION)) {
+        SSL_CTX_free(ctx);
+        ERR_clear_error();
+        (void)error_set(e, EIO, "cannot make the TLS server context");
+        return NULL;
+    }
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+    struct mitm *m = xcalloc(1, sizeof(*m));
+    m->ctx = ctx;
+    m->ca = ca;
+    return m;
+}
+
+void mitm_free(struct mitm *m)
+{
+    if (!m)
+        return;
+    SSL_CTX_free(m->ctx);
+    free(m);
+}
+
+SSL *mitm_accept(struct mitm *m, struct mitm_hello *hello, struct error *e)
+{
+    const struct url_authority *a = hello->authority;
+    unsigned char id[SHA256_DIGEST_LENGTH];
+    X509 *leaf = ca_leaf(m->ca, a, e);
+
+    if (!leaf)
+        return NULL;
+    (void)SHA256((const unsigned char *)a->host, strlen(a->host), id);
+    SSL *ssl = SSL_new(m->ctx);
+    if (!ssl || !SSL_use_certificate(ssl, leaf) || !SSL_use_PrivateKey(ssl, ca_leaf_key(m->ca)) ||
+        !SSL_set_session_id_context(ssl, id, sizeof(id))) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        (void)error_set(e, EIO, "cannot make a TLS connection");
+        return NULL;
+    }
+    SSL_set_app_data(ssl, hello);
+    SSL_set_accept_state(ssl);
+    return ssl;
+}

@@ -1,0 +1,215 @@
+/* proxy.c: the process as a whole: what it is made of, its clock, its end.
+ *
+ * The clock ticks once a second, and only while there are connections: each tick looks at the
+ * deadline of each session and at the age of each kept connection. Deadlines are then plain numbers
+ * that cost nothing to move, which they are with every read and write; the times are long enough
+ * for a second more not to matter. */
+#include "httpproxy/proxy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "httpproxy/limits.h"
+#include "httpproxy/session.h"
+#include "httpproxy/stream.h"
+#include "httpproxy/upstream.h"
+#include "src/util.h"
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct proxy *p = arg;
+    uint64_t now = now_ms();
+    struct session *s = TAILQ_FIRST(&p->sessions);
+
+    (void)fd;
+    (void)what;
+    while (s) {
+        struct session *next = TAILQ_NEXT(s, all);
+        if (now >= s->deadline)
+            session_timeout(s); /* frees s, perhaps, but no other session */
+        s = next;
+    }
+    upstreams_expire(p->upstreams, now);
+    proxy_changed(p);
+}
+
+void proxy_changed(struct proxy *p)
+{
+    static const struct timeval second = {.tv_sec = LIMIT_TICK_MS / 1000};
+    bool needed = p->session_count > 0 || upstreams_idle(p->upstreams) > 0;
+
+    listen_update(p);
+    if (!needed)
+        (void)event_del(&p->tick);
+    else if (!event_pending(&p->tick, EV_TIMEOUT, NULL))
+        (void)event_add(&p->tick, &second);
+}
+
+bool proxy_congested(const struct proxy *p)
+{
+    return channel_queued(p->channel) > LIMIT_QUEUED;
+}
+
+/* A timer, if of no time, and not event_active: that would run before the next look at the sockets.
+ */
+static void arm_run(struct proxy *p)
+{
+    bool wait = proxy_congested(p) || p->finishing;
+    struct timeval t = {.tv_usec = wait ? LIMIT_CONGESTED_MS * 1000 : 0};
+
+    if (!event_pending(&p->run, EV_TIMEOUT, NULL))
+        (void)event_add(&p->run, &t);
+}
+
+void proxy_run_later(struct proxy *p, struct session *s)
+{
+    if (!s->queued) {
+        TAILQ_INSERT_TAIL(&p->queue, s, waiting);
+        p->queue_len++;
+        s->queued = true;
+    }
+    arm_run(p);
+}
+
+/* Runs those that wait now; who queues again meanwhile waits for the next turn. */
+static void on_run(evutil_socket_t fd, short what, void *arg)
+{
+    struct proxy *p = arg;
+
+    (void)fd;
+    (void)what;
+    for (size_t n = p->queue_len; n > 0 && p->queue_len > 0; n--) {
+        struct session *s = TAILQ_FIRST(&p->queue);
+        TAILQ_REMOVE(&p->queue, s, waiting);
+        p->queue_len--;
+        s->queued = false;
+        session_run(s);
+    }
+    if (p->finishing && channel_queued(p->channel) == 0)
+        (void)event_base_loopbreak(p->base);
+    else if (p->queue_len > 0 || p->finishing)
+        arm_run(p);
+}
+
+/* --- the channel --- */
+
+static void end_all(struct proxy *p, const char *why)
+{
+    struct session *s;
+
+    while ((s = TAILQ_FIRST(&p->sessions)))
+        session_free(s, why);
+}
+
+static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
+{
+    struct proxy *p = arg;
+
+    (void)c;
+    if (m->type == MSG_DIALED) {
+        upstream_on_dialed(p, (const struct msg_dialed *)(const void *)m, fd);
+        return;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    if (m->type == MSG_FINISH) {
+        listen_close(p);
+        end_all(p, "the command ended first");
+        p->finishing = true;
+        arm_run(p);
+    }
+}
+
+static void on_closed(struct channel *c, const char *reason, void *arg)
+{
+    struct proxy *p = arg;
+
+    (void)c;
+    if (reason)
+        warn_text("the supervisor broke the protocol: %s", reason);
+    (void)event_base_loopbreak(p->base);
+}
+
+/* --- the parts --- */
+
+static int make_ca(struct proxy *p, struct error *e)
+{
+    struct msg_ca m;
+    size_t len;
+
+    p->ca = ca_new(e);
+    if (!p->ca)
+        return -EIO;
+    p->mitm = mitm_new(p->ca, e);
+    if (!p->mitm)
+        return -EIO;
+    const char *pem = ca_pem(p->ca, &len);
+    if (len >= sizeof(m.pem))
+        return error_set(e, EMSGSIZE, "the certificate of the CA is too long");
+    memset(&m, 0, sizeof(m));
+    msg_init(&m, MSG_CA, sizeof(m));
+    m.pem_len = (uint32_t)len;
+    memcpy(m.pem, pem, len);
+    int r = channel_send(p->channel, &m, -1);
+    return r < 0 ? error_errno(e, -r, "send the CA to the supervisor") : 0;
+}
+
+/* epoll, or nothing: the streams count on edges. */
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config && event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_O1) == 0 &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    return base;
+}
+
+struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, int channel_fd,
+                        size_t session_max, struct error *e)
+{
+    struct proxy *p = xcalloc(1, sizeof(*p));
+
+    p->base = make_base();
+    p->bio = stream_bio_method();
+    if (!p->base || !p->bio)
+        die("cannot make the event loop");
+    p->policy = *policy;
+    memset(policy, 0, sizeof(*policy));
+    p->session_max = session_max;
+    TAILQ_INIT(&p->sessions);
+    TAILQ_INIT(&p->queue);
+    (void)event_assign(&p->tick, p->base, -1, EV_PERSIST, on_tick, p);
+    (void)evtimer_assign(&p->run, p->base, on_run, p);
+    listen_init(p);
+    p->upstreams = upstreams_new(p, roots, roots_len);
+    unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH;
+    p->channel =
+        channel_new(p->base, channel_fd, types, 1u << MSG_DIALED, on_message, on_closed, p);
+    if (policy_has_scheme(&p->policy, URL_HTTPS) && make_ca(p, e) < 0) {
+        proxy_free(p, NULL);
+        return NULL;
+    }
+    return p;
+}
+
+void proxy_free(struct proxy *p, const char *why)
+{
+    if (!p)
+        return;
+    listen_close(p);
+    end_all(p, why);
+    upstreams_free(p->upstreams);
+    (void)event_del(&p->tick);
+    (void)event_del(&p->run);
+    channel_free(p->channel);
+    mitm_free(p->mitm);
+    ca_free(p->ca);
+    BIO_meth_free(p->bio);
+    policy_free(&p->policy);
+    event_base_free(p->base);
+    free(p);
+}

@@ -1,0 +1,88 @@
+/* proxy.h: the one struct of a cijail-httpproxy process. */
+#ifndef CIJAIL_HTTPPROXY_PROXY_H
+#define CIJAIL_HTTPPROXY_PROXY_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <openssl/bio.h>
+#include <sys/queue.h>
+
+#include "httpproxy/ca.h"
+#include "httpproxy/head.h"
+#include "httpproxy/mitm.h"
+#include "src/channel.h"
+#include "src/policy.h"
+
+struct session;
+struct upstreams;
+
+TAILQ_HEAD(session_list, session);
+
+/* Large things that are needed while one head is read and written, and never across a turn of the
+ * loop. */
+struct scratch {
+    struct head_request request;
+    struct head_response response;
+    struct url url;
+    char url_text[URL_TEXT_SIZE];
+    char text[URL_TEXT_SIZE * 2];
+    char head[HEAD_MAX + URL_TEXT_SIZE];
+};
+
+struct listener {
+    struct proxy *proxy;
+    int fd; /* -1: none */
+    struct event event;
+};
+
+struct proxy {
+    struct event_base *base;
+    struct channel *channel;
+    struct policy policy;
+    struct ca *ca; /* NULL: no https endpoint */
+    struct mitm *mitm;
+    BIO_METHOD *bio;
+    struct upstreams *upstreams;
+    struct session_list sessions; /* all of them */
+    struct session_list queue;    /* those that have more to do than one turn allows */
+    size_t session_count, session_max, queue_len;
+    struct listener listeners[2];
+    bool accepting;
+    bool finishing; /* MSG_FINISH has come: ends as soon as the channel has taken the last message */
+    struct event tick, run, accept_again;
+    struct scratch scratch;
+};
+
+/* Takes over the policy, and roots (PEM text of roots_len bytes or NULL, malloc'ed). channel_fd: to
+ * the supervisor; taken over in any case. Makes the CA and sends it if the policy has an https
+ * endpoint. NULL and the reason. */
+struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, int channel_fd,
+                        size_t session_max, struct error *e);
+
+/* Ends all connections; requests under way are reported with why (NULL: they are not). */
+void proxy_free(struct proxy *p, const char *why);
+
+/* A session has more to do: it runs again in the next turn of the loop. */
+void proxy_run_later(struct proxy *p, struct session *s);
+
+/* Too many messages wait in the channel: no new request is begun. */
+bool proxy_congested(const struct proxy *p);
+
+/* A session, a kept connection or a dial came or went: the clock runs and clients are accepted as
+ * need be. */
+void proxy_changed(struct proxy *p);
+
+/* The whole life of the process; returns its exit status. */
+int proxy_main(void);
+
+/* --- listen.c --- */
+
+/* Accepts from a listening socket, which is taken over. 0 or -errno and the reason. */
+int listen_add(struct proxy *p, int fd, struct error *e);
+
+/* Accepts as long as there is room for clients, else leaves them in the backlog. */
+void listen_update(struct proxy *p);
+void listen_close(struct proxy *p);
+void listen_init(struct proxy *p);
+
+#endif

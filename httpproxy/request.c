@@ -1,0 +1,100 @@
+/* request.c: from a request head to a judgement.
+ *
+ * The order matters: the head is parsed strictly, its canonical URL is made, that URL is judged,
+ * and only then is anything resolved, connected or sent. What is refused costs the outside world no
+ * packet. */
+#include <string.h>
+
+#include "httpproxy/exchange.h"
+#include "httpproxy/limits.h"
+#include "httpproxy/log.h"
+#include "httpproxy/reply.h"
+#include "httpproxy/session.h"
+
+#define ORIGIN_FORM                                                                                \
+    "this is a proxy, and the request does not say for which host it is: it must have an "         \
+    "absolute URL "                                                                                \
+    "(http_proxy, https_proxy or the client's own setting)"
+
+/* The head cannot be read: what follows it cannot be told from it. */
+static void refuse_head(struct session *s, const char *head, size_t len, int status,
+                        const char *reason)
+{
+    struct scratch *t = &s->proxy->scratch;
+
+    log_deny_head(s->proxy, head, len, reason);
+    reply_failed(t->text, sizeof(t->text), reason, NULL, NULL);
+    session_reply(s, status, t->text, false, 0, SESSION_LINGER);
+}
+
+void request_too_long(struct session *s)
+{
+    refuse_head(s, buf_begin(&s->in), buf_len(&s->in), 431, "the request head is too long");
+}
+
+/* Which targets may stand here, and whom they are for. 0, or the negative status. */
+static int request_url(const struct session *s, const struct head_request *r, struct url *url,
+                       struct error *e)
+{
+    static const char https[] = "https://";
+
+    if (s->mode == SESSION_PROXY) {
+        if (r->form == TARGET_ABSOLUTE && r->target_len >= sizeof(https) - 1 &&
+            strncasecmp(r->target, https, sizeof(https) - 1) == 0)
+            return error_set(e, 501, "https is not served this way: use CONNECT");
+        if (r->form != TARGET_ABSOLUTE)
+            return error_set(e, 400, "%s", ORIGIN_FORM);
+        return head_request_url(r, URL_HTTP, NULL, url, e);
+    }
+    int status = head_request_url(r, s->scheme, &s->authority, url, e);
+    if (status < 0)
+        return status;
+    if (url->scheme != s->scheme || !url_authority_equal(&url->authority, &s->authority))
+        return error_set(e, 400,
+                         "the request is for another host than the CONNECT that made this tunnel");
+    return 0;
+}
+
+static void deny(struct session *s, const struct head_request *r, const struct url *url, size_t len)
+{
+    struct scratch *t = &s->proxy->scratch;
+    uint64_t skip;
+    uint64_t left = r->body == BODY_LENGTH ? r->content_length : 0;
+    bool keep = r->keep_alive && r->minor >= 1 && !(r->expect_continue && r->body != BODY_NONE);
+    enum session_state next = session_after(r->body, left, keep, &skip);
+    bool head = strcmp(r->method, "HEAD") == 0;
+
+    log_deny(s->proxy, r->method, t->url_text, "no endpoint allows it");
+    reply_denied(t->text, sizeof(t->text), r->method, url);
+    buf_consume(&s->in, len);
+    session_reply(s, 403, t->text, head, skip, next);
+}
+
+void request_begin(struct session *s, size_t len)
+{
+    struct scratch *t = &s->proxy->scratch;
+    struct head_request *r = &t->request;
+    const char *head = buf_begin(&s->in);
+    struct error e;
+    int status = head_parse_request(head, len, r, &e);
+
+    if (status == 0 && strcmp(r->method, "CONNECT") == 0) {
+        connect_begin(s, r, len);
+        return;
+    }
+    if (status == 0)
+        status = request_url(s, r, &t->url, &e);
+    if (status < 0) {
+        refuse_head(s, head, len, -status, e.text);
+        return;
+    }
+    if (url_format(&t->url, t->url_text, sizeof(t->url_text)) < 0) {
+        refuse_head(s, head, len, 414, "the URL is too long");
+        return;
+    }
+    const struct endpoint *ep = policy_match_request(&s->proxy->policy, r->method, &t->url);
+    if (ep)
+        exchange_begin(s, r, &t->url, ep, len);
+    else
+        deny(s, r, &t->url, len);
+}

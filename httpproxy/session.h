@@ -1,0 +1,98 @@
+/* session.h: one client connection. */
+#ifndef CIJAIL_HTTPPROXY_SESSION_H
+#define CIJAIL_HTTPPROXY_SESSION_H
+
+#include "httpproxy/buf.h"
+#include "httpproxy/mitm.h"
+#include "httpproxy/proxy.h"
+#include "httpproxy/stream.h"
+
+struct exchange;
+
+/* Where the authority of a request comes from. */
+enum session_mode {
+    SESSION_PROXY,  /* each request's absolute-form target */
+    SESSION_TUNNEL, /* the CONNECT target: session.authority */
+};
+
+enum session_state {
+    SESSION_HEAD,      /* waits for a request head, or for the rest of it */
+    SESSION_REPLY,     /* writes an answer of our own, skips what is left of the request, goes on to
+                          next */
+    SESSION_FIRST,     /* in a new tunnel: the first byte tells TLS from HTTP */
+    SESSION_HANDSHAKE, /* TLS towards the client */
+    SESSION_EXCHANGE,  /* a request has been allowed and is under way */
+    SESSION_LINGER,    /* has said all, reads until the client closes, too */
+    SESSION_DEAD,      /* is freed as soon as session_run returns */
+};
+
+struct session {
+    TAILQ_ENTRY(session) all, waiting;
+    struct proxy *proxy;
+    struct stream client;
+    enum session_mode mode;
+    enum session_state state, next;
+    bool queued;            /* in proxy.queue */
+    bool eof;               /* the client has ended its side */
+    bool http_ok, https_ok; /* SESSION_TUNNEL: what the policy has for the authority */
+    enum url_scheme scheme;
+    struct url_authority authority;
+    struct buf in, out;
+    size_t scanned; /* bytes of in that are known to hold no whole head */
+    uint64_t
+        skip; /* SESSION_REPLY: body bytes to skip; SESSION_LINGER: bytes that may still come */
+    uint64_t deadline; /* of now_ms() */
+    struct exchange *exchange;
+    struct mitm_hello *hello; /* SESSION_HANDSHAKE */
+};
+
+/* A new client; takes over fd (nonblocking), also on failure. */
+void session_new(struct proxy *p, int fd);
+
+/* Does all that can be done now; s may be gone when it returns. Called from the event loop only,
+ * never from within itself. */
+void session_run(struct session *s);
+
+/* Closes and frees; a request under way is reported with why, if that is not NULL. */
+void session_free(struct session *s, const char *why);
+
+/* The deadline has passed; s may be gone when it returns. */
+void session_timeout(struct session *s);
+
+/* --- for what runs inside of session_run: request.c, connect.c, exchange.c --- */
+
+/* Reads from the client into in, once. 1: bytes came; 0: none now (eof may be set), or no room; or
+ * a negative errno. */
+int session_fill(struct session *s);
+
+/* Writes from out to the client, once. 1: bytes went; 0: none now; or a negative errno. */
+int session_flush(struct session *s);
+
+/* Moves on; the deadline is set to what the state allows. */
+void session_enter(struct session *s, enum session_state state);
+
+/* Answers with a text and goes on to next. skip: bytes of the request's body to be read first. */
+void session_reply(struct session *s, int status, const char *text, bool head, uint64_t skip,
+                   enum session_state next);
+
+/* How to go on after an answer of our own to a request whose body (framing in, left bytes of it if
+ * that is BODY_LENGTH) is still to come: SESSION_HEAD and *skip bytes to skip, or SESSION_LINGER.
+ */
+enum session_state session_after(enum head_body in, uint64_t left, bool keep, uint64_t *skip);
+
+/* A whole head of len bytes is in: judges it and begins what follows (request.c). */
+void request_begin(struct session *s, size_t len);
+
+/* len bytes hold no head: 431 (request.c). */
+void request_too_long(struct session *s);
+
+/* A CONNECT request; r is in the scratch (connect.c). */
+void connect_begin(struct session *s, const struct head_request *r, size_t len);
+
+/* The first bytes inside of a tunnel are in (connect.c). */
+void connect_first(struct session *s);
+
+/* One step of the handshake with the client: true if it moved (connect.c). */
+bool connect_handshake(struct session *s);
+
+#endif

@@ -1,0 +1,316 @@
+/* stream.c: a nonblocking byte stream over a socket, plain or TLS; see stream.h.
+ *
+ * Readiness is edge-triggered (epoll(7)): one event for both directions, added once and never
+ * changed. It sets readable and writable and calls the owner; a read or write that finds nothing to
+ * do clears them, so that no system call is made that is known to be in vain. Backpressure needs no
+ * event calls at all: who does not read just does not read. The price is a rule: an owner stops
+ * only at -EAGAIN, or arranges to be run again.
+ *
+ * TLS runs over a BIO of our own instead of OpenSSL's socket BIO: it knows readable and writable,
+ * and it first hands out the bytes that were read as the stream was still plain (the ClientHello
+ * that decided so).
+ *
+ * OpenSSL's error queue is per thread, and a leftover in it would be blamed on the next stream: it
+ * is cleared before each call. */
+#include "httpproxy/stream.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "src/util.h"
+
+static ssize_t raw_read(struct stream *s, void *data, size_t size)
+{
+    size_t n = buf_len(&s->prefix);
+
+    if (n > 0) {
+        n = n < size ? n : size;
+        memcpy(data, buf_begin(&s->prefix), n);
+        buf_consume(&s->prefix, n);
+        buf_tidy(&s->prefix);
+        return (ssize_t)n;
+    }
+    while (s->readable) {
+        ssize_t r = recv(s->fd, data, size, 0);
+        if (r >= 0)
+            return r;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            s->readable = false;
+        else if (errno != EINTR)
+            return -errno;
+    }
+    return -EAGAIN;
+}
+
+static ssize_t raw_write(struct stream *s, const void *data, size_t len)
+{
+    while (s->writable) {
+        ssize_t r = send(s->fd, data, len, MSG_NOSIGNAL);
+        if (r >= 0)
+            return r;
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+            s->writable = false;
+        else if (errno != EINTR)
+            return -errno;
+    }
+    return -EAGAIN;
+}
+
+static int bio_read(BIO *bio, char *data, int size)
+{
+    struct stream *s = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (!data || size <= 0)
+        return 0;
+    ssize_t n = raw_read(s, data, (size_t)size);
+    if (n == -EAGAIN)
+        BIO_set_retry_read(bio);
+    else if (n < 0)
+        errno = (int)-n;
+    else if (n == 0)
+        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return n < 0 ? -1 : (int)n;
+}
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    struct stream *s = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (!data || len <= 0)
+        return 0;
+    ssize_t n = raw_write(s, data, (size_t)len);
+    if (n == -EAGAIN)
+        BIO_set_retry_write(bio);
+    else if (n < 0)
+        errno = (int)-n;
+    return n < 0 ? -1 : (int)n;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+    (void)num;
+    (void)ptr;
+    switch (cmd) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_EOF:
+        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+    default:
+        return 0;
+    }
+}
+
+BIO_METHOD *stream_bio_method(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cijail stream");
+
+    if (!m || !BIO_meth_set_read(m, bio_read) || !BIO_meth_set_write(m, bio_write) ||
+        !BIO_meth_set_ctrl(m, bio_ctrl)) {
+        BIO_meth_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+static void on_event(evutil_socket_t fd, short what, void *arg)
+{
+    struct stream *s = arg;
+
+    (void)fd;
+    if (what & EV_READ)
+        s->readable = true;
+    if (what & EV_WRITE)
+        s->writable = true;
+    s->ready(s->arg);
+}
+
+int stream_open(struct stream *s, struct event_base *base, int fd, stream_ready_cb *ready,
+                void *arg)
+{
+    memset(s, 0, sizeof(*s));
+    s->fd = fd;
+    s->ready = ready;
+    s->arg = arg;
+    s->readable = s->writable = true;
+    if (event_assign(&s->event, base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_event, s) <
+            0 ||
+        event_add(&s->event, NULL) < 0) {
+        (void)close(fd);
+        s->fd = -1;
+        return -EIO;
+    }
+    return 0;
+}
+
+void stream_set_owner(struct stream *s, stream_ready_cb *ready, void *arg)
+{
+    s->ready = ready;
+    s->arg = arg;
+}
+
+int stream_start_tls(struct stream *s, BIO_METHOD *method, SSL *ssl, struct buf *prefix)
+{
+    BIO *bio = BIO_new(method);
+
+    if (!bio) {
+        SSL_free(ssl);
+        return -ENOMEM;
+    }
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    s->ssl = ssl;
+    if (prefix) {
+        s->prefix = *prefix;
+        memset(prefix, 0, sizeof(*prefix));
+    }
+    return 0;
+}
+
+/* What a failed call of libssl means. saved: errno right after it. */
+static int tls_error(struct stream *s, int ret, int saved)
+{
+    switch (SSL_get_error(s->ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    case SSL_ERROR_SYSCALL:
+        s->broken = true;
+        return saved > 0 ? -saved : -ECONNABORTED;
+    default:
+        s->broken = true;
+        if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+            return -ECONNABORTED;
+        return -EPROTO;
+    }
+}
+
+static void handshake_reason(const struct stream *s, int err, struct error *e)
+{
+    long verify = SSL_get_verify_result(s->ssl);
+    const char *reason = ERR_reason_error_string(ERR_peek_error());
+
+    if (verify != X509_V_OK)
+        (void)error_set(e, -err, "%s", X509_verify_cert_error_string(verify));
+    else if (err == -EPROTO && reason)
+        (void)error_set(e, -err, "%s", reason);
+    else if (err == 0 || err == -ECONNABORTED)
+        (void)error_set(e, -err, "the connection was closed");
+    else
+        (void)error_set(e, -err, "%s", stream_error(err));
+}
+
+int stream_handshake(struct stream *s, struct error *e)
+{
+    ERR_clear_error();
+    errno = 0;
+    int r = SSL_do_handshake(s->ssl);
+    if (r == 1)
+        return 0;
+    int err = tls_error(s, r, errno);
+    if (err != -EAGAIN)
+        handshake_reason(s, err, e);
+    ERR_clear_error();
+    return err == 0 ? -ECONNABORTED : err;
+}
+
+ssize_t stream_read(struct stream *s, void *data, size_t size)
+{
+    if (!s->ssl)
+        return raw_read(s, data, size);
+    if (s->broken)
+        return -ECONNABORTED;
+    ERR_clear_error();
+    errno = 0;
+    int r = SSL_read(s->ssl, data, size > 65536 ? 65536 : (int)size);
+    if (r > 0)
+        return r;
+    int err = tls_error(s, r, errno);
+    ERR_clear_error();
+    return err;
+}
+
+ssize_t stream_write(struct stream *s, const void *data, size_t len)
+{
+    if (!s->ssl)
+        return raw_write(s, data, len);
+    if (s->broken)
+        return -ECONNABORTED;
+    if (!s->writable)
+        return -EAGAIN;
+    ERR_clear_error();
+    errno = 0;
+    int r = SSL_write(s->ssl, data, len > 65536 ? 65536 : (int)len);
+    if (r > 0)
+        return r;
+    int err = tls_error(s, r, errno);
+    ERR_clear_error();
+    return err == 0 ? -EPIPE : err;
+}
+
+bool stream_is_quiet(struct stream *s)
+{
+    char byte;
+
+    s->readable = true;
+    return stream_read(s, &byte, 1) == -EAGAIN;
+}
+
+ssize_t stream_discard(struct stream *s, size_t max)
+{
+    char waste[4096];
+
+    buf_free(&s->prefix);
+    return raw_read(s, waste, max < sizeof(waste) ? max : sizeof(waste));
+}
+
+void stream_shutdown(struct stream *s)
+{
+    if (s->ssl && !s->broken && SSL_is_init_finished(s->ssl)) {
+        ERR_clear_error();
+        (void)SSL_shutdown(s->ssl);
+        ERR_clear_error();
+    }
+    (void)shutdown(s->fd, SHUT_WR);
+}
+
+void stream_close(struct stream *s)
+{
+    if (s->fd < 0)
+        return;
+    (void)event_del(&s->event);
+    SSL_free(s->ssl);
+    s->ssl = NULL;
+    buf_free(&s->prefix);
+    (void)close(s->fd);
+    s->fd = -1;
+}
+
+void stream_reset(struct stream *s)
+{
+    struct linger l = {.l_onoff = 1, .l_linger = 0};
+
+    if (s->fd >= 0)
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+    stream_close(s);
+}
+
+const char *stream_error(int err)
+{
+    switch (err) {
+    case 0:
+        return "the connection was closed";
+    case -ECONNABORTED:
+        return "the TLS connection was cut off without close_notify";
+    case -EPROTO:
+        return "TLS failed";
+    default:
+        return strerror(-err);
+    }
+}

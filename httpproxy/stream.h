@@ -1,0 +1,74 @@
+/* stream.h: a nonblocking byte stream over a connected socket, plain or TLS, with one interface.
+ *
+ * The owner is told that something may be possible again (the ready callback) and then tries all
+ * that it wants to do until each read or write says -EAGAIN. Errors of read and write: -EAGAIN,
+ * -ECONNRESET and its like from the socket, -ECONNABORTED if TLS ended without close_notify (RFC
+ * 8446, 6.1: what came may be cut off), -EPROTO if TLS failed. */
+#ifndef CIJAIL_HTTPPROXY_STREAM_H
+#define CIJAIL_HTTPPROXY_STREAM_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "httpproxy/buf.h"
+#include "src/error.h"
+
+/* Something may be possible again. The owner may free the stream in it. */
+typedef void stream_ready_cb(void *arg);
+
+struct stream {
+    int fd;
+    SSL *ssl; /* NULL: plain */
+    struct event event;
+    stream_ready_cb *ready;
+    void *arg;
+    struct buf prefix; /* TLS bytes that were read before the stream became TLS */
+    bool readable;     /* as far as known: no -EAGAIN since the last event */
+    bool writable;
+    bool broken; /* TLS failed: no close_notify may be sent */
+};
+
+/* The BIO method that TLS streams need; one per process. NULL if memory is out. */
+BIO_METHOD *stream_bio_method(void);
+
+/* Takes over fd (nonblocking). -ENOMEM or -EIO if it cannot be watched: fd is then closed. */
+int stream_open(struct stream *s, struct event_base *base, int fd, stream_ready_cb *ready,
+                void *arg);
+void stream_set_owner(struct stream *s, stream_ready_cb *ready, void *arg);
+
+/* From now on TLS. Takes over ssl (set to accept or connect) and the bytes in prefix. -ENOMEM: ssl
+ * is freed. */
+int stream_start_tls(struct stream *s, BIO_METHOD *method, SSL *ssl, struct buf *prefix);
+
+/* 0 when the handshake is done, -EAGAIN, or a failure with the reason in e. */
+int stream_handshake(struct stream *s, struct error *e);
+
+/* > 0 bytes, 0 at the end (of TLS: close_notify came), or a negative errno. */
+ssize_t stream_read(struct stream *s, void *data, size_t size);
+
+/* > 0 bytes, or a negative errno. After -EAGAIN the next call must begin with the same bytes. */
+ssize_t stream_write(struct stream *s, const void *data, size_t len);
+
+/* Looks whether an idle stream is still good: no byte and no end has come. */
+bool stream_is_quiet(struct stream *s);
+
+/* Throws away what has come on the socket, undecrypted, at most max bytes. > 0, 0 at the end,
+ * negative errno. */
+ssize_t stream_discard(struct stream *s, size_t max);
+
+/* Nothing more is written: close_notify, then FIN. What the peer sends can still be discarded. */
+void stream_shutdown(struct stream *s);
+
+/* Closes at once; without close_notify. Nothing is done if s was closed already. */
+void stream_close(struct stream *s);
+
+/* As stream_close, and the peer sees a reset instead of an end. */
+void stream_reset(struct stream *s);
+
+/* Words for a negative errno of read or write. */
+const char *stream_error(int err);
+
+#endif

@@ -1,0 +1,70 @@
+/* upstream.h: connections to origin servers: made by the dialer, kept for the next request. */
+#ifndef CIJAIL_HTTPPROXY_UPSTREAM_H
+#define CIJAIL_HTTPPROXY_UPSTREAM_H
+
+#include "httpproxy/proxy.h"
+#include "httpproxy/stream.h"
+
+struct upstream {
+    TAILQ_ENTRY(upstream) idle;
+    struct proxy *proxy;
+    struct stream stream;
+    enum url_scheme scheme;
+    struct url_authority authority;
+    bool reused;         /* has served a request before */
+    uint64_t idle_since; /* now_ms() */
+};
+
+struct upstreams *upstreams_new(struct proxy *p, char *roots, size_t roots_len);
+void upstreams_free(struct upstreams *u);
+
+/* Idle connections, and dials that nobody waits for any more. */
+size_t upstreams_idle(const struct upstreams *u);
+size_t upstreams_orphans(const struct upstreams *u);
+
+/* Closes kept connections that are too old. */
+void upstreams_expire(struct upstreams *u, uint64_t now);
+
+/* A kept connection that was used at most max_idle ms ago and is quiet, or NULL. The caller owns
+ * it. */
+struct upstream *upstream_take(struct proxy *p, enum url_scheme scheme,
+                               const struct url_authority *a, uint64_t max_idle);
+
+/* After a clean exchange: kept, if there is room. The caller no longer owns it. */
+void upstream_keep(struct upstream *up);
+
+/* Closes and frees. NULL is fine. */
+void upstream_drop(struct upstream *up);
+
+/* Asks the dialer; exchange_dialed is called for s when it has answered, unless upstream_cancel was
+ * called before. 0 and *id, or -errno and the reason. */
+int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_authority *a,
+                  uint64_t *id, struct error *e);
+void upstream_cancel(struct proxy *p, uint64_t id);
+
+/* The dialer's answer; takes over fd. */
+void upstream_on_dialed(struct proxy *p, const struct msg_dialed *m, int fd);
+
+/* A connection out of a dialled socket, which is taken over, also on failure. NULL and the reason.
+ */
+struct upstream *upstream_new(struct proxy *p, int fd, enum url_scheme scheme,
+                              const struct url_authority *a, stream_ready_cb *ready, void *arg,
+                              struct error *e);
+
+/* --- upstream_tls.c --- */
+
+struct upstream_tls;
+
+struct upstream_tls *upstream_tls_new(char *roots, size_t roots_len);
+void upstream_tls_free(struct upstream_tls *t);
+
+/* Makes up a TLS client that will verify the name or address of its authority. 0, or -errno and the
+ * reason. */
+int upstream_start_tls(struct upstream *up, struct error *e);
+
+/* The handshake has failed: the session that it may have tried to resume is forgotten. */
+void upstream_tls_failed(struct upstream *up);
+
+struct upstream_tls *upstreams_tls(struct upstreams *u);
+
+#endif

@@ -1,0 +1,275 @@
+/* policy.c: the words of a policy as a list, and the questions that it answers.
+ *
+ * The list is in the order of the text, and each question goes through it from the start, so the
+ * endpoint that is named in the log is the first that allows. No question allocates or can fail:
+ * they are asked for each request. What is asked about is canonical (name.h, url.h), and so is each
+ * endpoint; from there on comparing is comparing bytes. */
+#include "src/policy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "src/util.h"
+
+void policy_init(struct policy *p)
+{
+    memset(p, 0, sizeof(*p));
+}
+
+void policy_free_endpoint(struct endpoint *ep)
+{
+    free(ep->word);
+    free(ep->source);
+    free(ep->methods);
+    free(ep->prefix);
+    free(ep->path);
+    memset(ep, 0, sizeof(*ep));
+}
+
+void policy_free(struct policy *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        policy_free_endpoint(&p->endpoints[i]);
+    free(p->endpoints);
+    policy_init(p);
+}
+
+/* "SOURCE:LINE: 'WORD': " before what is in e, so that no byte of either can drive a terminal. */
+static void add_place(struct error *e, const char *source, unsigned line, const char *word,
+                      size_t len)
+{
+    char source_text[256], word_text[160];
+
+    (void)escape_text(source_text, sizeof(source_text), source, strlen(source));
+    (void)escape_text(word_text, sizeof(word_text), word, len);
+    error_prefix(e, "%s:%u: '%s': ", source_text, line, word_text);
+}
+
+static int text_too_long(const char *source, struct error *e)
+{
+    char source_text[256];
+
+    (void)escape_text(source_text, sizeof(source_text), source, strlen(source));
+    return error_set(e, E2BIG, "%s: the policy is longer than %u bytes", source_text,
+                     POLICY_TEXT_MAX);
+}
+
+static void grow(struct policy *p)
+{
+    if (p->count < p->capacity)
+        return;
+    p->capacity = p->capacity ? p->capacity * 2 : 16;
+    p->endpoints = xrealloc(p->endpoints, p->capacity * sizeof(*p->endpoints));
+}
+
+static int add_word(struct policy *p, const char *source, unsigned line, const char *word,
+                    size_t len, struct error *e)
+{
+    struct endpoint ep;
+    int r;
+
+    if (p->count >= POLICY_ENDPOINTS_MAX) {
+        r = error_set(e, E2BIG, "the policy has more than %d endpoints", POLICY_ENDPOINTS_MAX);
+        add_place(e, source, line, word, len);
+        return r;
+    }
+    r = policy_parse_word(word, len, &ep, e);
+    if (r < 0) {
+        add_place(e, source, line, word, len);
+        return r;
+    }
+    ep.source = xstrdup(source);
+    ep.line = line;
+    grow(p);
+    p->endpoints[p->count++] = ep;
+    return 0;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Where the comment that begins at text ends. A NUL in it is no text either: such a file is not a
+ * policy. */
+static size_t comment_len(const char *text, size_t len)
+{
+    const char *newline = memchr(text, '\n', len);
+
+    return newline ? (size_t)(newline - text) : len;
+}
+
+/* What a text counts for: its bytes, and the newline that policy_to_text() puts after its last
+ * word. So the text that comes out of a policy is never too long to be read again. */
+static size_t text_cost(const char *text, size_t len)
+{
+    return len > 0 && !is_space(text[len - 1]) ? len + 1 : len;
+}
+
+int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
+                 struct error *e)
+{
+    unsigned line = 1;
+
+    if (text_cost(text, len) > POLICY_TEXT_MAX - p->text_len)
+        return text_too_long(source, e);
+    p->text_len += text_cost(text, len);
+    for (size_t i = 0; i < len;) {
+        size_t n = 1;
+        int r = 0;
+
+        if (text[i] == '\n') {
+            line++;
+        } else if (text[i] == '#') {
+            n = comment_len(text + i, len - i);
+            if (memchr(text + i, '\0', n)) {
+                r = error_set(e, EINVAL, "a NUL byte in a comment; expected plain text");
+                add_place(e, source, line, text + i, n);
+            }
+        } else if (!is_space(text[i])) {
+            while (i + n < len && !is_space(text[i + n]))
+                n++;
+            r = add_word(p, source, line, text + i, n, e);
+        }
+        if (r < 0)
+            return r;
+        i += n;
+    }
+    return 0;
+}
+
+static const char *form_of_kind(enum endpoint_kind kind)
+{
+    switch (kind) {
+    case ENDPOINT_URL:
+    case ENDPOINT_NAME:
+        return NULL;
+    case ENDPOINT_NAME_PORT:
+        return "NAME:PORT";
+    case ENDPOINT_ADDRESS:
+        return "ADDRESS:PORT";
+    case ENDPOINT_UNIX:
+        return "a unix socket of the host";
+    case ENDPOINT_ABSTRACT:
+        return "an abstract unix socket of the host";
+    case ENDPOINT_NETLINK:
+        return "[netlink]";
+    }
+    return "this form";
+}
+
+int policy_check_enforced(const struct policy *p, struct error *e)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        const char *form = form_of_kind(ep->kind);
+        int r;
+
+        if (!form)
+            continue;
+        r = error_set(e, ENOTSUP,
+                      "%s is not enforced by this version yet, so it is refused; remove it, or "
+                      "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
+                      form);
+        add_place(e, ep->source, ep->line, ep->word, strlen(ep->word));
+        return r;
+    }
+    return 0;
+}
+
+char *policy_to_text(const struct policy *p, size_t *len)
+{
+    size_t total = 0;
+    char *text, *out;
+
+    for (size_t i = 0; i < p->count; i++)
+        total += strlen(p->endpoints[i].word) + 1;
+    text = out = xmalloc(total + 1);
+    for (size_t i = 0; i < p->count; i++) {
+        size_t n = strlen(p->endpoints[i].word);
+        memcpy(out, p->endpoints[i].word, n);
+        out[n] = '\n';
+        out += n + 1;
+    }
+    *out = '\0';
+    *len = total;
+    return text;
+}
+
+/* A pattern stands for names alone: an address is allowed by its own text only. */
+static bool authority_matches(const struct endpoint *ep, enum url_scheme scheme,
+                              const struct url_authority *a)
+{
+    if (ep->kind != ENDPOINT_URL || ep->scheme != scheme || ep->port != a->port ||
+        ep->host_kind != a->kind)
+        return false;
+    if (a->kind == URL_HOST_NAME)
+        return name_match(ep->host, a->host);
+    return strcmp(ep->host, a->host) == 0;
+}
+
+static bool method_matches(const struct endpoint *ep, const char *method)
+{
+    for (size_t i = 0; i < ep->method_count; i++)
+        if (strcmp(ep->methods[i], method) == 0)
+            return true;
+    return ep->method_count == 0;
+}
+
+/* The one comparison answers for both readings of an encoded slash (url_decoded_slashes): if the
+ * prefix stands at the start of the target, then the prefix with its %2F decoded stands at the
+ * start of the target with its %2F decoded, since a canonical prefix never ends inside of a
+ * percent-encoding; and decoding makes no dot or empty segment, since url_parse_target() refuses
+ * those. So a server that decodes sees a path under the prefix as it reads the prefix too. The
+ * reverse does not hold, and is not allowed: "/@scope/" is no prefix of
+ * "/@scope%2Fname". */
+static bool prefix_matches(const struct endpoint *ep, const struct url *url)
+{
+    return strncmp(ep->prefix, url->target, strlen(ep->prefix)) == 0;
+}
+
+const struct endpoint *policy_match_request(const struct policy *p, const char *method,
+                                            const struct url *url)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (authority_matches(ep, url->scheme, &url->authority) && method_matches(ep, method) &&
+            prefix_matches(ep, url))
+            return ep;
+    }
+    return NULL;
+}
+
+const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
+                                              const struct url_authority *a)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (authority_matches(&p->endpoints[i], scheme, a))
+            return &p->endpoints[i];
+    return NULL;
+}
+
+const struct endpoint *policy_match_resolve(const struct policy *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        bool has_name = ep->kind == ENDPOINT_NAME || ep->kind == ENDPOINT_NAME_PORT ||
+                        (ep->kind == ENDPOINT_URL && ep->host_kind == URL_HOST_NAME);
+        if (has_name && name_match(ep->host, name))
+            return ep;
+    }
+    return NULL;
+}
+
+bool policy_has_scheme(const struct policy *p, enum url_scheme scheme)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == ENDPOINT_URL && p->endpoints[i].scheme == scheme)
+            return true;
+    return false;
+}
+
+uint32_t policy_index(const struct policy *p, const struct endpoint *ep)
+{
+    return ep ? (uint32_t)(ep - p->endpoints) : POLICY_INDEX_NONE;
+}

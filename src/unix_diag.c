@@ -1,0 +1,91 @@
+/* unix_diag.c: a bound AF_UNIX socket's inode belongs to that socket for good: bind(2) makes a new
+ * inode, and none is ever bound twice. So whether a listener is the jail's is a question about the
+ * inode, with no race in it: is there a socket in the jail's network namespace that is bound to it?
+ * The kernel answers it by UDIAG_SHOW_VFS. */
+#include "src/unix_diag.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "src/util.h"
+
+struct search {
+    uint32_t ino, dev;
+    bool found;
+};
+
+int unix_diag_open(struct error *e)
+{
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+    if (fd < 0)
+        return error_errno(e, errno, "cannot open a sock_diag socket");
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        int err = errno;
+        (void)close(fd);
+        return error_errno(e, err, "cannot bind a sock_diag socket");
+    }
+    return fd;
+}
+
+static int on_attribute(const struct nlattr *attr, void *data)
+{
+    struct search *s = data;
+    const struct unix_diag_vfs *vfs = mnl_attr_get_payload(attr);
+
+    if (mnl_attr_get_type(attr) == UNIX_DIAG_VFS &&
+        mnl_attr_get_payload_len(attr) >= sizeof(*vfs) && vfs->udiag_vfs_ino == s->ino &&
+        vfs->udiag_vfs_dev == s->dev)
+        s->found = true;
+    return MNL_CB_OK;
+}
+
+static int on_socket(const struct nlmsghdr *head, void *data)
+{
+    if (head->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+        (void)mnl_attr_parse(head, sizeof(struct unix_diag_msg), on_attribute, data);
+    return MNL_CB_OK;
+}
+
+/* As the kernel has a device number inside (MKDEV: 20 bits of minor). */
+static uint32_t kernel_dev(dev_t dev)
+{
+    return (uint32_t)(major(dev) << 20 | minor(dev));
+}
+
+int unix_diag_is_bound(int fd, const struct stat *st)
+{
+    struct {
+        struct nlmsghdr head;
+        struct unix_diag_req req;
+    } q = {
+        .head = {.nlmsg_len = sizeof(q),
+                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .req = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_VFS}};
+    static unsigned sequence;
+    _Alignas(struct nlmsghdr) char buf[32768];
+    struct search s = {.ino = (uint32_t)st->st_ino, .dev = kernel_dev(st->st_dev)};
+    int r = MNL_CB_OK;
+
+    q.head.nlmsg_seq = ++sequence;
+    if (send(fd, &q, sizeof(q), 0) < 0)
+        return -errno;
+    while (r > MNL_CB_STOP) {
+        ssize_t n = recv(fd, buf, sizeof(buf), 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        r = mnl_cb_run(buf, (size_t)n, q.head.nlmsg_seq, 0, on_socket, &s);
+    }
+    return r < 0 ? -errno : s.found;
+}

@@ -1,0 +1,18 @@
+/* unix_diag.h: which socket is bound to an inode (sock_diag(7), AF_UNIX). */
+#ifndef CIJAIL_UNIX_DIAG_H
+#define CIJAIL_UNIX_DIAG_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "src/error.h"
+
+/* A NETLINK_SOCK_DIAG socket of the caller's network namespace, close-on-exec; -errno. It answers
+ * for that namespace whoever uses it later. */
+int unix_diag_open(struct error *e);
+
+/* Is a socket of the descriptor's network namespace bound to the inode that st is of? 1, 0, or
+ * -errno. One caller at a time. */
+int unix_diag_is_bound(int fd, const struct stat *st);
+
+#endif

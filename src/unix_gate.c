@@ -1,0 +1,377 @@
+/* unix_gate.c: the threads that make the jail's connections.
+ *
+ * Only connect(2) is notified. Each notification is taken by one thread, which copies the address
+ * once, takes the socket itself by pidfd_getfd(2), judges both, and makes the connection on that
+ * socket with that copy: what the command changes in its memory or its descriptors meanwhile
+ * changes nothing. SECCOMP_USER_NOTIF_FLAG_CONTINUE is never answered.
+ *
+ * A connect that blocks (a full backlog) blocks its thread: there is always one more thread that
+ * waits for the next notification, up to THREADS_MAX. If the caller is interrupted by a signal or
+ * killed meanwhile, its notification becomes invalid; a janitor sees that and interrupts the
+ * thread, so that nothing stays behind. The signal then has in the command the effect that it has
+ * outside: EINTR, or the call is made again (signal(7)), which is a new notification.
+ *
+ * An AF_UNIX path is judged in unix_judge.c. Sockets of other families are in the jail's network,
+ * where connecting is free; a socket of the host's network, which somebody passed in, is refused
+ * whatever its family. */
+#include "src/unix_gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "src/unix_judge.h"
+#include "src/util.h"
+
+#define THREADS_MAX 4096
+#define THREADS_IDLE 4 /* more than these go when they have nothing to do */
+#define THREAD_STACK (192u << 10)
+#define JANITOR_MS 50
+#define EVENTS_MAX 1024          /* waiting to be logged */
+#define INTERRUPT (SIGRTMIN + 3) /* none that is forwarded to the command */
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+struct gate_event {
+    struct unix_verdict verdict;
+    char path[UNIX_JUDGE_PATH_SIZE];
+};
+
+/* A thread that serves a notification: the janitor looks at these. */
+struct busy {
+    uint64_t id;
+    pthread_t thread;
+    struct busy *next, **at;
+};
+
+struct gate {
+    struct unix_gate what;
+    struct unix_judge *judge;
+    uint64_t host_netns;
+    int eventfd;
+    pthread_mutex_t lock; /* guards what follows */
+    unsigned threads, idle;
+    struct busy *busy;
+    struct gate_event *events; /* ring of EVENTS_MAX */
+    size_t event_first, event_count;
+    uint64_t events_lost;
+};
+
+/* The caller, as far as one connection needs it. Descriptors are closed by drop_caller. */
+struct caller {
+    pid_t tid;
+    struct unix_caller ids; /* from /proc/TID/status */
+    int pidfd, socket;
+};
+
+static void start_thread(struct gate *g, void *(*start)(void *));
+
+/* --- one notification --- */
+
+static bool still_valid(const struct gate *g, uint64_t id)
+{
+    return ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static int copy_address(pid_t tid, uint64_t from, size_t len, struct sockaddr_storage *to)
+{
+    struct iovec local = {.iov_base = to, .iov_len = len};
+    struct iovec remote = {.iov_base = (void *)(uintptr_t)from, .iov_len = len};
+
+    memset(to, 0, sizeof(*to));
+    if (len == 0)
+        return 0;
+    return process_vm_readv(tid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+}
+
+/* Takes the caller's socket. What is returned on failure is what connect(2) then returns. */
+static int take_socket(struct caller *c, int fd)
+{
+    int r = unix_caller_read(c->tid, &c->ids);
+
+    if (r < 0)
+        return -EACCES;
+    c->pidfd = (int)syscall(SYS_pidfd_open, c->ids.tgid, 0);
+    if (c->pidfd < 0)
+        return -EACCES;
+    c->socket = (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
+    if (c->socket < 0)
+        return errno == EBADF ? -EBADF : -EACCES;
+    return 0;
+}
+
+static void drop_caller(struct caller *c)
+{
+    if (c->pidfd >= 0)
+        (void)close(c->pidfd);
+    if (c->socket >= 0)
+        (void)close(c->socket);
+}
+
+static void report(struct gate *g, const struct unix_verdict *v, const char *path)
+{
+    const uint64_t one = 1;
+
+    (void)pthread_mutex_lock(&g->lock);
+    if (g->event_count == EVENTS_MAX) {
+        g->events_lost++;
+    } else {
+        struct gate_event *e = &g->events[(g->event_first + g->event_count++) % EVENTS_MAX];
+        e->verdict = *v;
+        copy_string(e->path, sizeof(e->path), path);
+    }
+    (void)pthread_mutex_unlock(&g->lock);
+    (void)!write(g->eventfd, &one, sizeof(one));
+}
+
+static int connect_unix(struct gate *g, const struct caller *c,
+                        const struct sockaddr_storage *address, size_t len)
+{
+    char path[UNIX_JUDGE_PATH_SIZE];
+    struct unix_verdict v;
+    int r = unix_judge_connect(g->judge, c->tid, &c->ids, c->socket, address, len, path, &v);
+
+    if (v.logged)
+        report(g, &v, path);
+    return r;
+}
+
+/* The connection itself: 0 or -errno, as the caller will see it. */
+static int make_connection(struct gate *g, const struct caller *c,
+                           const struct sockaddr_storage *address, size_t len)
+{
+    socklen_t size = sizeof(int);
+    uint64_t netns = 0;
+    socklen_t netns_size = sizeof(netns);
+    int domain;
+
+    if (getsockopt(c->socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+        return -errno; /* ENOTSOCK */
+    if (getsockopt(c->socket, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &netns_size) < 0 ||
+        netns == g->host_netns)
+        return -ENETUNREACH;
+    if (domain == AF_UNIX)
+        return connect_unix(g, c, address, len);
+    return connect(c->socket, (const struct sockaddr *)address, (socklen_t)len) < 0 ? -errno : 0;
+}
+
+/* True with *result if there is something to answer. */
+static bool serve(struct gate *g, const struct seccomp_notif *n, int *result)
+{
+    struct caller c = {.tid = (pid_t)n->pid, .pidfd = -1, .socket = -1};
+    int len = (int)n->data.args[2];
+    struct sockaddr_storage address;
+    int r;
+
+    if (len < 0 || (size_t)len > sizeof(address)) {
+        *result = -EINVAL; /* move_addr_to_kernel */
+        return true;
+    }
+    r = copy_address(c.tid, n->data.args[1], (size_t)len, &address);
+    if (r == 0)
+        r = take_socket(&c, (int)n->data.args[0]);
+    /* If it is valid now, all that was read above was the caller's, not of a process with a
+     * recycled number. */
+    if (!still_valid(g, n->id)) {
+        drop_caller(&c);
+        return false;
+    }
+    if (r == 0)
+        r = make_connection(g, &c, &address, (size_t)len);
+    drop_caller(&c);
+    *result = r;
+    return true;
+}
+
+static void answer(struct gate *g, const struct seccomp_notif *n)
+{
+    struct seccomp_notif_resp resp = {.id = n->id};
+
+    if (!serve(g, n, &resp.error))
+        return;
+    (void)ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_SEND,
+                &resp); /* ENOENT: the caller has gone */
+}
+
+/* --- threads --- */
+
+static void begin_busy(struct gate *g, struct busy *b, uint64_t id)
+{
+    bool more;
+
+    *b = (struct busy){.id = id, .thread = pthread_self()};
+    (void)pthread_mutex_lock(&g->lock);
+    b->next = g->busy;
+    if (b->next)
+        b->next->at = &b->next;
+    b->at = &g->busy;
+    g->busy = b;
+    g->idle--;
+    more = g->idle == 0 && g->threads < THREADS_MAX;
+    if (more)
+        g->threads++, g->idle++;
+    (void)pthread_mutex_unlock(&g->lock);
+    if (more)
+        start_thread(g, NULL);
+}
+
+/* False if the thread is not needed any more. */
+static bool end_busy(struct gate *g, struct busy *b)
+{
+    bool stay;
+
+    (void)pthread_mutex_lock(&g->lock);
+    *b->at = b->next;
+    if (b->next)
+        b->next->at = b->at;
+    stay = g->idle < THREADS_IDLE;
+    if (stay)
+        g->idle++;
+    else
+        g->threads--;
+    (void)pthread_mutex_unlock(&g->lock);
+    return stay;
+}
+
+static void *thread_main(void *arg)
+{
+    struct gate *g = arg;
+    struct busy b;
+    union {
+        struct seccomp_notif n;
+        char room[512]; /* a newer kernel's may be longer */
+    } u;
+
+    for (;;) {
+        memset(&u, 0, sizeof(u));
+        if (ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_RECV, &u.n) < 0) {
+            if (errno == EINTR || errno == ENOENT)
+                continue;
+            return NULL; /* the filter's last process is gone */
+        }
+        begin_busy(g, &b, u.n.id);
+        answer(g, &u.n);
+        if (!end_busy(g, &b))
+            return NULL;
+    }
+}
+
+/* Interrupts the threads whose caller waits no more. */
+static void *janitor_main(void *arg)
+{
+    const struct timespec pause = {0, JANITOR_MS * 1000000};
+    struct gate *g = arg;
+
+    for (;;) {
+        (void)nanosleep(&pause, NULL);
+        (void)pthread_mutex_lock(&g->lock);
+        for (struct busy *b = g->busy; b; b = b->next)
+            if (!still_valid(g, b->id))
+                (void)pthread_kill(b->thread, INTERRUPT);
+        (void)pthread_mutex_unlock(&g->lock);
+    }
+    return NULL;
+}
+
+static void start_thread(struct gate *g, void *(*start)(void *))
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t set, old;
+    int r;
+
+    (void)sigfillset(&set);
+    (void)sigdelset(&set, INTERRUPT);
+    (void)pthread_sigmask(SIG_SETMASK, &set, &old);
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, THREAD_STACK);
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    r = pthread_create(&thread, &attr, start ? start : thread_main, g);
+    (void)pthread_attr_destroy(&attr);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r == 0 || start)
+        return;
+    (void)pthread_mutex_lock(&g->lock); /* out of memory: those that there are must do */
+    g->threads--;
+    g->idle--;
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+/* --- the event loop's side --- */
+
+static void on_events(evutil_socket_t fd, short what, void *arg)
+{
+    struct gate *g = arg;
+    struct gate_event e;
+    uint64_t n;
+    bool any;
+
+    (void)what;
+    (void)!read(fd, &n, sizeof(n));
+    do {
+        (void)pthread_mutex_lock(&g->lock);
+        any = g->event_count > 0;
+        if (any) {
+            e = g->events[g->event_first];
+            g->event_first = (g->event_first + 1) % EVENTS_MAX;
+            g->event_count--;
+        }
+        (void)pthread_mutex_unlock(&g->lock);
+        if (any)
+            log_unix(g->what.log, e.verdict.allowed ? MSG_ALLOW : MSG_DENY, e.path,
+                     e.verdict.endpoint);
+    } while (any);
+}
+
+static void on_interrupt(int signal)
+{
+    (void)signal; /* only to make connect(2) return EINTR */
+}
+
+static int own_netns_cookie(uint64_t *cookie, struct error *e)
+{
+    cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof(*cookie);
+
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size) < 0)
+        return error_errno(e, errno,
+                           "cannot tell network namespaces apart (SO_NETNS_COOKIE, Linux 5.14)");
+    return 0;
+}
+
+int unix_gate_start(struct event_base *base, const struct unix_gate *what, struct error *e)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}; /* without SA_RESTART */
+    struct gate *g = xcalloc(1, sizeof(*g));                /* lives as long as the process */
+    struct event *event;
+    int r;
+
+    *g = (struct gate){.what = *what, .threads = 1, .idle = 1};
+    r = own_netns_cookie(&g->host_netns, e);
+    if (r < 0)
+        return r;
+    g->judge = unix_judge_new(what->policy, what->diag);
+    g->events = xcalloc(EVENTS_MAX, sizeof(*g->events));
+    (void)pthread_mutex_init(&g->lock, NULL);
+    (void)sigaction(INTERRUPT, &action, NULL);
+    g->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    event = g->eventfd < 0 ? NULL : event_new(base, g->eventfd, EV_READ | EV_PERSIST, on_events, g);
+    if (!event || event_add(event, NULL) < 0)
+        return error_set(e, ENOMEM, "cannot watch an eventfd");
+    start_thread(g, NULL);
+    start_thread(g, janitor_main);
+    return 0;
+}

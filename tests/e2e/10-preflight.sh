@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# What a machine may lack: exit 125, the cause, and what to do; never a command outside of a jail.
+. "$(dirname "$0")/../lib/lib.sh"
+in_test_internet "$@"
+
+refused() { # the last run must have failed with 125 and words for $1, and must not have run the command
+    t_status 125
+    t_match "$err" '^cijail: '
+    t_match "$err" "$1"
+    t_false test -e ran
+    t_under 10000
+}
+
+t_case 'the twin: here it works'
+run cijail -- touch works
+t_status 0
+t_true test -e works
+
+t_case 'no user namespaces (user.max_user_namespaces=0)'
+run unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec cijail -- touch ran'
+refused '[Uu]ser namespace'
+t_match "$err" '(max_user_namespaces|sysctl)'
+
+t_case 'no network namespaces (user.max_net_namespaces=0)'
+run unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_net_namespaces && exec cijail -- touch ran'
+refused 'namespace'
+
+t_case 'few user namespaces: enough for the first, not for the command'"'"'s'
+run unshare --user --map-root-user sh -c 'echo 1 >/proc/sys/user/max_user_namespaces && exec cijail -- touch ran'
+refused '[Nn]amespace'
+
+if [[ $(uname -m) == x86_64 ]]; then
+    unshare_call=272 clone=56 clone3=435 mount=165 socket=41 setns=308
+else
+    unshare_call=97 clone=220 clone3=435 mount=40 socket=198 setns=268
+fi
+deny() { run python3 "$T_LIB/deny-syscall.py" "$@"; }
+
+t_case 'a container engine'\''s seccomp filter: no unshare, clone without namespaces'
+deny "$unshare_call,$clone:0&0x7E020000,$setns" 1 cijail -- touch ran
+refused '([Nn]amespace|seccomp)'
+t_match "$err" '(seccomp|docker|Docker|podman|container)'
+
+t_case 'the same with clone3 answering ENOSYS, as Docker has it'
+deny "$clone3" 38 cijail -- touch works3
+t_status 0
+t_true test -e works3
+
+t_case 'no mount'
+deny "$mount" 1 cijail -- touch ran
+refused 'mount'
+
+t_case 'no nf_tables (netfilter'\''s netlink family is missing)'
+deny "$socket:2:12" 93 cijail -- touch ran
+refused '(nf_tables|netfilter|nftables|nfnetlink)'
+
+t_case 'no netlink at all'
+deny "$socket:0:16" 97 cijail -- touch ran
+refused '[Nn]etlink|link|network'
+
+t_case 'a proxy that is missing'
+cp "$CIJAIL" ./lonely
+run ./lonely -- touch ran
+refused 'cijail-(dns|http)proxy'
+
+t_case 'a proxy that dies at its start'
+mkdir -p broken/src broken/dnsproxy broken/httpproxy
+cp "$CIJAIL" broken/src/cijail
+for proxy in dnsproxy httpproxy; do
+    printf '#!/bin/sh\nexit 3\n' >broken/$proxy/cijail-$proxy
+    chmod +x broken/$proxy/cijail-$proxy
+done
+run broken/src/cijail -- touch ran
+refused 'proxy'
+
+t_case 'the proxies are not to be started by hand'
+for proxy in dnsproxy httpproxy; do
+    run "$BUILD/$proxy/cijail-$proxy"
+    t_assert "cijail-$proxy ran" test "$status" != 0
+    t_match "$err" "cijail-$proxy"
+    t_under 5000
+done
+
+t_case 'no certificates, only if they are needed'
+SSL_CERT_FILE=/nonexistent run cijail -e https://registry.example/ -- curl -s https://registry.example/pkg/lodash
+t_eq "$out" 'a package'
+
+t_case 'standard streams that are closed'
+run bash -c 'cijail true <&-'
+t_status 0
+run bash -c 'cijail true >&-'
+t_status 0
+run bash -c 'cijail true 2>&-'
+t_status 0
+
+t_case 'a current directory that is gone'
+mkdir gone && cd gone && rmdir ../gone
+run cijail -- true
+t_match "$status" '^(0|125)$'
+cd "$T_TMP"
+
+t_case 'few descriptors'
+run bash -c 'ulimit -n 64; cijail -e https://registry.example/ -- curl -s https://registry.example/pkg/lodash'
+t_eq "$out" 'a package'
+run bash -c 'ulimit -n 8; cijail -- touch ran; s=$?; exit $s'
+t_true test "$status" = 125 -o "$status" = 0
+
+t_case 'little memory to lock, and no core'
+run bash -c 'ulimit -l 64; ulimit -c 0; ulimit -s 1024; cijail -- echo fine'
+t_eq "$out" fine
+
+t_done

@@ -1,0 +1,144 @@
+# lib.sh: what the end-to-end tests are written with. A test file:
+#
+#     . "$(dirname "$0")/../lib/lib.sh"
+#     in_test_internet "$@"             # if it needs one
+#     t_case "a name not allowed is REFUSED"
+#     run cijail dig nope.example       # sets status, out, err, ms
+#     t_status 0
+#     t_match "$out" 'status: REFUSED'
+#     t_done
+#
+# Each case is one line of output, "ok - NAME" or "not ok - NAME", with the reasons before it as "# " lines; t_done
+# prints "1..CASES", without which the runner takes the file for one that broke off. A case that asserts nothing fails.
+# shellcheck shell=bash disable=SC2034 # variables for the test files
+set -u
+export LC_ALL=C TZ=UTC
+T_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+T_SRC=$(cd "$T_LIB/../.." && pwd)
+export BUILD=${BUILD:-$T_SRC/build}
+export CIJAIL=${CIJAIL:-$BUILD/src/cijail}
+export PATH=${CIJAIL%/*}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+GATEWAY=192.0.0.1
+PROXY=http://$GATEWAY:3128
+
+t_name='' t_bad=0 t_asserted=0 t_cases=0
+status=0 out='' err='' ms=0
+
+[[ -x $CIJAIL ]] || { echo "Bail out! $CIJAIL is missing: build it, or set BUILD or CIJAIL"; exit 1; }
+
+# The file goes on inside a test internet of its own (tests/net/up), in a new folder, $T_TMP.
+in_test_internet() {
+    [[ -n ${T_NET:-} ]] || exec "$T_SRC/tests/net/up" bash "$0" "$@"
+    T_TMP=$(mktemp -d)
+    cd "$T_TMP" || exit
+}
+
+# The file works in the machine's own network; its folder is removed at the end.
+in_real_network() {
+    T_TMP=$(mktemp -d)
+    trap 'rm -rf "$T_TMP"' EXIT
+    trap 'exit 143' TERM INT HUP
+    cd "$T_TMP" || exit
+}
+
+t_case() {
+    t_end
+    t_name=$1 t_bad=0 t_asserted=0 last=
+}
+
+t_end() {
+    [[ -n $t_name ]] || return 0
+    ((t_asserted)) || t_fail 'the case asserted nothing'
+    if ((t_bad)); then echo "not ok - $t_name"; else echo "ok - $t_name"; fi
+    t_cases=$((t_cases + 1))
+    t_name=
+}
+
+t_done() {
+    t_end
+    echo "1..$t_cases"
+}
+
+t_show() { # NAME TEXT: at most 25 lines
+    [[ -n $2 ]] || return 0
+    head -n 25 <<<"$2" | cut -c 1-400 | sed "s/^/#   $1: /"
+}
+
+t_fail() {
+    local i
+    echo "# $t_name: $1"
+    for ((i = 1; i < ${#BASH_LINENO[@]} - 1; i++)); do
+        [[ ${BASH_SOURCE[i]} == */lib.sh ]] || break
+    done
+    echo "#   at ${BASH_SOURCE[i]##*/}:${BASH_LINENO[i - 1]}"
+    if [[ -n ${last:-} ]]; then
+        echo "#   ran: $last"
+        echo "#   status $status after $ms ms"
+        t_show stdout "$out"
+        t_show stderr "$err"
+        last=
+    fi
+    t_bad=1
+}
+
+# run COMMAND...: standard output to $out, error to $err, exit status to $status, duration to $ms. Its input is empty,
+# or the file $T_STDIN. After $T_LIMIT seconds (60) it is ended, with status 124.
+run() {
+    local start=${EPOCHREALTIME/./}
+    last="$*"
+    timeout -k 5 "${T_LIMIT:-60}" "$@" <"${T_STDIN:-/dev/null}" >"$T_TMP/out" 2>"$T_TMP/err"
+    status=$?
+    ms=$(((${EPOCHREALTIME/./} - start) / 1000))
+    out=$(tr -d '\0' <"$T_TMP/out")
+    err=$(tr -d '\0' <"$T_TMP/err")
+}
+
+t_assert() { # TEXT COMMAND...: COMMAND must succeed
+    local text=$1
+    shift
+    t_asserted=$((t_asserted + 1))
+    "$@" || t_fail "$text"
+}
+
+t_has() { grep -qE -e "$2" <<<"$1"; }
+t_has_not() { ! grep -qE -e "$2" <<<"$1"; }
+t_is() { [[ $1 == "$2" ]]; }
+
+t_status() { t_assert "exit status is $status, expected $1" t_is "$status" "$1"; }
+t_eq() { t_assert "'${1:0:300}' is not '${2:0:300}'" t_is "$1" "$2"; }
+t_match() { t_assert "no line matches /$2/ in '${1:0:300}'" t_has "$1" "$2"; }
+t_no_match() { t_assert "a line matches /$2/: '$(grep -E -m 1 -e "$2" <<<"$1")'" t_has_not "$1" "$2"; }
+t_true() { t_assert "failed: $*" "$@"; }
+t_false() {
+    t_asserted=$((t_asserted + 1))
+    ! "$@" || t_fail "succeeded: $*"
+}
+t_under() { t_assert "took $ms ms, expected under $1 ms" test "$ms" -lt "$1"; }
+t_count() { # N TEXT REGEX: exactly N lines match
+    local n
+    n=$(grep -cE -e "$3" <<<"$2")
+    t_assert "$n lines match /$3/, expected $1" test "$n" = "$1"
+}
+
+# How often cijail's log on standard error denies.
+t_denials() { t_count "$1" "$err" ' cijail: deny '; }
+
+# Everything that crossed the test internet's link between wire_start and wire_stop, into $WIRE: DNS packets, UDP,
+# ICMP, and first packets of TCP connections. Marks are lookups of a name of their own, so that nothing depends on
+# how late tcpdump writes.
+wire_mark() {
+    local i
+    wire_number=$((${wire_number:-0} + 1))
+    dig +tries=1 +time=2 "mark-$$-$wire_number.test" @192.0.2.53 >/dev/null
+    for ((i = 0; i < 500; i++)); do
+        grep -q "mark-$$-$wire_number.test" "$T_NET/wire.log" && return
+        sleep 0.01
+    done
+    t_fail 'tcpdump sees nothing'
+}
+wire_start() { wire_mark; }
+wire_stop() {
+    wire_mark
+    WIRE=$(sed -n "/A? mark-$$-$((wire_number - 1)).test/,/A? mark-$$-$wire_number.test/p" "$T_NET/wire.log" |
+        grep -v 'mark-')
+}

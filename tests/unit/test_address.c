@@ -1,0 +1,132 @@
+/* Which addresses a name may point to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+
+#include "src/address.h"
+#include "src/util.h"
+
+static const struct {
+    const char *text;
+    enum address_class class;
+} rows[] = {
+    {"0.0.0.0", ADDRESS_LOCAL},
+    {"0.255.255.255", ADDRESS_LOCAL},
+    {"1.0.0.0", ADDRESS_PUBLIC},
+    {"1.1.1.1", ADDRESS_PUBLIC},
+    {"9.255.255.255", ADDRESS_PUBLIC},
+    {"10.0.0.0", ADDRESS_PRIVATE},
+    {"10.255.255.255", ADDRESS_PRIVATE},
+    {"11.0.0.0", ADDRESS_PUBLIC},
+    {"100.63.255.255", ADDRESS_PUBLIC},
+    {"100.64.0.0", ADDRESS_PRIVATE},
+    {"100.100.100.200", ADDRESS_PRIVATE},
+    {"100.127.255.255", ADDRESS_PRIVATE},
+    {"100.128.0.0", ADDRESS_PUBLIC},
+    {"126.255.255.255", ADDRESS_PUBLIC},
+    {"127.0.0.1", ADDRESS_LOCAL},
+    {"127.255.255.255", ADDRESS_LOCAL},
+    {"128.0.0.0", ADDRESS_PUBLIC},
+    {"169.253.255.255", ADDRESS_PUBLIC},
+    {"169.254.169.254", ADDRESS_LOCAL},
+    {"169.255.0.0", ADDRESS_PUBLIC},
+    {"172.15.255.255", ADDRESS_PUBLIC},
+    {"172.16.0.0", ADDRESS_PRIVATE},
+    {"172.31.255.255", ADDRESS_PRIVATE},
+    {"172.32.0.0", ADDRESS_PUBLIC},
+    {"192.0.0.1", ADDRESS_LOCAL},
+    {"192.0.1.0", ADDRESS_PUBLIC},
+    {"192.0.2.1", ADDRESS_PUBLIC}, /* documentation */
+    {"192.167.255.255", ADDRESS_PUBLIC},
+    {"192.168.0.0", ADDRESS_PRIVATE},
+    {"192.169.0.0", ADDRESS_PUBLIC},
+    {"198.18.0.0", ADDRESS_PRIVATE},
+    {"198.19.255.255", ADDRESS_PRIVATE},
+    {"198.20.0.0", ADDRESS_PUBLIC},
+    {"198.51.100.1", ADDRESS_PUBLIC}, /* documentation */
+    {"203.0.113.1", ADDRESS_PUBLIC},  /* documentation */
+    {"223.255.255.255", ADDRESS_PUBLIC},
+    {"224.0.0.1", ADDRESS_LOCAL},
+    {"255.255.255.255", ADDRESS_LOCAL},
+    {"::", ADDRESS_LOCAL},
+    {"::1", ADDRESS_LOCAL},
+    {"::2", ADDRESS_LOCAL}, /* IPv4-compatible 0.0.0.2 */
+    {"::8.8.8.8", ADDRESS_PUBLIC},
+    {"::127.0.0.1", ADDRESS_LOCAL},
+    {"::ffff:127.0.0.1", ADDRESS_LOCAL},
+    {"::ffff:169.254.169.254", ADDRESS_LOCAL},
+    {"::ffff:10.0.0.1", ADDRESS_PRIVATE},
+    {"::ffff:8.8.8.8", ADDRESS_PUBLIC},
+    {"64:ff9b::8.8.8.8", ADDRESS_PUBLIC},
+    {"64:ff9b::127.0.0.1", ADDRESS_LOCAL},
+    {"64:ff9b:1::8.8.8.8", ADDRESS_PRIVATE},
+    {"2002:7f00:1::", ADDRESS_LOCAL},
+    {"2002:808:808::", ADDRESS_PUBLIC},
+    {"2001:db8::1", ADDRESS_PUBLIC}, /* documentation */
+    {"2606:4700:4700::1111", ADDRESS_PUBLIC},
+    {"fc00::1", ADDRESS_PRIVATE},
+    {"fd63:696a:6169:6c::1", ADDRESS_PRIVATE},
+    {"fe00::1", ADDRESS_PUBLIC},
+    {"fe80::1", ADDRESS_LOCAL},
+    {"fec0::1", ADDRESS_LOCAL},
+    {"ff02::1", ADDRESS_LOCAL},
+};
+
+static void test_classes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t data[16];
+        int family = inet_pton(AF_INET, rows[i].text, data) == 1 ? AF_INET : AF_INET6;
+        if (family == AF_INET6)
+            assert_int_equal(inet_pton(AF_INET6, rows[i].text, data), 1);
+        if (address_classify(family, data) != rows[i].class)
+            fail_msg("%s is not of class %d", rows[i].text, (int)rows[i].class);
+    }
+}
+
+static void test_sockaddr(void **state)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct sockaddr other = {.sa_family = AF_UNIX};
+
+    (void)state;
+    assert_int_equal(address_classify_sockaddr((struct sockaddr *)&v4), ADDRESS_LOCAL);
+    v4.sin_addr.s_addr = htonl(0x01010101);
+    assert_int_equal(address_classify_sockaddr((struct sockaddr *)&v4), ADDRESS_PUBLIC);
+    assert_int_equal(inet_pton(AF_INET6, "fc00::1", &v6.sin6_addr), 1);
+    assert_int_equal(address_classify_sockaddr((struct sockaddr *)&v6), ADDRESS_PRIVATE);
+    assert_int_equal(address_classify_sockaddr(&other), ADDRESS_LOCAL);
+}
+
+static void test_format(void **state)
+{
+    char out[ADDRESS_TEXT_SIZE];
+    uint8_t v6[16];
+
+    (void)state;
+    address_format(AF_INET, "\x01\x02\x03\x04", 53, out);
+    assert_string_equal(out, "1.2.3.4:53");
+    address_format(AF_INET, "\x01\x02\x03\x04", 0, out);
+    assert_string_equal(out, "1.2.3.4");
+    assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", v6), 1);
+    address_format(AF_INET6, v6, 443, out);
+    assert_string_equal(out, "[2001:db8::1]:443");
+    address_format(AF_INET6, v6, 0, out);
+    assert_string_equal(out, "2001:db8::1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_sockaddr),
+        cmocka_unit_test(test_format),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

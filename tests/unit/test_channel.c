@@ -1,0 +1,335 @@
+/* test_channel.c: messages, descriptors and ends of a channel, over a real socket pair. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "src/channel.h"
+#include "src/util.h"
+
+#define TYPES ((1u << MSG_READY) | (1u << MSG_DIALED) | (1u << MSG_REPLY))
+
+struct fixture {
+    struct event_base *base;
+    struct channel *c;
+    int peer;
+    unsigned messages, closed;
+    uint32_t last_type;
+    size_t last_length;
+    int fd;
+    bool free_in_message;
+    char reason[128];
+};
+
+static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
+{
+    struct fixture *f = arg;
+    f->messages++;
+    f->last_type = m->type;
+    f->last_length = m->length;
+    if (f->fd >= 0)
+        (void)close(f->fd);
+    f->fd = fd;
+    if (f->free_in_message) {
+        channel_free(c);
+        f->c = NULL;
+    }
+}
+
+static void on_closed(struct channel *c, const char *reason, void *arg)
+{
+    struct fixture *f = arg;
+    f->closed++;
+    copy_string(f->reason, sizeof(f->reason), reason ? reason : "(gone)");
+    channel_free(c);
+    f->c = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+        return -1;
+    f->base = event_base_new();
+    f->peer = pair[1];
+    f->fd = -1;
+    f->c = channel_new(f->base, pair[0], TYPES, 1u << MSG_DIALED, on_message, on_closed, f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    if (f->c)
+        channel_free(f->c);
+    if (f->peer >= 0)
+        (void)close(f->peer);
+    if (f->fd >= 0)
+        (void)close(f->fd);
+    event_base_free(f->base);
+    free(f);
+    return 0;
+}
+
+static void turn(struct fixture *f)
+{
+    for (int i = 0; i < 3; i++)
+        (void)event_base_loop(f->base, EVLOOP_NONBLOCK);
+}
+
+/* Sends raw bytes with n copies of a descriptor from the peer's side. */
+static void peer_send(const struct fixture *f, const void *data, size_t len, unsigned n)
+{
+    _Alignas(struct cmsghdr) char buf[CMSG_SPACE(4 * sizeof(int))] = {0};
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (n) {
+        h.msg_control = buf;
+        h.msg_controllen = CMSG_SPACE(n * sizeof(int));
+        struct cmsghdr *cm = CMSG_FIRSTHDR(&h);
+        cm->cmsg_level = SOL_SOCKET;
+        cm->cmsg_type = SCM_RIGHTS;
+        cm->cmsg_len = CMSG_LEN(n * sizeof(int));
+        for (unsigned i = 0; i < n; i++)
+            memcpy(CMSG_DATA(cm) + i * sizeof(int), &(int){0}, sizeof(int));
+    }
+    assert_int_equal(sendmsg(f->peer, &h, 0), len);
+}
+
+static unsigned open_fds(void)
+{
+    unsigned n = 0;
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+static struct msg_ready ready(void)
+{
+    struct msg_ready m = {0};
+    msg_init(&m, MSG_READY, sizeof(m));
+    return m;
+}
+
+static struct msg_dialed dialed(void)
+{
+    struct msg_dialed m = {.id = 7};
+    msg_init(&m, MSG_DIALED, sizeof(m));
+    return m;
+}
+
+static void test_receives(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready m = ready();
+    peer_send(f, &m, sizeof(m), 0);
+    peer_send(f, &m, sizeof(m), 0);
+    turn(f);
+    assert_int_equal(f->messages, 2);
+    assert_int_equal(f->last_type, MSG_READY);
+    assert_int_equal(f->fd, -1);
+    assert_int_equal(f->closed, 0);
+}
+
+static void test_receives_a_descriptor(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_dialed m = dialed();
+    peer_send(f, &m, sizeof(m), 1);
+    turn(f);
+    assert_int_equal(f->messages, 1);
+    assert_true(f->fd >= 0);
+    assert_true(fcntl(f->fd, F_GETFD) & FD_CLOEXEC);
+    peer_send(f, &m, sizeof(m), 0); /* may, not must */
+    turn(f);
+    assert_int_equal(f->messages, 2);
+    assert_int_equal(f->fd, -1);
+}
+
+static void test_receives_the_longest(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_reply *m = xcalloc(1, sizeof(*m));
+    size_t len = offsetof(struct msg_reply, data) + MSG_REPLY_MAX;
+    m->data_len = MSG_REPLY_MAX;
+    msg_init(m, MSG_REPLY, len);
+    peer_send(f, m, len, 0);
+    free(m);
+    turn(f);
+    assert_int_equal(f->messages, 1);
+    assert_int_equal(f->last_length, len);
+}
+
+/* One bad message ends the channel, nothing of it is delivered and none of its descriptors stays
+ * open. */
+static void expect_end(struct fixture *f, const void *data, size_t len, unsigned fds,
+                       const char *reason)
+{
+    unsigned before = open_fds();
+    peer_send(f, data, len, fds);
+    turn(f);
+    assert_int_equal(f->messages, 0);
+    assert_int_equal(f->closed, 1);
+    assert_non_null(strstr(f->reason, reason));
+    assert_int_equal(open_fds(), before - 1); /* the channel's own is closed */
+}
+
+static void test_malformed_ends(void **state)
+{
+    struct msg_ready m = ready();
+    m.head.length++;
+    expect_end(*state, &m, sizeof(m), 0, "malformed");
+}
+
+static void test_type_of_the_other_side_ends(void **state)
+{
+    struct msg_query m = {.qtype = 1, .transport = MSG_UDP, .name = "staex.io"};
+    msg_init(&m, MSG_QUERY, sizeof(m));
+    expect_end(*state, &m, sizeof(m), 0, "type");
+}
+
+static void test_unexpected_descriptor_ends(void **state)
+{
+    struct msg_ready m = ready();
+    expect_end(*state, &m, sizeof(m), 1, "may not carry");
+}
+
+static void test_two_descriptors_end(void **state)
+{
+    struct msg_dialed m = dialed();
+    expect_end(*state, &m, sizeof(m), 2, "more than one");
+}
+
+static void test_too_long_ends(void **state)
+{
+    char *big = xcalloc(1, MSG_MAX + 1);
+    msg_init(big, MSG_REPLY, MSG_MAX + 1);
+    expect_end(*state, big, MSG_MAX + 1, 0, "too long");
+    free(big);
+}
+
+static void test_peer_gone(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready m = ready();
+    peer_send(f, &m, sizeof(m), 0);
+    (void)close(f->peer);
+    f->peer = -1;
+    turn(f);
+    assert_int_equal(f->messages, 1); /* what was sent before is delivered */
+    assert_int_equal(f->closed, 1);
+    assert_string_equal(f->reason, "(gone)");
+}
+
+static void test_send_to_gone_peer(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready m = ready();
+    for (int i = 0; i < 100; i++) /* more than one turn reads */
+        peer_send(f, &m, sizeof(m), 0);
+    (void)close(f->peer);
+    f->peer = -1;
+    assert_int_equal(channel_send(f->c, &m, dup(0)), -EPIPE);
+    assert_int_equal(f->closed, 0); /* never from inside channel_send */
+    assert_int_equal(channel_send(f->c, &m, -1), -EPIPE);
+    turn(f);
+    assert_int_equal(f->messages, 100);
+    assert_int_equal(f->closed, 1);
+}
+
+static void test_free_inside_a_callback(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready m = ready();
+    f->free_in_message = true;
+    peer_send(f, &m, sizeof(m), 0);
+    peer_send(f, &m, sizeof(m), 0);
+    turn(f);
+    assert_int_equal(f->messages, 1);
+    assert_int_equal(f->closed, 0);
+    assert_null(f->c);
+}
+
+static void test_sends(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_dialed m = dialed(), got;
+    unsigned before = open_fds();
+    assert_int_equal(channel_send(f->c, &m, dup(0)), 0);
+    assert_int_equal(open_fds(), before); /* the channel's copy is closed */
+    assert_int_equal(recv(f->peer, &got, sizeof(got), 0), sizeof(got));
+    assert_memory_equal(&got, &m, sizeof(m));
+    assert_int_equal(channel_queued(f->c), 0);
+    msg_init(&m, MSG_DIALED, MSG_MAX + 1);
+    assert_int_equal(channel_send(f->c, &m, -1), -EINVAL);
+}
+
+/* All of it arrives, in order, although the socket holds only a part. */
+static void test_queue_keeps_order(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_dialed m = dialed();
+    const uint64_t total = 5000;
+    for (m.id = 0; m.id < total; m.id++)
+        assert_int_equal(channel_send(f->c, &m, m.id % 1000 == 999 ? dup(0) : -1), 0);
+    assert_true(channel_queued(f->c) > 0);
+    uint64_t next = 0;
+    for (unsigned rounds = 0; next < total && rounds < 10000; rounds++) {
+        struct msg_dialed got;
+        while (recv(f->peer, &got, sizeof(got), MSG_DONTWAIT) == sizeof(got))
+            assert_int_equal(got.id, next++);
+        (void)event_base_loop(f->base, EVLOOP_NONBLOCK);
+    }
+    assert_int_equal(next, total);
+    assert_int_equal(channel_queued(f->c), 0);
+    assert_int_equal(f->closed, 0);
+}
+
+static void test_queue_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready m = ready();
+    int err = 0;
+    unsigned sent = 0;
+    while (err == 0 && sent <= CHANNEL_QUEUE_MAX * 2u) {
+        err = channel_send(f->c, &m, -1);
+        sent += err == 0;
+    }
+    assert_int_equal(err, -ENOBUFS);
+    assert_int_equal(channel_queued(f->c), CHANNEL_QUEUE_MAX);
+    unsigned before = open_fds();
+    assert_int_equal(channel_send(f->c, &m, dup(0)), -ENOBUFS);
+    assert_int_equal(open_fds(), before);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_receives),
+        T(test_receives_a_descriptor),
+        T(test_receives_the_longest),
+        T(test_malformed_ends),
+        T(test_type_of_the_other_side_ends),
+        T(test_unexpected_descriptor_ends),
+        T(test_two_descriptors_end),
+        T(test_too_long_ends),
+        T(test_peer_gone),
+        T(test_send_to_gone_peer),
+        T(test_free_inside_a_callback),
+        T(test_sends),
+        T(test_queue_keeps_order),
+        T(test_queue_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

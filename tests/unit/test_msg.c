@@ -1,0 +1,232 @@
+/* test_msg.c: a well-formed message passes, and the same message with one thing wrong does not. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "src/msg.h"
+#include "src/url.h"
+#include "src/util.h"
+
+#define GOOD(m) assert_int_equal(msg_check(&(m), msg_length(&(m))), 0)
+#define BAD(m) assert_int_equal(msg_check(&(m), msg_length(&(m))), -EPROTO)
+
+static void test_head(void **state)
+{
+    (void)state;
+    struct msg_ready m = {0};
+    msg_init(&m, MSG_READY, sizeof(m));
+    assert_int_equal(msg_length(&m), sizeof(m));
+    GOOD(m);
+    assert_int_equal(msg_check(&m, sizeof(m) - 1), -EPROTO);
+    assert_int_equal(msg_check(&m, 0), -EPROTO);
+    m.head.type = 0;
+    BAD(m);
+    m.head.type = MSG_TYPE_END;
+    BAD(m);
+    m.head.type = UINT32_MAX;
+    BAD(m);
+    msg_init(&m, MSG_READY, sizeof(m) + 1);
+    assert_int_equal(msg_check(&m, sizeof(m)), -EPROTO);
+}
+
+static void test_each_length_is_exact(void **state)
+{
+    (void)state;
+    const size_t lengths[MSG_TYPE_END] = {
+        [MSG_READY] = sizeof(struct msg_ready),
+        [MSG_CA] = sizeof(struct msg_ca),
+        [MSG_DIAL] = sizeof(struct msg_dial),
+        [MSG_DIALED] = sizeof(struct msg_dialed),
+        [MSG_QUERY] = sizeof(struct msg_query),
+        [MSG_REPLY] = offsetof(struct msg_reply, data),
+        [MSG_LOG_REQUEST] = sizeof(struct msg_log_request),
+        [MSG_LOG_RESOLVE] = sizeof(struct msg_log_resolve),
+        [MSG_LOG_CONNECT] = sizeof(struct msg_log_connect),
+        [MSG_FINISH] = sizeof(struct msg_finish),
+    };
+    uint64_t *buf = xcalloc(1, MSG_MAX + 8);
+    for (unsigned t = MSG_READY; t < MSG_TYPE_END; t++) {
+        for (size_t len = 0; len <= lengths[t] + 8; len++) {
+            memset(buf, 1, MSG_MAX); /* no field is right but the head; strings do not end */
+            msg_init(buf, (enum msg_type)t, len);
+            bool bare = t == MSG_READY || t == MSG_FINISH; /* nothing but a head */
+            int expected = bare && len == lengths[t] ? 0 : -EPROTO;
+            assert_int_equal(msg_check(buf, len), expected);
+        }
+    }
+    free(buf);
+}
+
+static void test_ca(void **state)
+{
+    (void)state;
+    struct msg_ca m = {.pem_len = 3, .pem = "abc"};
+    msg_init(&m, MSG_CA, sizeof(m));
+    GOOD(m);
+    m.pem_len = 4;
+    BAD(m); /* a NUL inside */
+    m.pem_len = 0;
+    BAD(m);
+    memset(m.pem, 'x', sizeof(m.pem));
+    m.pem_len = MSG_PEM_MAX;
+    GOOD(m);
+    m.pem_len++;
+    BAD(m);
+}
+
+static void test_dial(void **state)
+{
+    (void)state;
+    struct msg_dial m = {.scheme = URL_HTTPS, .port = 443, .host = "staex.io"};
+    msg_init(&m, MSG_DIAL, sizeof(m));
+    GOOD(m);
+    m.scheme = 3;
+    BAD(m);
+    m.scheme = URL_HTTP;
+    m.port = 0;
+    BAD(m);
+    m.port = 65536;
+    BAD(m);
+    m.port = 65535;
+    GOOD(m);
+    m.host[0] = '\0';
+    BAD(m);
+    memset(m.host, 'a', sizeof(m.host));
+    BAD(m);
+    m.host[sizeof(m.host) - 1] = '\0';
+    GOOD(m);
+}
+
+static void test_dialed(void **state)
+{
+    (void)state;
+    struct msg_dialed m = {.error = ECONNREFUSED, .text = "refused"};
+    msg_init(&m, MSG_DIALED, sizeof(m));
+    GOOD(m);
+    m.error = -1;
+    BAD(m);
+    m.error = 0;
+    GOOD(m);
+    memset(m.text, 'a', sizeof(m.text));
+    BAD(m);
+}
+
+static void test_query(void **state)
+{
+    (void)state;
+    struct msg_query m = {.qtype = 1, .transport = MSG_UDP, .name = "staex.io"};
+    msg_init(&m, MSG_QUERY, sizeof(m));
+    GOOD(m);
+    m.transport = 3;
+    BAD(m);
+    m.transport = MSG_TCP;
+    m.qtype = 0;
+    BAD(m);
+    m.qtype = 65535;
+    GOOD(m);
+    m.name[0] = '\0';
+    BAD(m);
+    memset(m.name, 'a', sizeof(m.name));
+    BAD(m);
+}
+
+static void test_reply(void **state)
+{
+    (void)state;
+    struct msg_reply *m = xcalloc(1, sizeof(*m));
+    size_t fixed = offsetof(struct msg_reply, data);
+    m->data_len = 12;
+    msg_init(m, MSG_REPLY, fixed + 12);
+    GOOD(*m);
+    m->error = ETIMEDOUT; /* with data */
+    BAD(*m);
+    m->data_len = 0;
+    BAD(*m); /* longer than it says */
+    msg_init(m, MSG_REPLY, fixed);
+    GOOD(*m);
+    m->error = -ETIMEDOUT;
+    BAD(*m);
+    m->error = 0;
+    m->data_len = MSG_REPLY_MAX;
+    BAD(*m);
+    msg_init(m, MSG_REPLY, fixed + MSG_REPLY_MAX);
+    GOOD(*m);
+    free(m);
+}
+
+static void test_log_request(void **state)
+{
+    (void)state;
+    struct msg_log_request m = {.decision = MSG_ALLOW, .status = 200, .method = "GET"};
+    msg_init(&m, MSG_LOG_REQUEST, sizeof(m));
+    GOOD(m);
+    m.decision = 0;
+    BAD(m);
+    m.decision = MSG_DENY;
+    m.status = -1;
+    BAD(m);
+    m.status = 1000;
+    BAD(m);
+    m.status = 0;
+    GOOD(m);
+    memset(m.url, 'u', sizeof(m.url));
+    BAD(m);
+    memset(m.url, 0, sizeof(m.url));
+    memset(m.method, 'm', sizeof(m.method));
+    BAD(m);
+    memset(m.method, 0, sizeof(m.method));
+    memset(m.reason, 'r', sizeof(m.reason));
+    BAD(m);
+}
+
+static void test_log_resolve(void **state)
+{
+    (void)state;
+    struct msg_log_resolve m = {.decision = MSG_DENY, .count = 1, .name = "attacker.tld"};
+    msg_init(&m, MSG_LOG_RESOLVE, sizeof(m));
+    GOOD(m);
+    m.count = 0;
+    BAD(m);
+    m.count = 1;
+    m.decision = 3;
+    BAD(m);
+    m.decision = MSG_ALLOW;
+    GOOD(m);
+    memset(m.name, 'a', sizeof(m.name));
+    BAD(m);
+    m.name[sizeof(m.name) - 1] = '\0';
+    memset(m.reason, 'r', sizeof(m.reason));
+    BAD(m);
+}
+
+static void test_log_connect(void **state)
+{
+    (void)state;
+    struct msg_log_connect m = {.count = 1, .family = AF_INET6, .port = 53};
+    msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
+    GOOD(m);
+    m.family = AF_UNIX;
+    BAD(m);
+    m.family = AF_INET;
+    GOOD(m);
+    m.count = 0;
+    BAD(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_head),        cmocka_unit_test(test_each_length_is_exact),
+        cmocka_unit_test(test_ca),          cmocka_unit_test(test_dial),
+        cmocka_unit_test(test_dialed),      cmocka_unit_test(test_query),
+        cmocka_unit_test(test_reply),       cmocka_unit_test(test_log_request),
+        cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+/* The command line and the environment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "src/options.h"
+#include "src/util.h"
+
+struct parsed {
+    struct options options;
+    struct policy policy;
+    enum options_result result;
+    struct error e;
+    int r;
+};
+
+/* words: NULL-terminated, without argv[0]. */
+static void parse(struct parsed *p, char **words)
+{
+    char *argv[32] = {(char *)(uintptr_t) "cijail"};
+    int argc = 1;
+
+    while (words[argc - 1] && argc < 31) {
+        argv[argc] = words[argc - 1];
+        argc++;
+    }
+    memset(p, 0, sizeof(*p));
+    policy_init(&p->policy);
+    p->r = options_parse(argc, argv, &p->options, &p->policy, &p->result, &p->e);
+    if (p->r == 0 && p->result == OPTIONS_RUN) /* argv is this function's */
+        p->options.command = words + (p->options.command - argv) - 1;
+}
+
+#define PARSE(p, ...) parse(p, (char *[]){__VA_ARGS__, NULL})
+
+static int clear_environment(void **state)
+{
+    (void)state;
+    (void)unsetenv("CIJAIL_ENDPOINTS");
+    (void)unsetenv("CIJAIL_DRY_RUN");
+    (void)unsetenv("CIJAIL_ALLOW_LOOPBACK");
+    return 0;
+}
+
+static void test_command_begins_at_first_word(void **state)
+{
+    struct parsed p;
+
+    (void)state;
+    PARSE(&p, "-v", "dig", "-e", "staex.io");
+    assert_int_equal(p.r, 0);
+    assert_string_equal(p.options.command[0], "dig");
+    assert_string_equal(p.options.command[1], "-e");
+    assert_true(p.options.verbose);
+    assert_int_equal(p.policy.count, 0);
+    PARSE(&p, "--", "-v");
+    assert_int_equal(p.r, 0);
+    assert_string_equal(p.options.command[0], "-v");
+    assert_false(p.options.verbose);
+}
+
+static void test_endpoints_add_up(void **state)
+{
+    struct parsed p;
+
+    (void)state;
+    (void)setenv("CIJAIL_ENDPOINTS", "one.example # comment\ntwo.example", 1);
+    PARSE(&p, "-e", "three.example", "--endpoint", "https://four.example/ five.example", "true");
+    assert_int_equal(p.r, 0);
+    assert_int_equal(p.policy.count, 5);
+    assert_string_equal(p.policy.endpoints[0].source, "CIJAIL_ENDPOINTS");
+    assert_string_equal(p.policy.endpoints[1].word, "two.example");
+    assert_int_equal(p.policy.endpoints[1].line, 2);
+    assert_string_equal(p.policy.endpoints[4].word, "five.example");
+    policy_free(&p.policy);
+}
+
+static void test_policy_file(void **state)
+{
+    char path[] = "/tmp/cijail-test-policy.XXXXXX";
+    int fd = mkstemp(path);
+    struct parsed p;
+
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(write_all(fd, "# first\none.example\n", 20), 0);
+    (void)close(fd);
+    PARSE(&p, "-p", path, "true");
+    assert_int_equal(p.r, 0);
+    assert_int_equal(p.policy.count, 1);
+    assert_string_equal(p.policy.endpoints[0].source, path);
+    assert_int_equal(p.policy.endpoints[0].line, 2);
+    policy_free(&p.policy);
+    (void)unlink(path);
+    PARSE(&p, "-p", path, "true");
+    assert_int_equal(p.r, -ENOENT);
+    PARSE(&p, "-p", "npm", "true");
+    assert_true(p.r < 0);
+    assert_non_null(strstr(p.e.text, "no preset"));
+}
+
+static void expect_error(char **words, const char *needle)
+{
+    struct parsed p;
+
+    parse(&p, words);
+    if (p.r >= 0 || !strstr(p.e.text, needle))
+        fail_msg("expected an error with '%s', got %d '%s'", needle, p.r, p.r < 0 ? p.e.text : "");
+    policy_free(&p.policy);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    expect_error((char *[]){"-v", NULL}, "no command");
+    expect_error((char *[]){"-v", "-q", "true", NULL}, "exclude each other");
+    expect_error((char *[]){"--nope", "true", NULL}, "--nope");
+    expect_error((char *[]){"-e", NULL}, "needs an argument");
+    expect_error((char *[]){"-Z", "true", NULL}, "-Z");
+    expect_error((char *[]){"--log-format", "xml", "true", NULL}, "text or json");
+    expect_error((char *[]){"-e", "ok.example ftp://x/", "true", NULL}, "-e:1: 'ftp://x/'");
+    expect_error((char *[]){"-e", "192.0.2.1:443", "true", NULL}, "192.0.2.1:443");
+    expect_error((char *[]){"--dry-run", "true", NULL}, "--dry-run is not supported");
+    expect_error((char *[]){"--learn", "f", "true", NULL}, "--learn is not supported");
+}
+
+static void test_switch_variables(void **state)
+{
+    struct parsed p;
+
+    (void)state;
+    (void)setenv("CIJAIL_DRY_RUN", "0", 1);
+    PARSE(&p, "true");
+    assert_int_equal(p.r, 0);
+    (void)setenv("CIJAIL_DRY_RUN", "1", 1);
+    expect_error((char *[]){"true", NULL}, "CIJAIL_DRY_RUN=1");
+    (void)setenv("CIJAIL_DRY_RUN", "yes", 1);
+    expect_error((char *[]){"true", NULL}, "expected 1, 0 or unset");
+    (void)unsetenv("CIJAIL_DRY_RUN");
+    (void)setenv("CIJAIL_ALLOW_LOOPBACK", "\x1b", 1);
+    expect_error((char *[]){"true", NULL}, "'\\x1b'");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_command_begins_at_first_word, clear_environment),
+        cmocka_unit_test_setup(test_endpoints_add_up, clear_environment),
+        cmocka_unit_test_setup(test_policy_file, clear_environment),
+        cmocka_unit_test_setup(test_errors, clear_environment),
+        cmocka_unit_test_setup(test_switch_variables, clear_environment),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

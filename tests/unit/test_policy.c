@@ -1,0 +1,544 @@
+/* test_policy.c: texts of many words, and the questions that a policy answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "src/policy.h"
+#include "src/util.h"
+#include "tests/unit/policy_words.h"
+
+static void parse_text(struct policy *p, const char *text)
+{
+    struct error e = {""};
+
+    policy_init(p);
+    if (policy_parse(p, "-e", text, strlen(text), &e) != 0)
+        fail_msg("%s: %s", text, e.text);
+}
+
+static void test_split(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned count;
+        const char *words[3];
+        unsigned lines[3];
+    } cases[] = {
+        {"", 0, {NULL}, {0}},
+        {" \t\r\n\v\f\n", 0, {NULL}, {0}},
+        {"a", 1, {"a"}, {1}},
+        {"a b\tc", 3, {"a", "b", "c"}, {1, 1, 1}},
+        {"a\nb\r\n\nc\n", 3, {"a", "b", "c"}, {1, 2, 4}},
+        {"# a\nb # c d\n#\nc", 2, {"b", "c"}, {2, 4}},
+        {"a #", 1, {"a"}, {1}},
+        {"#a b c", 0, {NULL}, {0}},
+        {"a\n#b\x80\x1b\nc", 2, {"a", "c"}, {1, 3}}, /* a comment is for people */
+        {"/a#b c", 2, {"/a#b", "c"}, {1, 1}},        /* '#' inside of a word is part of it */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy p;
+
+        parse_text(&p, cases[i].text);
+        assert_int_equal(p.count, cases[i].count);
+        for (size_t k = 0; k < p.count; k++) {
+            assert_string_equal(p.endpoints[k].word, cases[i].words[k]);
+            assert_int_equal(p.endpoints[k].line, cases[i].lines[k]);
+            assert_string_equal(p.endpoints[k].source, "-e");
+        }
+        policy_free(&p);
+        assert_int_equal(p.count, 0);
+    }
+}
+
+static void test_sources_add_up(void **state)
+{
+    struct policy p;
+
+    (void)state;
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "CIJAIL_ENDPOINTS", "a b", 3, NULL), 0);
+    assert_int_equal(policy_parse(&p, "-e", "", 0, NULL), 0);
+    assert_int_equal(policy_parse(&p, "ci.policy", "\nc", 2, NULL), 0);
+    assert_int_equal(p.count, 3);
+    assert_string_equal(p.endpoints[1].source, "CIJAIL_ENDPOINTS");
+    assert_string_equal(p.endpoints[2].source, "ci.policy");
+    assert_int_equal(p.endpoints[2].line, 2);
+    policy_free(&p);
+}
+
+static void test_errors_name_the_place(void **state)
+{
+    static const struct {
+        const char *source, *text, *start;
+    } cases[] = {
+        {"-e", "http:/x",
+         "-e:1: 'http:/x': a URL has '://' after its scheme; expected [METHOD,...:]https://HOST"},
+        {"CIJAIL_ENDPOINTS", "a b\n c ftp://h/ d",
+         "CIJAIL_ENDPOINTS:2: 'ftp://h/': only http and https URLs; for other protocols write "
+         "NAME:PORT; expected "},
+        {"/etc/ci.policy", "# x y:z:\n\n\nh:70000",
+         "/etc/ci.policy:4: 'h:70000': the port is not from 1 to 65535; expected a URL "},
+        {"-e", "10.1.0.0/8:443",
+         "-e:1: '10.1.0.0/8:443': the address has bits beyond /8: the network is 10.0.0.0/8; "
+         "expected "},
+        {"-e", "@\x1b[2J", "-e:1: '@\\x1b[2J': the word has white space or a control character"},
+        {"-e", "\xc3\xbc!\\", "-e:1: '\\xc3\\xbc!\\x5c': "},
+        {"a\nb\x1b", "!", "a\\x0ab\\x1b:1: '!': '!' may not stand in a name; expected "},
+        {"-e", "\xef\xbb\xbfhttps://h/", "-e:1: '\\xef\\xbb\\xbfhttps://h/': only a list"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy p;
+        struct error e = {""};
+
+        policy_init(&p);
+        assert_int_equal(
+            policy_parse(&p, cases[i].source, cases[i].text, strlen(cases[i].text), &e), -EINVAL);
+        if (strncmp(e.text, cases[i].start, strlen(cases[i].start)) != 0)
+            fail_msg("%s instead of %s", e.text, cases[i].start);
+        policy_free(&p);
+    }
+}
+
+/* A word of any length is cut, and reason and form are still there. */
+static void test_errors_are_cut(void **state)
+{
+    static char text[10000], source[5000];
+    struct policy p;
+    struct error e = {""};
+
+    (void)state;
+    policy_init(&p);
+    memset(text, '\x01', sizeof(text));
+    memset(source, 's', sizeof(source) - 1);
+    assert_int_equal(policy_parse(&p, source, text, sizeof(text), &e), -EINVAL);
+    assert_true(strlen(e.text) < 600);
+    assert_non_null(strstr(e.text, "\\x01..."));
+    assert_non_null(strstr(e.text, "sss...:1: '"));
+    assert_non_null(strstr(e.text, "longer than 4096 bytes; expected "));
+    policy_free(&p);
+}
+
+static void test_nul(void **state)
+{
+    struct policy p;
+    struct error e = {""};
+
+    (void)state;
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "f", "a\nb\0c", 5, &e), -EINVAL);
+    assert_non_null(strstr(e.text, "f:2: 'b\\x00c': the word has a NUL byte; expected "));
+    assert_int_equal(policy_parse(&p, "f", "\0", 1, &e), -EINVAL);
+    assert_int_equal(policy_parse(&p, "f", "a\n#b\0c\n", 7, &e), -EINVAL);
+    assert_non_null(strstr(e.text, "f:2: '#b\\x00c': a NUL byte in a comment"));
+    assert_int_equal(policy_parse(&p, "f", "a\n#bc\n", 6, &e), 0);
+    policy_free(&p);
+}
+
+static void test_text_bound(void **state)
+{
+    char *text = xmalloc(POLICY_TEXT_MAX + 1);
+    struct policy p;
+    struct error e = {""};
+
+    (void)state;
+    memset(text, ' ', POLICY_TEXT_MAX + 1);
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "f", text, POLICY_TEXT_MAX + 1, &e), -E2BIG);
+    assert_string_equal(e.text, "f: the policy is longer than 4194304 bytes");
+    assert_int_equal(policy_parse(&p, "f", text, POLICY_TEXT_MAX, &e), 0);
+    assert_int_equal(policy_parse(&p, "f", text, 1, &e), -E2BIG); /* all sources together */
+    policy_free(&p);
+    text[POLICY_TEXT_MAX - 1] = 'a'; /* without a newline after it */
+    assert_int_equal(policy_parse(&p, "f", text, POLICY_TEXT_MAX, &e), -E2BIG);
+    assert_int_equal(policy_parse(&p, "f", text + 1, POLICY_TEXT_MAX - 1, &e), 0);
+    policy_free(&p);
+    free(text);
+}
+
+/* Sources that are together just as long as allowed come out as a text that is not too long. */
+static void test_text_bound_round_trip(void **state)
+{
+    static char word[POLICY_WORD_MAX];
+    struct policy p, again;
+    struct error e = {""};
+    char *out;
+    size_t len;
+
+    (void)state;
+    memset(word, 'a', sizeof(word));
+    memcpy(word, "https://h/", 10);
+    policy_init(&p);
+    policy_init(&again);
+    while (p.text_len + sizeof(word) <= POLICY_TEXT_MAX)
+        assert_int_equal(policy_parse(&p, "-e", word, sizeof(word) - 1, &e), 0);
+    assert_int_equal(p.text_len, POLICY_TEXT_MAX);
+    assert_int_equal(policy_parse(&p, "-e", "b", 1, &e), -E2BIG);
+    out = policy_to_text(&p, &len);
+    assert_int_equal(len, POLICY_TEXT_MAX);
+    assert_int_equal(policy_parse(&again, "f", out, len, &e), 0);
+    assert_int_equal(again.count, p.count);
+    policy_free(&p);
+    policy_free(&again);
+    free(out);
+}
+
+static void test_count_bound(void **state)
+{
+    size_t len = 2 * (size_t)POLICY_ENDPOINTS_MAX;
+    char *text = xmalloc(len + 1);
+    struct policy p;
+    struct error e = {""};
+
+    (void)state;
+    for (size_t i = 0; i < len; i += 2)
+        memcpy(text + i, "a\n", 2);
+    text[len] = 'b';
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "f", text, len, &e), 0);
+    assert_int_equal(p.count, POLICY_ENDPOINTS_MAX);
+    policy_free(&p);
+    assert_int_equal(policy_parse(&p, "f", text, len + 1, &e), -E2BIG);
+    assert_non_null(strstr(e.text, "f:100001: 'b': the policy has more than 100000 endpoints"));
+    policy_free(&p);
+    free(text);
+}
+
+static void test_to_text(void **state)
+{
+    static const char text[] =
+        "# all forms\n GET,HEAD:HTTPS://H.:8443/a%2fb?c *.x  b\xc3\xbc.y:22\t1.1.1.1:53 "
+        "10.0.0.0/8:1 [::1]:80 [fd00::]/8:1 /run/s#1 @a#b [netlink] # end\nhttp://[::1]/\n";
+    static const char want[] = "GET,HEAD:HTTPS://H.:8443/a%2fb?c\n*.x\nb\xc3\xbc.y:22\n1.1.1.1:53\n"
+                               "10.0.0.0/8:1\n[::1]:80\n[fd00::]/8:1\n/run/s#1\n@a#b\n[netlink]\n"
+                               "http://[::1]/\n";
+    struct policy p, again;
+    char *out, *out_again;
+    size_t len;
+
+    (void)state;
+    parse_text(&p, text);
+    out = policy_to_text(&p, &len);
+    assert_int_equal(len, sizeof(want) - 1);
+    assert_string_equal(out, want);
+    parse_text(&again, out);
+    assert_int_equal(again.count, p.count);
+    for (size_t i = 0; i < p.count; i++) {
+        const struct endpoint *a = &p.endpoints[i], *b = &again.endpoints[i];
+
+        assert_int_equal(a->kind, b->kind);
+        assert_string_equal(a->word, b->word);
+        assert_string_equal(a->host, b->host);
+        assert_int_equal(a->port, b->port);
+        assert_memory_equal(&a->address, &b->address, sizeof(a->address));
+    }
+    out_again = policy_to_text(&again, &len);
+    assert_string_equal(out_again, out);
+    free(out);
+    free(out_again);
+    policy_free(&p);
+    policy_free(&again);
+    out = policy_to_text(&p, &len); /* of none */
+    assert_string_equal(out, "");
+    assert_int_equal(len, 0);
+    free(out);
+}
+
+static void test_enforced(void **state)
+{
+    static const struct {
+        const char *text, *start; /* NULL: enforced */
+    } cases[] = {
+        {"", NULL},
+        {"https://h/ http://h GET,PUT:https://*.h:8443/a https://1.2.3.4/ https://[::1]/", NULL},
+        {"h *.h *", NULL},
+        {"h\nh:22", "-e:2: 'h:22': NAME:PORT is not enforced by this version yet, so it is "
+                    "refused; remove it, "},
+        {"*:22", "-e:1: '*:22': NAME:PORT is not enforced"},
+        {"1.1.1.1:53", "-e:1: '1.1.1.1:53': ADDRESS:PORT is not enforced"},
+        {"10.0.0.0/8:1", "-e:1: '10.0.0.0/8:1': ADDRESS:PORT is not enforced"},
+        {"[::1]:53", "-e:1: '[::1]:53': ADDRESS:PORT is not enforced"},
+        {"https://h/ /run/s", "-e:1: '/run/s': a unix socket of the host is not enforced"},
+        {"/run/\x80", "-e:1: '/run/\\x80': a unix socket"},
+        {"@a", "-e:1: '@a': an abstract unix socket of the host is not enforced"},
+        {"[netlink]", "-e:1: '[netlink]': [netlink] is not enforced"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy p;
+        struct error e = {""};
+        int r;
+
+        parse_text(&p, cases[i].text);
+        r = policy_check_enforced(&p, &e);
+        assert_int_equal(r, cases[i].start ? -ENOTSUP : 0);
+        if (cases[i].start && strncmp(e.text, cases[i].start, strlen(cases[i].start)) != 0)
+            fail_msg("%s instead of %s", e.text, cases[i].start);
+        policy_free(&p);
+    }
+}
+
+struct request_case {
+    const char *policy, *method, *url;
+    bool allowed;
+};
+
+static const struct request_case requests[] = {
+    {"", "GET", "https://h/", false},
+    {"https://h/", "GET", "https://h/", true},
+    {"https://h", "GET", "https://h/a?b", true},
+    {"https://h", "DELETE", "https://h/", true}, /* no list: all methods */
+    /* scheme, host and port */
+    {"https://h/", "GET", "http://h/", false},
+    {"http://h/", "GET", "https://h/", false},
+    {"http://h:443/", "GET", "https://h/", false},
+    {"https://h/", "GET", "https://h:8443/", false},
+    {"https://h:8443/", "GET", "https://h:8443/", true},
+    {"https://h:8443/", "GET", "https://h/", false},
+    {"https://h:443/", "GET", "https://H./", true},
+    {"https://h/", "GET", "https://i/", false},
+    {"https://h/", "GET", "https://h.i/", false},
+    {"https://h/", "GET", "https://i.h/", false},
+    {"https://b\xc3\xbc"
+     "cher.x/",
+     "GET", "https://xn--bcher-kva.x/", true},
+    /* patterns */
+    {"https://*.h/", "GET", "https://a.b.h/", true},
+    {"https://*.h/", "GET", "https://h/", false},
+    {"https://*.h/", "GET", "https://ah/", false},
+    {"https://*/", "GET", "https://anything.example/", true},
+    {"https://*/", "GET", "https://1.2.3.4/", false},
+    {"https://*/", "GET", "https://[::1]/", false},
+    {"https://1.*/", "GET", "https://1.2.3.4/", false},
+    {"https://*/", "GET", "https://h:8443/", false},
+    /* addresses: the same literal only */
+    {"https://1.2.3.4/", "GET", "https://1.2.3.4/", true},
+    {"https://1.2.3.4/", "GET", "https://1.2.3.5/", false},
+    {"https://1.2.3.4/", "GET", "https://[::ffff:1.2.3.4]/", false},
+    {"https://[::ffff:1.2.3.4]/", "GET", "https://[::ffff:102:304]/", true},
+    {"https://[2001:DB8::0:1]/", "GET", "https://[2001:db8::1]/", true},
+    {"https://[2001:db8::1]/", "GET", "https://[2001:db8::2]/", false},
+    /* the prefix */
+    {"https://h/a", "GET", "https://h/a", true},
+    {"https://h/a", "GET", "https://h/ab", true},
+    {"https://h/a", "GET", "https://h/a/b?c", true},
+    {"https://h/a", "GET", "https://h/", false},
+    {"https://h/a", "GET", "https://h/A", false},
+    {"https://h/a", "GET", "https://h/b", false},
+    {"https://h/a/", "GET", "https://h/a/", true},
+    {"https://h/a/", "GET", "https://h/a", false},
+    {"https://h/a/", "GET", "https://h/a/../b", false},
+    {"https://h/a/", "GET", "https://h/a/%2e%2e/b", false},
+    {"https://h/a/", "GET", "https://h/b/../a/c", true},
+    {"https://h/a/", "GET", "https://h//a/", false},
+    {"https://h/%61/", "GET", "https://h/a/", true},
+    {"https://h/a/", "GET", "https://h/%61/", true},
+    {"https://h/x/../b", "GET", "https://h/b", true},
+    {"https://h/x/../b", "GET", "https://h/x/", false},
+    {"https://h/*", "GET", "https://h/a", false}, /* '*' is literal in a path */
+    {"https://h/*", "GET", "https://h/*", true},
+    {"https://h/a?b=", "GET", "https://h/a?b=c", true},
+    {"https://h/a?b=", "GET", "https://h/a?c", false},
+    {"https://h/a?b=", "GET", "https://h/a", false},
+    {"https://h/.w", "GET", "https://h/.well-known/x", true},
+    {"https://h/.w", "GET", "https://h/x", false},
+    /* an encoded slash: allowed as it stands and decoded, by the same endpoint */
+    {"https://h/", "GET", "https://h/@scope%2fname", true},
+    {"https://h/@scope", "GET", "https://h/@scope%2fname", true},
+    {"https://h/@scope", "GET", "https://h/@scope/name", true},
+    {"https://h/@scope/", "GET", "https://h/@scope%2fname", false},
+    {"https://h/@scope%2f", "GET", "https://h/@scope%2Fname", true},
+    {"https://h/@scope%2f", "GET", "https://h/@scope/name", false},
+    {"https://h/@scope%2f", "GET", "https://h/@scope2%2fname", false},
+    {"https://h/@scope%2fname", "GET", "https://h/@scope%2Fname", true},
+    {"https://h/@scope%2fname", "GET", "https://h/@scope%2Fother", false},
+    {"https://h/a https://h/b", "GET", "https://h/b%2Fa", true},
+    {"https://h/a/b https://h/a%2Fc", "GET", "https://h/a%2Fb", false},
+    /* methods */
+    {"GET:https://h/", "GET", "https://h/", true},
+    {"GET:https://h/", "PUT", "https://h/", false},
+    {"GET:https://h/", "HEAD", "https://h/", false},
+    {"GET:https://h/", "get", "https://h/", false},
+    {"GET:https://h/", "GETX", "https://h/", false},
+    {"GET:https://h/", "GE", "https://h/", false},
+    {"GET:https://h/", "", "https://h/", false},
+    {"GET,HEAD:https://h/", "HEAD", "https://h/", true},
+    {"GET,HEAD:https://h/", "GET,HEAD", "https://h/", false},
+    {"GET:https://h/ PUT:https://h/up/", "PUT", "https://h/up/x", true},
+    {"GET:https://h/ PUT:https://h/up/", "PUT", "https://h/x", false},
+    /* endpoints of other kinds allow no request */
+    {"h", "GET", "https://h/", false},
+    {"h:443", "GET", "https://h/", false},
+    {"*", "GET", "https://h/", false},
+    {"1.2.3.4:443", "GET", "https://1.2.3.4/", false},
+    {"[::1]:443", "GET", "https://[::1]/", false},
+    {"0.0.0.0/0:443", "GET", "https://1.2.3.4/", false},
+    {"/run/s @a [netlink]", "GET", "https://h/", false},
+};
+
+static void test_match_request(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        static struct url u;
+        struct error e = {""};
+        struct policy p;
+        const struct request_case *c = &requests[i];
+
+        parse_text(&p, c->policy);
+        if (url_parse(c->url, strlen(c->url), &u, &e) != 0)
+            fail_msg("%s: %s", c->url, e.text);
+        if ((policy_match_request(&p, c->method, &u) != NULL) != c->allowed)
+            fail_msg("%s: %s %s: not %d", c->policy, c->method, c->url, c->allowed);
+        policy_free(&p);
+    }
+}
+
+/* The first that allows, in the order of the text. */
+static void test_match_order(void **state)
+{
+    static struct url u;
+    struct policy p;
+
+    (void)state;
+    parse_text(&p, "h PUT:https://h/ https://h/a https://h/ GET:https://h/");
+    assert_int_equal(url_parse("https://h/b", 11, &u, NULL), 0);
+    assert_int_equal(policy_index(&p, policy_match_request(&p, "GET", &u)), 3);
+    assert_int_equal(policy_index(&p, policy_match_request(&p, "PUT", &u)), 1);
+    assert_int_equal(url_parse("https://h/a", 11, &u, NULL), 0);
+    assert_int_equal(policy_index(&p, policy_match_request(&p, "GET", &u)), 2);
+    assert_int_equal(policy_index(&p, policy_match_authority(&p, URL_HTTPS, &u.authority)), 1);
+    assert_int_equal(policy_index(&p, policy_match_resolve(&p, "h")), 0);
+    assert_int_equal(policy_index(&p, policy_match_resolve(&p, "i")), POLICY_INDEX_NONE);
+    policy_free(&p);
+}
+
+static void test_match_authority(void **state)
+{
+    static const struct {
+        const char *policy;
+        enum url_scheme scheme;
+        const char *authority;
+        bool allowed;
+    } cases[] = {
+        {"https://h/a", URL_HTTPS, "h:443", true},
+        {"PUT:https://h/a", URL_HTTPS, "h:443", true},
+        {"https://h/a", URL_HTTP, "h:443", false},
+        {"https://h/a", URL_HTTPS, "h:444", false},
+        {"https://h/a", URL_HTTPS, "i:443", false},
+        {"http://h/", URL_HTTP, "h:80", true},
+        {"https://*.h/", URL_HTTPS, "a.h:443", true},
+        {"https://*.h/", URL_HTTPS, "h:443", false},
+        {"https://*/", URL_HTTPS, "1.2.3.4:443", false},
+        {"https://1.2.3.4/", URL_HTTPS, "1.2.3.4:443", true},
+        {"https://[::1]/", URL_HTTPS, "[::1]:443", true},
+        {"https://[::1]/", URL_HTTPS, "[::2]:443", false},
+        {"h:443", URL_HTTPS, "h:443", false},
+        {"h", URL_HTTPS, "h:443", false},
+        {"1.2.3.4:443", URL_HTTPS, "1.2.3.4:443", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct url_authority a;
+        struct policy p;
+
+        parse_text(&p, cases[i].policy);
+        assert_int_equal(
+            url_parse_authority(cases[i].authority, strlen(cases[i].authority), 0, &a, NULL), 0);
+        if ((policy_match_authority(&p, cases[i].scheme, &a) != NULL) != cases[i].allowed)
+            fail_msg("%s: %s: not %d", cases[i].policy, cases[i].authority, cases[i].allowed);
+        policy_free(&p);
+    }
+}
+
+static void test_match_resolve(void **state)
+{
+    static const struct {
+        const char *policy, *name;
+        bool allowed;
+    } cases[] = {
+        {"", "h", false},
+        {"h", "h", true},
+        {"h", "a.h", false},
+        {"*.h", "a.b.h", true},
+        {"*.h", "h", false},
+        {"h:22", "h", true},
+        {"h:22", "i", false},
+        {"https://h/a", "h", true},
+        {"GET:http://*.h:81/", "a.h", true},
+        {"https://h/a", "i", false},
+        {"https://1.2.3.4/", "1.2.3.4", false},
+        {"https://[::1]/", "::1", false},
+        {"1.2.3.4:53", "1.2.3.4", false},
+        {"/h @h [netlink]", "h", false},
+        {"/h @h [netlink]", "", false}, /* the host of these is empty, and no name */
+        {"*", "h", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy p;
+
+        parse_text(&p, cases[i].policy);
+        if ((policy_match_resolve(&p, cases[i].name) != NULL) != cases[i].allowed)
+            fail_msg("%s: %s: not %d", cases[i].policy, cases[i].name, cases[i].allowed);
+        policy_free(&p);
+    }
+}
+
+static void test_has_scheme(void **state)
+{
+    struct policy p;
+
+    (void)state;
+    parse_text(&p, "h h:80 https://h/");
+    assert_true(policy_has_scheme(&p, URL_HTTPS));
+    assert_false(policy_has_scheme(&p, URL_HTTP));
+    policy_free(&p);
+    parse_text(&p, "GET:http://h/");
+    assert_false(policy_has_scheme(&p, URL_HTTPS));
+    assert_true(policy_has_scheme(&p, URL_HTTP));
+    policy_free(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_url),
+        cmocka_unit_test(test_words_methods),
+        cmocka_unit_test(test_words_name),
+        cmocka_unit_test(test_words_address),
+        cmocka_unit_test(test_words_unix),
+        cmocka_unit_test(test_words_refused),
+        cmocka_unit_test(test_words_bytes),
+        cmocka_unit_test(test_words_bounds),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_sources_add_up),
+        cmocka_unit_test(test_errors_name_the_place),
+        cmocka_unit_test(test_errors_are_cut),
+        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_text_bound),
+        cmocka_unit_test(test_text_bound_round_trip),
+        cmocka_unit_test(test_count_bound),
+        cmocka_unit_test(test_to_text),
+        cmocka_unit_test(test_enforced),
+        cmocka_unit_test(test_match_request),
+        cmocka_unit_test(test_match_order),
+        cmocka_unit_test(test_match_authority),
+        cmocka_unit_test(test_match_resolve),
+        cmocka_unit_test(test_has_scheme),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

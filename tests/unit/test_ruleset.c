@@ -1,0 +1,207 @@
+/* The rules: what the kernel makes of them, as an ordinary user or root. What passes them:
+ * test_rules_traffic.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <libmnl/libmnl.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "nft/ruleset.h"
+#include "nft/transaction.h"
+#include "src/util.h"
+#include "tests/unit/twonets.h"
+
+#define LIST "nft -s list ruleset"
+#define LISTING_MAX 16384
+
+static int in_child(void (*body)(void))
+{
+    int status = -1;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        alarm(30);
+        twonets_unshare(CLONE_NEWNET);
+        body();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void list(char out[LISTING_MAX])
+{
+    CHECK(twonets_output(LIST, out, LISTING_MAX) == 0);
+}
+
+/* What the kernel holds after ruleset_install is what it holds after nft -f cijail.nft. */
+static void as_written(void)
+{
+    static char ours[LISTING_MAX];
+    static char theirs[LISTING_MAX];
+    const char *srcdir = getenv("srcdir");
+    char command[512];
+    struct error e = {""};
+    struct ruleset r = {.with_ipv6 = 1};
+
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    list(ours);
+    CHECK(unshare(CLONE_NEWNET) == 0);
+    (void)snprintf(command, sizeof command, "nft -f %s/nft/cijail.nft && " LIST,
+                   srcdir ? srcdir : ".");
+    CHECK(twonets_output(command, theirs, sizeof theirs) == 0);
+    CHECK(strlen(ours) > 1000);
+    if (strcmp(ours, theirs) != 0) {
+        fprintf(stderr, "ruleset.c:\n%s\ncijail.nft:\n%s\n", ours, theirs);
+        _exit(1);
+    }
+}
+
+static void without_ipv6(void)
+{
+    static char out[LISTING_MAX];
+    struct error e = {""};
+    struct ruleset r = {.with_ipv6 = 0};
+
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    list(out);
+    CHECK(strstr(out, "ip saddr 192.0.0.2") && strstr(out, "policy drop"));
+    CHECK(!strstr(out, "ip6") && !strstr(out, "icmpv6"));
+}
+
+/* The second time is an error and changes nothing. */
+static void twice(void)
+{
+    static char before[LISTING_MAX];
+    static char after[LISTING_MAX];
+    struct error e = {""};
+    struct ruleset r = {.with_ipv6 = 0};
+
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    list(before);
+    r.with_ipv6 = 1;
+    CHECK(ruleset_install(&r, &e) == -EEXIST);
+    CHECK(strstr(e.text, "already there"));
+    list(after);
+    CHECK(strcmp(before, after) == 0);
+}
+
+static void without_capability(void)
+{
+    struct error e = {""};
+    struct ruleset r = {.with_ipv6 = 1};
+
+    twonets_unshare(0); /* a user namespace below the one that owns the network */
+    CHECK(ruleset_install(&r, &e) == -EPERM);
+    CHECK(strstr(e.text, "CAP_NET_ADMIN"));
+}
+
+static void put_table(struct transaction *t, const char *name)
+{
+    struct nftnl_table *table = nftnl_table_alloc();
+
+    CHECK(table && nftnl_table_set_str(table, NFTNL_TABLE_NAME, name) == 0);
+    nftnl_table_nlmsg_build_payload(
+        transaction_message(t, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE, "a table", NULL),
+        table);
+    transaction_next(t);
+    nftnl_table_free(table);
+}
+
+/* A rule in a chain that does not exist: the kernel says ENOENT, as it does for a module that it
+ * lacks. */
+static void put_bad_rule(struct transaction *t, const char *table)
+{
+    struct nftnl_rule *rule = nftnl_rule_alloc();
+
+    CHECK(rule && nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table) == 0);
+    CHECK(nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, "nowhere") == 0);
+    nftnl_rule_nlmsg_build_payload(transaction_message(t, NFT_MSG_NEWRULE, NFPROTO_INET,
+                                                       NLM_F_CREATE, "a bad rule", "nft_bad"),
+                                   rule);
+    transaction_next(t);
+    nftnl_rule_free(rule);
+}
+
+static void all_or_nothing(void)
+{
+    static char out[LISTING_MAX];
+    struct error e = {""};
+    struct transaction *t = transaction_new();
+
+    put_table(t, "one");
+    put_bad_rule(t, "one");
+    put_table(t, "two");
+    CHECK(transaction_commit(t, &e) == -EOPNOTSUPP);
+    CHECK(strstr(e.text, "a bad rule") && strstr(e.text, "modprobe -a nft_bad"));
+    transaction_free(t);
+    list(out);
+    CHECK(strcmp(out, "") == 0);
+
+    t = transaction_new(); /* the twin */
+    put_table(t, "one");
+    put_table(t, "two");
+    CHECK_OK(transaction_commit(t, &e), &e);
+    transaction_free(t);
+    list(out);
+    CHECK(strstr(out, "table inet one") && strstr(out, "table inet two"));
+}
+
+static void too_many(void)
+{
+    static char out[LISTING_MAX];
+    char name[16];
+    struct error e = {""};
+    struct transaction *t = transaction_new();
+
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(name, sizeof name, "t%d", i);
+        put_table(t, name);
+    }
+    CHECK(transaction_commit(t, &e) == -EMSGSIZE);
+    transaction_free(t);
+    list(out);
+    CHECK(strcmp(out, "") == 0);
+}
+
+static void test_install(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(as_written), 0);
+    assert_int_equal(in_child(without_ipv6), 0);
+    assert_int_equal(in_child(twice), 0);
+    assert_int_equal(in_child(without_capability), 0);
+}
+
+static void test_transaction(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(all_or_nothing), 0);
+    assert_int_equal(in_child(too_many), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_install),
+        cmocka_unit_test(test_transaction),
+    };
+    const char *path = getenv("PATH");
+    char *longer = xasprintf("%s:/usr/sbin:/sbin", path ? path : "/usr/bin:/bin");
+
+    assert_int_equal(setenv("PATH", longer, 1), 0); /* where nft and ip are */
+    free(longer);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
