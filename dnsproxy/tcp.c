@@ -50,7 +50,10 @@ static void link_last(struct tcp_connection *c)
     struct tcp *t = c->tcp;
     c->prev = t->last;
     c->next = NULL;
-    *(t->last ? &t->last->next : &t->first) = c;
+    if (t->last)
+        t->last->next = c;
+    else
+        t->first = c;
     t->last = c;
     t->count++;
 }
@@ -58,8 +61,14 @@ static void link_last(struct tcp_connection *c)
 static void unlink_connection(struct tcp_connection *c)
 {
     struct tcp *t = c->tcp;
-    *(c->prev ? &c->prev->next : &t->first) = c->next;
-    *(c->next ? &c->next->prev : &t->last) = c->prev;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        t->first = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    else
+        t->last = c->prev;
     t->count--;
 }
 
@@ -284,8 +293,10 @@ void tcp_free(struct tcp *t)
 {
     if (!t)
         return;
-    while (t->first)
-        end(t->first);
+    for (struct tcp_connection *c = t->first, *next; c; c = next) {
+        next = c->next;
+        end(c);
+    }
     for (unsigned k = 0; k < ARRAY_LEN(t->listeners); k++)
         if (t->listeners[k])
             event_free(t->listeners[k]);

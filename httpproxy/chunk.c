@@ -3,14 +3,29 @@
  *   SIZE -> [EXT ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
  *                       `-> (size 0) LINE -> [TRAILER -> TRAILER_LF -> LINE ...] -> LAST_LF -> END
  *
- * Extensions and trailers are checked and dropped: what is sent on is coded anew. */
+ * Extensions and trailers are checked and dropped: what is sent on is coded anew. A call returns
+ * right after a run of data, so the data that is seen before an error does not depend on how the
+ * input was cut. */
 #include <errno.h>
 
 #include "httpproxy/head_internal.h"
 
 #define SIZE_DIGITS_MAX 15 /* below 2^60 */
 
-enum state { SIZE, EXT, SIZE_LF, DATA, DATA_CR, DATA_LF, LINE, TRAILER, TRAILER_LF, LAST_LF, END };
+enum state {
+    SIZE,
+    EXT,
+    SIZE_LF,
+    DATA,
+    DATA_CR,
+    DATA_LF,
+    LINE,
+    TRAILER,
+    TRAILER_LF,
+    LAST_LF,
+    END,
+    BROKEN /* after an error: nothing is read any more */
+};
 
 void chunk_init(struct chunk_reader *c)
 {
@@ -107,14 +122,24 @@ static int step(struct chunk_reader *c, unsigned char byte, struct error *e)
         return expect(c, byte, '\n', END, e);
     case DATA:
     case END:
+    case BROKEN:
         break;
     }
-    return bad(e, "is read past its end");
+    return bad(e, "cannot be read on");
 }
 
-static bool in_trailers(const struct chunk_reader *c)
+static int take(struct chunk_reader *c, unsigned char byte, struct error *e)
 {
-    return c->state >= LINE;
+    size_t max = c->state >= LINE ? CHUNK_TRAILER_MAX : CHUNK_LINE_MAX;
+    int r;
+
+    if (++c->overhead > max)
+        r = bad(e, "has an extension or a trailer section that is too long");
+    else
+        r = step(c, byte, e);
+    if (r < 0)
+        c->state = BROKEN;
+    return r;
 }
 
 long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char **data,
@@ -135,9 +160,7 @@ long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char *
                 c->state = DATA_CR;
             return (long)(at + run);
         }
-        if (++c->overhead > (in_trailers(c) ? CHUNK_TRAILER_MAX : CHUNK_LINE_MAX))
-            return bad(e, "has an extension or a trailer section that is too long");
-        int r = step(c, (unsigned char)in[at], e);
+        int r = take(c, (unsigned char)in[at], e);
         if (r < 0)
             return r;
         at++;

@@ -134,6 +134,8 @@ static void finish(struct session *s)
         answer_failure(s, x);
         break;
     case EXCHANGE_CUT:
+        if (x->responded)
+            (void)session_flush(s);
         /* Without a length or chunks only a reset tells the client that this is not the end. */
         if (x->responded && x->response.out == BODY_CLOSE)
             stream_reset(&s->client);

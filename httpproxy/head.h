@@ -1,11 +1,12 @@
 /* head.h: heads of HTTP/1.x requests and responses: read strictly, written anew.
  *
- * The reader takes what RFC 9112 says a sender must send, and nothing of what it lets a recipient forgive: one bare
- * CR or LF, obs-fold, space before a colon, an empty or non-token field name, two Host fields, Host missing in
- * HTTP/1.1, Content-Length with Transfer-Encoding, two unlike Content-Lengths, "+5" or "5,5", a transfer coding other
- * than exactly "chunked", NUL or control characters in a value: each is an error with its reason, and the connection
- * ends. The writer never copies a raw head: what goes upstream is built from the parsed fields and the canonical URL,
- * without the hop-by-hop fields (RFC 9110, 7.6.1). */
+ * The reader takes what RFC 9112 says a sender must send, and nothing of what it lets a recipient
+ * forgive: one bare CR or LF, obs-fold, space before a colon, an empty or non-token field name, two
+ * Host fields, Host missing in HTTP/1.1, Content-Length with Transfer-Encoding, two unlike
+ * Content-Lengths, "+5" or "5,5", a transfer coding other than exactly "chunked", NUL or control
+ * characters in a value: each is an error with its reason, and the connection ends. The writer
+ * never copies a raw head: what goes upstream is built from the parsed fields and the canonical
+ * URL, without the hop-by-hop fields (RFC 9110, 7.6.1). */
 #ifndef CIJAIL_HEAD_H
 #define CIJAIL_HEAD_H
 
@@ -28,7 +29,12 @@ struct head_field {
     bool hop; /* hop-by-hop: never forwarded */
 };
 
-enum head_body { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_CLOSE /* responses only: up to the end */ };
+enum head_body {
+    BODY_NONE,
+    BODY_LENGTH,
+    BODY_CHUNKED,
+    BODY_CLOSE /* responses only: up to the end */
+};
 
 enum head_target { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
 
@@ -37,7 +43,7 @@ struct head_request {
     enum head_target form;
     const char *target; /* as written; points into the caller's buffer */
     size_t target_len;
-    int minor; /* HTTP/1.minor: 0 or 1 */
+    int minor;        /* HTTP/1.minor: 0 or 1 */
     const char *host; /* value of Host; NULL only in HTTP/1.0 */
     size_t host_len;
     enum head_body body;
@@ -61,43 +67,48 @@ struct head_response {
     size_t field_count;
 };
 
-/* Is there a whole head at the start of buf? Returns its length (with the empty line), 0 if more bytes are needed,
- * or -EMSGSIZE if HEAD_MAX bytes hold no end. from: what an earlier call returned nothing for, so that a head that
- * trickles in costs linear time; the caller passes the length that it had then (0 at first). Up to two empty lines
- * (CRLF) before a request line are counted in (RFC 9112, 2.2). */
+/* Is there a whole head at the start of buf? Returns its length (with the empty line), 0 if more
+ * bytes are needed, or -EMSGSIZE if HEAD_MAX bytes hold no end. from: what an earlier call returned
+ * nothing for, so that a head that trickles in costs linear time; the caller passes the length that
+ * it had then (0 at first). Up to two empty lines (CRLF) before a request line are counted in (RFC
+ * 9112, 2.2). */
 int head_find_end(const char *buf, size_t len, size_t from);
 
-/* Parses a whole request head of len bytes (head_find_end's). On failure returns the negative of the HTTP status to
- * answer with (-400, -414, -431, -501, -505), the reason in e. */
+/* Parses a whole request head of len bytes (head_find_end's). On failure returns the negative of
+ * the HTTP status to answer with (-400, -414, -431, -501, -505), the reason in e. */
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e);
 
-/* Parses a whole response head. request_method: of the request that it answers (HEAD: no body; CONNECT is never sent
- * this way). -EPROTO and the reason. */
-int head_parse_response(const char *buf, size_t len, const char *request_method, struct head_response *out,
-                        struct error *e);
+/* Parses a whole response head. request_method: of the request that it answers (HEAD: no body;
+ * CONNECT is never sent this way). -EPROTO and the reason. */
+int head_parse_response(const char *buf, size_t len, const char *request_method,
+                        struct head_response *out, struct error *e);
 
-/* The canonical URL of a request: from an absolute-form target, or of scheme and authority (what CONNECT, SNI or the
- * transparent listener said) and an origin-form one. Host must name the same authority (missing only in HTTP/1.0);
- * "OPTIONS *" becomes the target "/" for the judgement. Same returns as head_parse_request. */
-int head_request_url(const struct head_request *r, enum url_scheme scheme, const struct url_authority *authority,
-                     struct url *out, struct error *e);
+/* The canonical URL of a request: from an absolute-form target, or of scheme and authority (what
+ * CONNECT, SNI or the transparent listener said) and an origin-form one. Host must name the same
+ * authority (missing only in HTTP/1.0); "OPTIONS *" becomes the target "/" for the judgement. Same
+ * returns as head_parse_request. */
+int head_request_url(const struct head_request *r, enum url_scheme scheme,
+                     const struct url_authority *authority, struct url *out, struct error *e);
 
-/* The request as it goes upstream: "METHOD canonical-target HTTP/1.1", Host from the URL, the end-to-end fields, the
- * framing (Content-Length or Transfer-Encoding: chunked), "Connection: keep-alive" left out (HTTP/1.1's default).
- * Proxy-* fields, Connection and what it names, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade are left out;
- * Expect: 100-continue stays. with_upgrade: Connection: upgrade and the Upgrade field are kept (a judged WebSocket).
- * Returns the length or -ENOSPC. */
-int head_write_request(const struct head_request *r, const struct url *url, bool with_upgrade, char *buf, size_t size);
+/* The request as it goes upstream: "METHOD canonical-target HTTP/1.1", Host from the URL, the
+ * end-to-end fields, the framing (Content-Length or Transfer-Encoding: chunked), "Connection:
+ * keep-alive" left out (HTTP/1.1's default). Proxy-* fields, Connection and what it names,
+ * Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade are left out; Expect: 100-continue stays.
+ * with_upgrade: Connection: upgrade and the Upgrade field are kept (a judged WebSocket). Returns
+ * the length, -ENOSPC, or -EINVAL if a part of r holds what may not stand there. */
+int head_write_request(const struct head_request *r, const struct url *url, bool with_upgrade,
+                       char *buf, size_t size);
 
-/* The response as it goes to the client, status line "HTTP/1.1 status reason"; framing as said: body (BODY_CHUNKED for
- * an HTTP/1.1 client when the length is unknown; BODY_CLOSE for HTTP/1.0) and content_length are the caller's choice,
- * BODY_NONE keeps the upstream's own Content-Length field (HEAD, 304) and adds nothing. close: "Connection: close" is
- * added. with_upgrade: for 101. Returns the length or -ENOSPC. */
-int head_write_response(const struct head_response *r, enum head_body body, bool close, bool with_upgrade, char *buf,
-                        size_t size);
+/* The response as it goes to the client, status line "HTTP/1.1 status reason"; framing as said:
+ * body (BODY_CHUNKED for an HTTP/1.1 client when the length is unknown; BODY_CLOSE for HTTP/1.0)
+ * and content_length are the caller's choice, BODY_NONE keeps the upstream's own Content-Length
+ * field (HEAD, 304) and adds nothing. close: "Connection: close" is added. with_upgrade: for 101.
+ * Returns as head_write_request. */
+int head_write_response(const struct head_response *r, enum head_body body, bool close,
+                        bool with_upgrade, char *buf, size_t size);
 
-/* Chunked bodies (RFC 9112, 7.1): strict: hex size of at most 15 digits, CRLF only; extensions and trailers are read
- * within bounds, checked for bare CR, LF and NUL, and dropped. */
+/* Chunked bodies (RFC 9112, 7.1): strict: hex size of at most 15 digits, CRLF only; extensions and
+ * trailers are read within bounds, checked for bare CR, LF and NUL, and dropped. */
 #define CHUNK_LINE_MAX 4096
 #define CHUNK_TRAILER_MAX 16384
 
@@ -110,10 +121,11 @@ struct chunk_reader {
 
 void chunk_init(struct chunk_reader *c);
 
-/* Reads from in (len bytes). Returns the number of bytes consumed, or -EPROTO with the reason in e. What was consumed
- * holds at most one run of data, which is then at *data, *data_len (inside in); *data_len is 0 if none. *end is set
- * once the last chunk and the trailer section have been read. Call again with the rest until all is consumed or *end. */
-long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char **data, size_t *data_len, bool *end,
-                struct error *e);
+/* Reads from in (len bytes). Returns the number of bytes consumed, or -EPROTO with the reason in e.
+ * What was consumed holds at most one run of data, which is then at *data, *data_len (inside in);
+ * *data_len is 0 if none. *end is set once the last chunk and the trailer section have been read.
+ * Call again with the rest until all is consumed or *end. */
+long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char **data,
+                size_t *data_len, bool *end, struct error *e);
 
 #endif

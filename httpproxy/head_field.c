@@ -1,7 +1,13 @@
 /* head_field.c: field lines, and what the fields say of the connection and of the body.
  *
- * Everything that two parsers could read in two ways is an error here: that is the defence against
- * request smuggling (RFC 9112, 11.2). */
+ * Request smuggling needs two parsers that read one text in two ways (RFC 9112, 11.2). So whatever
+ * parsers in use are known to disagree about is an error here and nothing is repaired: the ends of
+ * lines, white space before the colon, repeated and combined framing fields, a Connection field
+ * that would take away what frames or routes the message.
+ *
+ * A head passes four steps, each over the result of the one before: lines are cut at CRLF; each is
+ * a name and a value; the hop-by-hop fields are marked; the framing is read. Nothing is copied:
+ * fields point into the caller's buffer. */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +21,24 @@ bool head_is_tchar(unsigned char c)
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
+bool head_is_token(const char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!head_is_tchar((unsigned char)p[i]))
+            return false;
+    return len > 0;
+}
+
+bool head_is_text(const char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 bool head_equal_word(const char *text, size_t len, const char *word)
 {
     return strlen(word) == len && strncasecmp(text, word, len) == 0;
@@ -25,8 +49,7 @@ bool head_field_is(const struct head_field *f, const char *name)
     return head_equal_word(f->name, f->name_len, name);
 }
 
-/* One empty line before a request line or two are skipped (RFC 9112, 2.2). */
-static size_t leading_empty_lines(const char *buf, size_t len)
+size_t head_empty_lines(const char *buf, size_t len)
 {
     size_t at = 0;
 
@@ -35,10 +58,17 @@ static size_t leading_empty_lines(const char *buf, size_t len)
     return at;
 }
 
+/* An empty line that a bare LF makes is an end as well, and so is a third empty line, or a bare LF,
+ * at the beginning: the parser then refuses the head at once, instead of waiting for more of it. */
 int head_find_end(const char *buf, size_t len, size_t from)
 {
-    size_t start = leading_empty_lines(buf, len);
+    size_t start = head_empty_lines(buf, len);
     size_t at = from > 3 ? from - 3 : 0;
+
+    if (len > start && buf[start] == '\n')
+        return (int)start + 1;
+    if (len - start >= 2 && buf[start] == '\r' && buf[start + 1] == '\n')
+        return (int)start + 2;
 
     if (at < start)
         at = start;
@@ -48,7 +78,7 @@ int head_find_end(const char *buf, size_t len, size_t from)
             break;
         at = (size_t)(lf - buf) + 1;
         size_t end = 0;
-        if (at < len && buf[at] == '\n') /* bare: the parser will say so */
+        if (at < len && buf[at] == '\n')
             end = at + 1;
         else if (at + 1 < len && buf[at] == '\r' && buf[at + 1] == '\n')
             end = at + 2;
@@ -77,17 +107,6 @@ static bool is_ows(char c)
     return c == ' ' || c == '\t';
 }
 
-/* RFC 9110, 5.5: visible characters, obs-text, and inside of it space and tab. */
-static bool is_value(const char *p, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)p[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 static int parse_field(const char *line, size_t len, struct head_field *f, struct error *e)
 {
     size_t name = 0, begin, end = len;
@@ -102,7 +121,7 @@ static int parse_field(const char *line, size_t len, struct head_field *f, struc
         begin++;
     while (end > begin && is_ows(line[end - 1]))
         end--;
-    if (!is_value(line + begin, end - begin))
+    if (!head_is_text(line + begin, end - begin))
         return error_set(e, 400, "a header field holds a control character");
     *f = (struct head_field){.name = line,
                              .value = line + begin,
@@ -176,17 +195,6 @@ static bool next_token(const char **at, const char *end, const char **token, siz
     return true;
 }
 
-bool head_has_token(const struct head_field *f, const char *token)
-{
-    const char *at = f->value, *end = f->value + f->value_len, *t;
-    size_t len;
-
-    while (next_token(&at, end, &t, &len))
-        if (head_equal_word(t, len, token))
-            return true;
-    return false;
-}
-
 /* Fields that never go past this hop, whether Connection names them or not (RFC 9110, 7.6.1). */
 static bool is_always_hop(const struct head_field *f)
 {
@@ -207,42 +215,53 @@ static void mark_named(struct head_field *fields, size_t count, const char *name
             fields[i].hop = true;
 }
 
+static int check_option(const char *option, size_t len, struct head_connection *c, struct error *e)
+{
+    if (++c->options > HEAD_OPTIONS_MAX)
+        return error_set(e, 431, "Connection has more than %d elements", HEAD_OPTIONS_MAX);
+    if (!head_is_token(option, len))
+        return error_set(e, 400, "Connection holds something that is not a token");
+    if (head_equal_word(option, len, "host") || head_equal_word(option, len, "content-length") ||
+        (c->request && head_equal_word(option, len, "transfer-encoding")))
+        return error_set(e, 400, "Connection names %.*s, without which the message is ambiguous",
+                         (int)len, option);
+    return 0;
+}
+
 /* One Connection field: its options, and the fields that it names. */
 static int take_connection(const struct head_field *f, struct head_field *fields, size_t count,
-                           struct head_connection *out, struct error *e)
+                           struct head_connection *c, struct error *e)
 {
-    static const char *const forbidden[] = {"host", "content-length", "transfer-encoding"};
-    const char *at = f->value, *end = f->value + f->value_len, *t;
+    const char *at = f->value, *end = f->value + f->value_len, *option;
     size_t len;
 
-    while (next_token(&at, end, &t, &len)) {
-        for (size_t i = 0; i < ARRAY_LEN(forbidden); i++)
-            if (head_equal_word(t, len, forbidden[i]))
-                return error_set(e, 400, "Connection names %s, which is no hop-by-hop field",
-                                 forbidden[i]);
-        if (head_equal_word(t, len, "close"))
-            out->close = true;
-        else if (head_equal_word(t, len, "keep-alive"))
-            out->keep_alive = true;
-        else if (head_equal_word(t, len, "upgrade"))
-            out->upgrade = true;
+    while (next_token(&at, end, &option, &len)) {
+        int r = check_option(option, len, c, e);
+        if (r < 0)
+            return r;
+        if (head_equal_word(option, len, "close"))
+            c->close = true;
+        else if (head_equal_word(option, len, "keep-alive"))
+            c->keep_alive = true;
+        else if (head_equal_word(option, len, "upgrade"))
+            c->upgrade = true;
         else
-            mark_named(fields, count, t, len);
+            mark_named(fields, count, option, len);
     }
     return 0;
 }
 
-int head_mark_hops(struct head_field *fields, size_t count, struct head_connection *out,
+int head_mark_hops(struct head_field *fields, size_t count, struct head_connection *c,
                    struct error *e)
 {
-    *out = (struct head_connection){0};
     for (size_t i = 0; i < count; i++) {
         struct head_field *f = &fields[i];
         if (is_always_hop(f))
             f->hop = true;
-        if (!head_field_is(f, "connection") && !head_field_is(f, "proxy-connection"))
+        if (!head_field_is(f, "connection") &&
+            !(c->request && head_field_is(f, "proxy-connection")))
             continue;
-        int r = take_connection(f, fields, count, out, e);
+        int r = take_connection(f, fields, count, c, e);
         if (r < 0)
             return r;
     }
@@ -254,7 +273,7 @@ static bool parse_length(const struct head_field *f, uint64_t *out)
 {
     uint64_t n = 0;
 
-    if (f->value_len == 0 || f->value_len > 18)
+    if (f->value_len == 0 || f->value_len > 19) /* 19 digits always fit into 64 bits */
         return false;
     for (size_t i = 0; i < f->value_len; i++) {
         if (f->value[i] < '0' || f->value[i] > '9')
@@ -262,7 +281,7 @@ static bool parse_length(const struct head_field *f, uint64_t *out)
         n = n * 10 + (uint64_t)(f->value[i] - '0');
     }
     *out = n;
-    return true;
+    return n <= INT64_MAX;
 }
 
 int head_parse_framing(const struct head_field *fields, size_t count, int minor,
@@ -285,7 +304,7 @@ int head_parse_framing(const struct head_field *fields, size_t count, int minor,
     if (coding && minor == 0)
         return error_set(e, 400, "Transfer-Encoding is given in HTTP/1.0");
     if (length && !parse_length(length, content_length))
-        return error_set(e, 400, "Content-Length is not a plain decimal number below 10^18");
+        return error_set(e, 400, "Content-Length is not a plain decimal number below 2^63");
     if (coding)
         *body = BODY_CHUNKED;
     else if (length)

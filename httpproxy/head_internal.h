@@ -4,15 +4,28 @@
 
 #include "httpproxy/head.h"
 
+#define HEAD_OPTIONS_MAX 64 /* elements of all Connection fields together */
+
 /* RFC 9110, 5.6.2. */
 bool head_is_tchar(unsigned char c);
+
+/* One character or more, all of them tchar. */
+bool head_is_token(const char *p, size_t len);
+
+/* What may stand in a field value or a reason phrase: visible characters, obs-text, space and tab
+ * (RFC 9110, 5.5). May be empty. */
+bool head_is_text(const char *p, size_t len);
+
+/* The length of the empty lines (CRLF) before a request line that are passed over: two at most
+ * (RFC 9112, 2.2). */
+size_t head_empty_lines(const char *buf, size_t len);
 
 /* The line that begins at buf: its length without CRLF, at most len; *next is the length with it.
  * Negative if there is a CR or LF that is not part of a CRLF, or no end. */
 long head_take_line(const char *buf, size_t len, size_t *next);
 
 /* The field lines up to and with the empty line that ends the head, which must be the end of buf.
- * -400 or -431. */
+ * len is at most HEAD_MAX. -400 or -431. */
 int head_parse_fields(const char *buf, size_t len, struct head_field *fields, size_t *count,
                       struct error *e);
 
@@ -22,17 +35,17 @@ bool head_field_is(const struct head_field *f, const char *name);
 const struct head_field *head_find_field(const struct head_field *fields, size_t count,
                                          const char *name, bool *many);
 
-/* Does the value, a list of tokens, hold this one (RFC 9110, 5.6.1)? */
-bool head_has_token(const struct head_field *f, const char *token);
-
 /* What Connection (and on requests Proxy-Connection) says. */
 struct head_connection {
+    bool request; /* set by the caller */
     bool close, keep_alive, upgrade;
+    size_t options; /* how many elements there were */
 };
 
 /* Marks the hop-by-hop fields, those that Connection names among them. -400 if it names one that
- * frames or routes. */
-int head_mark_hops(struct head_field *fields, size_t count, struct head_connection *out,
+ * frames or routes, or holds anything but tokens; -431 over HEAD_OPTIONS_MAX. A response may name
+ * Transfer-Encoding, which is hop-by-hop: some servers do. */
+int head_mark_hops(struct head_field *fields, size_t count, struct head_connection *c,
                    struct error *e);
 
 /* Content-Length and Transfer-Encoding. *body is BODY_NONE if there is neither. -400 and the reason

@@ -1,4 +1,8 @@
-/* head_request.c: request lines and heads, and the URL that a request means (RFC 9112, 3). */
+/* head_request.c: request lines and heads, and the URL that a request means (RFC 9112, 3).
+ *
+ * The reader only classifies the target; its text is given a meaning once, by head_request_url,
+ * which is also where Host, the target and the connection must agree on one authority. What is
+ * judged and sent is the URL that comes from there, never r->target. */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -20,11 +24,8 @@ static int parse_version(const char *p, size_t len, int *minor, struct error *e)
 
 static int parse_method(const char *p, size_t len, char out[HEAD_METHOD_SIZE], struct error *e)
 {
-    if (len == 0)
-        return error_set(e, 400, "the request line has no method");
-    for (size_t i = 0; i < len; i++)
-        if (!head_is_tchar((unsigned char)p[i]))
-            return error_set(e, 400, "the method is not a token");
+    if (!head_is_token(p, len))
+        return error_set(e, 400, "the method is not a token");
     if (len >= HEAD_METHOD_SIZE)
         return error_set(e, 501, "the method is longer than %d characters", HEAD_METHOD_SIZE - 1);
     memcpy(out, p, len);
@@ -102,30 +103,40 @@ static int take_host(struct head_request *r, struct error *e)
     return 0;
 }
 
+/* RFC 9110, 10.1.1: in HTTP/1.0 it is to be ignored, and without a body it means nothing; then it
+ * is not sent on. */
 static int take_expect(struct head_request *r, struct error *e)
 {
-    bool many;
-    const struct head_field *f = head_find_field(r->fields, r->field_count, "expect", &many);
+    bool body = r->body == BODY_CHUNKED || (r->body == BODY_LENGTH && r->content_length > 0);
+    struct head_field *expect = NULL;
 
-    if (!f)
+    for (size_t i = 0; i < r->field_count; i++) {
+        struct head_field *f = &r->fields[i];
+        if (!head_field_is(f, "expect"))
+            continue;
+        if (expect || !head_equal_word(f->value, f->value_len, "100-continue"))
+            return error_set(e, 400, "Expect is not exactly 100-continue");
+        expect = f;
+    }
+    if (!expect)
         return 0;
-    if (many || !head_equal_word(f->value, f->value_len, "100-continue"))
-        return error_set(e, 400, "Expect is not exactly 100-continue");
-    r->expect_continue = r->minor >= 1;
+    r->expect_continue = r->minor >= 1 && body;
+    if (!r->expect_continue)
+        expect->hop = true;
     return 0;
 }
 
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e)
 {
-    struct head_connection connection;
-    size_t next, at = 0;
+    struct head_connection connection = {.request = true};
+    size_t next, at = head_empty_lines(buf, len);
     bool many;
     long line;
     int status;
 
     *out = (struct head_request){0};
-    for (int i = 0; i < 2 && len - at >= 2 && buf[at] == '\r' && buf[at + 1] == '\n'; i++)
-        at += 2; /* empty lines before the request line: RFC 9112, 2.2 */
+    if (len > HEAD_MAX)
+        return error_set(e, 431, "the head is longer than %d bytes", HEAD_MAX);
     line = head_take_line(buf + at, len - at, &next);
     if (line < 0)
         return error_set(e, 400, "the request line holds a bare CR or LF");

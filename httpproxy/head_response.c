@@ -1,4 +1,8 @@
-/* head_response.c: status lines and heads of responses (RFC 9112, 4 and 6). */
+/* head_response.c: status lines and heads of responses (RFC 9112, 4 and 6).
+ *
+ * Servers are read as strictly as clients in all that says where a response ends: a response that
+ * ends elsewhere for the client is put before another request's. Only what cannot be mistaken is
+ * let through: a status line without a reason phrase, Content-Length with a 204. */
 #include <errno.h>
 #include <string.h>
 
@@ -23,9 +27,8 @@ static int parse_status_line(const char *p, size_t len, struct head_response *r,
         return error_set(e, EPROTO, "the server's status %d is none", r->status);
     r->reason = p + (len > 12 ? 13 : 12);
     r->reason_len = len > 12 ? len - 13 : 0;
-    for (size_t i = 0; i < r->reason_len; i++)
-        if (((unsigned char)r->reason[i] < ' ' && r->reason[i] != '\t') || r->reason[i] == 0x7f)
-            return error_set(e, EPROTO, "the server's reason phrase holds a control character");
+    if (!head_is_text(r->reason, r->reason_len))
+        return error_set(e, EPROTO, "the server's reason phrase holds a control character");
     return 0;
 }
 
@@ -34,15 +37,41 @@ static bool has_no_body(int status, const char *request_method)
     return status < 200 || status == 204 || status == 304 || strcmp(request_method, "HEAD") == 0;
 }
 
+/* RFC 9112, 6.3. A status that never has a body, but framing that announces one: whether bytes
+ * follow cannot be known. What follows a final response is not read, then; but an interim one is
+ * followed by another head. */
+static int settle_body(struct head_response *r, const char *request_method, bool *unsure,
+                       struct error *e)
+{
+    bool never = r->status < 200 || r->status == 204;
+    bool framed = r->body == BODY_CHUNKED || (r->body == BODY_LENGTH && r->content_length > 0);
+
+    *unsure = never && framed;
+    if (*unsure && r->status < 200)
+        return error_set(e, EPROTO, "the server's interim answer %d announces a body", r->status);
+    if (has_no_body(r->status, request_method))
+        r->body = BODY_NONE;
+    else if (r->body == BODY_NONE)
+        r->body = BODY_CLOSE;
+    if (r->body != BODY_LENGTH)
+        r->content_length = 0;
+    return 0;
+}
+
 int head_parse_response(const char *buf, size_t len, const char *request_method,
                         struct head_response *out, struct error *e)
 {
-    struct head_connection connection;
+    struct head_connection connection = {.request = false};
     size_t next;
-    long line = head_take_line(buf, len, &next);
+    long line;
+    bool unsure;
     int r;
 
     *out = (struct head_response){0};
+    if (len > HEAD_MAX)
+        return error_set(e, EPROTO, "the head of the server's answer is longer than %d bytes",
+                         HEAD_MAX);
+    line = head_take_line(buf, len, &next);
     if (line < 0)
         return error_set(e, EPROTO, "the server's status line holds a bare CR or LF");
     r = parse_status_line(buf, (size_t)line, out, e);
@@ -55,11 +84,10 @@ int head_parse_response(const char *buf, size_t len, const char *request_method,
         error_prefix(e, "the server's answer: ");
         return -EPROTO;
     }
-    if (has_no_body(out->status, request_method))
-        out->body = BODY_NONE;
-    else if (out->body == BODY_NONE)
-        out->body = BODY_CLOSE;
-    out->keep_alive =
-        !connection.close && out->body != BODY_CLOSE && (out->minor >= 1 || connection.keep_alive);
+    r = settle_body(out, request_method, &unsure, e);
+    if (r < 0)
+        return r;
+    out->keep_alive = !connection.close && !unsure && out->body != BODY_CLOSE &&
+                      (out->minor >= 1 || connection.keep_alive);
     return 0;
 }

@@ -1,6 +1,10 @@
-/* head_write.c: heads as they are sent on: out of parsed, checked parts alone. */
+/* head_write.c: heads as they are sent on: out of parsed, checked parts alone.
+ *
+ * Each part is checked once more as it is written. The parsers have done so, but a head may also
+ * come from elsewhere (HTTP/2), and a CR or LF that got here would be one request too many. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +16,7 @@ struct out {
     char *buf;
     size_t size, len;
     bool full;
+    bool illegal; /* a part holds what may not stand there */
 };
 
 static void put(struct out *o, const char *data, size_t len)
@@ -39,11 +44,26 @@ static void put_format(struct out *o, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    put(o, text, n > 0 ? (size_t)n : 0);
+    if (n < 0 || (size_t)n >= sizeof(text))
+        o->full = true;
+    else
+        put(o, text, (size_t)n);
+}
+
+/* The target: what is neither a space nor a control character. */
+static void put_target(struct out *o, const char *p, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)p[i] <= ' ' || (unsigned char)p[i] >= 0x7f)
+            o->illegal = true;
+    o->illegal |= len == 0;
+    put(o, p, len);
 }
 
 static void put_field(struct out *o, const struct head_field *f)
 {
+    if (!head_is_token(f->name, f->name_len) || !head_is_text(f->value, f->value_len))
+        o->illegal = true;
     put(o, f->name, f->name_len);
     put_text(o, ": ");
     put(o, f->value, f->value_len);
@@ -55,6 +75,7 @@ static void put_fields(struct out *o, const struct head_field *fields, size_t co
 {
     for (size_t i = 0; i < count; i++)
         if (!fields[i].hop && !head_field_is(&fields[i], "content-length") &&
+            !head_field_is(&fields[i], "transfer-encoding") &&
             !(request && head_field_is(&fields[i], "host")))
             put_field(o, &fields[i]);
 }
@@ -78,7 +99,9 @@ static void put_upgrade(struct out *o, const struct head_field *fields, size_t c
 static int finish(struct out *o)
 {
     put_text(o, "\r\n");
-    return o->full ? -ENOSPC : (int)o->len;
+    if (o->illegal)
+        return -EINVAL;
+    return o->full || o->len > INT_MAX ? -ENOSPC : (int)o->len;
 }
 
 /* Methods whose meaning calls for a body: RFC 9110, 8.6 wants their length sent even if it is 0. */
@@ -86,6 +109,25 @@ static bool wants_length(const char *method)
 {
     return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
            strcmp(method, "PATCH") == 0;
+}
+
+/* "OPTIONS *", also as a proxy is asked for it: an absolute-form target without path and query
+ * (RFC 9112, 3.2.4). */
+static bool is_asterisk(const struct head_request *r)
+{
+    const char *slashes;
+
+    if (r->form == TARGET_ASTERISK)
+        return true;
+    if (r->form != TARGET_ABSOLUTE || strcmp(r->method, "OPTIONS") != 0)
+        return false;
+    slashes = memmem(r->target, r->target_len, "://", 3);
+    if (!slashes)
+        return false;
+    for (const char *p = slashes + 3; p < r->target + r->target_len; p++)
+        if (*p == '/' || *p == '?')
+            return false;
+    return true;
 }
 
 int head_write_request(const struct head_request *r, const struct url *url, bool with_upgrade,
@@ -96,21 +138,22 @@ int head_write_request(const struct head_request *r, const struct url *url, bool
 
     if (url_format_host(&url->authority, url->scheme, host, sizeof(host)) < 0)
         return -ENOSPC;
+    o.illegal = !head_is_token(r->method, strlen(r->method)) || r->body == BODY_CLOSE;
     put_text(&o, r->method);
     put_text(&o, " ");
-    if (r->form == TARGET_ASTERISK)
+    if (is_asterisk(r))
         put_text(&o, "*");
     else
-        put(&o, url->target, url->target_len);
+        put_target(&o, url->target, url->target_len);
     put_text(&o, " HTTP/1.1\r\nHost: ");
-    put_text(&o, host);
+    put_target(&o, host, strlen(host));
     put_text(&o, "\r\n");
     put_fields(&o, r->fields, r->field_count, true);
     if (r->body == BODY_NONE && wants_length(r->method))
         put_framing(&o, BODY_LENGTH, 0);
     else
         put_framing(&o, r->body, r->content_length);
-    if (with_upgrade)
+    if (with_upgrade && r->upgrade)
         put_upgrade(&o, r->fields, r->field_count);
     return finish(&o);
 }
@@ -123,6 +166,7 @@ int head_write_response(const struct head_response *r, enum head_body body, bool
     const struct head_field *length =
         head_find_field(r->fields, r->field_count, "content-length", &many);
 
+    o.illegal = r->status < 100 || r->status > 599 || !head_is_text(r->reason, r->reason_len);
     put_format(&o, "HTTP/1.1 %d ", r->status);
     put(&o, r->reason, r->reason_len);
     put_text(&o, "\r\n");

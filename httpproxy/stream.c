@@ -285,6 +285,9 @@ void stream_close(struct stream *s)
     if (s->fd < 0)
         return;
     (void)event_del(&s->event);
+    if (s->ssl &&
+        !s->broken) /* else SSL_free takes the session for a bad one, and it cannot be resumed */
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN);
     SSL_free(s->ssl);
     s->ssl = NULL;
     buf_free(&s->prefix);

@@ -76,19 +76,6 @@ static void report_and_exit(int fd, int exec_errno, const struct error *e)
     _exit(125);
 }
 
-/* The number of the calling process in the procfs that is mounted on /proc, which may be an outer
- * namespace's. */
-static pid_t own_number_in_proc(void)
-{
-    char link[32];
-    ssize_t n = readlink("/proc/self", link, sizeof(link) - 1);
-
-    if (n <= 0)
-        return -1;
-    link[n] = '\0';
-    return (pid_t)strtol(link, NULL, 10);
-}
-
 /* In the command's process: everything up to execve. up: to init (number, then the report); down:
  * from init. */
 static void command_main(struct init *in, int up, int down, bool with_ca)
@@ -103,7 +90,7 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
         (void)userns_explain(errno, "cannot make the command's user namespace", &e);
         report_and_exit(up, 0, &e);
     }
-    number = own_number_in_proc();
+    number = launch_number_in_proc();
     if (write_all(up, &number, sizeof(number)) < 0 || read(down, &ok, 1) != 1)
         _exit(125); /* init reports its own error */
     set_environment(l, with_ca);

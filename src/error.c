@@ -5,6 +5,8 @@
 #include <string.h>
 
 static void append(struct error *e, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static void append(struct error *e, const char *fmt, va_list ap)
 {
     size_t used = strlen(e->text);
 

@@ -247,6 +247,7 @@ void gateway_main(struct launch *l)
     for (int n = 0; n <= PROXY_FD_MAX; n++)
         g.dns_fds[n] = g.http_fds[n] = -1;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)launch_send(l->gate_keeper, LAUNCH_NUMBER, launch_number_in_proc(), NULL);
     /* The end of the supervisor before the line above shows here: nothing comes. */
     if (launch_recv(l->gate_keeper, &m) < 0 || m.type != LAUNCH_MAPPED)
         _exit(125);

@@ -87,6 +87,17 @@ int launch_recv(int fd, struct launch_msg *m)
     return r;
 }
 
+pid_t launch_number_in_proc(void)
+{
+    char link[32];
+    ssize_t n = readlink("/proc/self", link, sizeof(link) - 1);
+
+    if (n <= 0)
+        return -1;
+    link[n] = '\0';
+    return (pid_t)strtol(link, NULL, 10);
+}
+
 void launch_fail(int fd, const struct error *e)
 {
     (void)launch_send(fd, LAUNCH_ERROR, 0, e->text);

@@ -23,7 +23,8 @@
 #include "src/policy.h"
 
 enum launch_type {
-    LAUNCH_MAPPED = 1,  /* supervisor -> keeper: the ids are mapped */
+    LAUNCH_NUMBER = 1,  /* keeper -> supervisor: value: its number in /proc */
+    LAUNCH_MAPPED,      /* supervisor -> keeper: the ids are mapped */
     LAUNCH_NET,         /* keeper -> init: the link is there; value: with IPv6 */
     LAUNCH_GO,          /* supervisor -> init: both proxies are ready; text: the CA, or empty */
     LAUNCH_SIGNAL,      /* supervisor -> init: value: send this signal to the command */
@@ -69,6 +70,10 @@ struct launch {
     int roots;                        /* memfd: PEM roots, or -1 */
     char dnsproxy_path[PATH_MAX], httpproxy_path[PATH_MAX];
 };
+
+/* The number of the calling process in the procfs that is mounted on /proc, which in a jail in a
+ * jail may be an outer PID namespace's. -1 if there is none. */
+pid_t launch_number_in_proc(void);
 
 /* Reports a set-up error over fd and ends the process. */
 void launch_fail(int fd, const struct error *e) __attribute__((noreturn));

@@ -36,10 +36,19 @@ static bool check_ca(const struct msg_ca *m)
     return m->pem_len > 0 && m->pem_len <= MSG_PEM_MAX && !memchr(m->pem, '\0', m->pem_len);
 }
 
+/* A canonical name or address holds nothing else; the rest of its form is checked where it is used.
+ */
+static bool is_host_text(const char *s, size_t size)
+{
+    if (!ends_nonempty(s, size))
+        return false;
+    return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.:")] == '\0';
+}
+
 static bool check_dial(const struct msg_dial *m)
 {
     return (m->scheme == URL_HTTP || m->scheme == URL_HTTPS) && m->port > 0 && m->port <= 65535 &&
-           ends_nonempty(m->host, sizeof(m->host));
+           is_host_text(m->host, sizeof(m->host));
 }
 
 static bool check_dialed(const struct msg_dialed *m)
@@ -50,7 +59,7 @@ static bool check_dialed(const struct msg_dialed *m)
 static bool check_query(const struct msg_query *m)
 {
     return m->qtype != 0 && (m->transport == MSG_UDP || m->transport == MSG_TCP) &&
-           ends_nonempty(m->name, sizeof(m->name));
+           is_host_text(m->name, sizeof(m->name));
 }
 
 static bool check_reply(const struct msg_reply *m, size_t len)

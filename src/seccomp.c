@@ -46,7 +46,8 @@ static void refuse_families(struct rules *rules, int call)
     }
 }
 
-static void refuse_sockets(struct rules *rules)
+/* with_unix: AF_UNIX sockets of streams are free, else pairs of them alone. */
+static void refuse_sockets(struct rules *rules, bool with_unix)
 {
     const struct scmp_arg_cmp unix_dgram[] = {
         SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX),
@@ -57,8 +58,12 @@ static void refuse_sockets(struct rules *rules)
 
     refuse_families(rules, SCMP_SYS(socket));
     refuse_families(rules, SCMP_SYS(socketpair));
-    refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_dgram);
-    refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_raw);
+    if (with_unix) {
+        refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_dgram);
+        refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_raw);
+    } else {
+        refuse(rules, EAFNOSUPPORT, SCMP_SYS(socket), 1, unix_dgram);
+    }
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_dgram);
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_raw);
     for (unsigned protocol = 0; protocol < MAX_LINKS; protocol++) {
@@ -82,34 +87,32 @@ static void refuse_others(struct rules *rules)
 }
 
 /* The rules that hold in any jail. */
-static void add_rules(struct rules *rules)
+static void add_rules(struct rules *rules, bool with_unix)
 {
     rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
     if (rules->r == 0)
         rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_CTL_NNP, 0);
-    if (rules->r == 0) /* the kernel's own errors, not ECANCELED for each */
-        rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_API_SYSRAWRC, 1);
     if (rules->r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
         rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    refuse_sockets(rules);
+    refuse_sockets(rules, with_unix);
     refuse_others(rules);
 }
 
 /* One filter; with_listener: connect(2) is notified, else AF_UNIX sockets are refused. -errno. */
 static int load(bool with_listener, int *listener)
 {
-    const struct scmp_arg_cmp is_unix = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX);
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
         return -ENOMEM;
-    add_rules(&rules);
-    if (!with_listener)
-        refuse(&rules, EAFNOSUPPORT, SCMP_SYS(socket), 1, &is_unix);
-    else if (rules.r == 0)
+    add_rules(&rules, with_listener);
+    if (with_listener && rules.r == 0)
         rules.r = seccomp_rule_add(rules.ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
+    errno = 0;
     if (rules.r == 0)
         rules.r = seccomp_load(rules.ctx);
+    if (rules.r < 0 && errno != 0) /* libseccomp has one code for all errors of the kernel */
+        rules.r = -errno;
     *listener = rules.r == 0 && with_listener ? seccomp_notify_fd(rules.ctx) : -1;
     if (rules.r == 0 && with_listener && *listener < 0)
         rules.r = -EBADF;

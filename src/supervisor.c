@@ -442,6 +442,7 @@ static void close_others_ends(struct launch *l)
 
 static int start_keeper(struct supervisor *s, struct error *e)
 {
+    struct launch_msg m;
     int r;
 
     s->keeper = launch_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET);
@@ -453,7 +454,10 @@ static int start_keeper(struct supervisor *s, struct error *e)
         gateway_main(&s->launch);
     }
     close_others_ends(&s->launch);
-    r = userns_map("/proc", s->keeper, s->launch.root, e);
+    r = launch_recv(s->launch.gate_supervisor, &m);
+    if (r < 0 || m.type != LAUNCH_NUMBER)
+        return error_set(e, EPROTO, "the keeper of the jail's network ended at once");
+    r = userns_map("/proc", m.value, s->launch.root, e);
     if (r < 0)
         return r;
     return launch_send(s->launch.gate_supervisor, LAUNCH_MAPPED, 0, NULL);

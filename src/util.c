@@ -65,13 +65,18 @@ char *xasprintf(const char *fmt, ...)
     return p;
 }
 
-/* Reads up to max bytes and one more, which tells a longer file. */
-static int read_to_end(int fd, size_t max, char *buf, size_t *len)
+/* Reads to the end into a buffer that grows from size bytes; one byte more than max tells a longer
+ * file. */
+static int read_to_end(int fd, size_t size, size_t max, char **buf, size_t *len)
 {
     size_t n = 0;
 
     for (;;) {
-        ssize_t r = read(fd, buf + n, max + 1 - n);
+        ssize_t r;
+        if (n == size)
+            size = size < max / 2 ? size * 2 : max + 1;
+        *buf = xrealloc(*buf, size + 1);
+        r = read(fd, *buf + n, size - n);
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
@@ -82,7 +87,7 @@ static int read_to_end(int fd, size_t max, char *buf, size_t *len)
         if (n > max)
             return -EFBIG;
     }
-    buf[n] = '\0';
+    (*buf)[n] = '\0';
     *len = n;
     return 0;
 }
@@ -92,15 +97,15 @@ int read_file(const char *path, size_t max, char **data, size_t *len, struct err
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     cleanup_free char *buf = NULL;
     struct stat st;
-    size_t room = max;
+    size_t size = 4096;
     int r;
 
     if (fd < 0)
         return error_errno(e, errno, "cannot open %s", path);
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uintmax_t)st.st_size < max)
-        room = (size_t)st.st_size + 4096 < max ? (size_t)st.st_size + 4096 : max;
-    buf = xmalloc(room + 2);
-    r = read_to_end(fd, room, buf, len);
+    /* A good guess spares the copies; a size of 0 says nothing (procfs). */
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (uintmax_t)st.st_size < max)
+        size = (size_t)st.st_size + 1;
+    r = read_to_end(fd, size <= max ? size : max + 1, max, &buf, len);
     if (r < 0)
         return error_errno(e, -r, "cannot read %s", path);
     *data = buf;
@@ -137,27 +142,29 @@ size_t escape_text(char *dst, size_t size, const char *src, size_t len)
     static const char hex[] = "0123456789abcdef";
     size_t o = 0;
 
+    if (size < 4) { /* not even room for the dots */
+        if (size)
+            dst[0] = '\0';
+        return 0;
+    }
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)src[i];
         bool plain = c >= 0x20 && c <= 0x7e && c != '\\';
         size_t need = plain ? 1 : 4;
-
-        if (o + need + 4 > size) { /* room for "..." and the NUL is always kept */
-            if (i + 1 == len && o + need + 1 <= size)
-                goto put;
+        size_t after = i + 1 == len ? 1 : 4; /* the NUL, and room for "..." if more may come */
+        if (o + need + after > size) {
             memcpy(dst + o, "...", 3);
             o += 3;
             break;
         }
-    put:
         if (plain) {
             dst[o++] = (char)c;
-        } else {
-            dst[o++] = '\\';
-            dst[o++] = 'x';
-            dst[o++] = hex[c >> 4];
-            dst[o++] = hex[c & 15];
+            continue;
         }
+        dst[o++] = '\\';
+        dst[o++] = 'x';
+        dst[o++] = hex[c >> 4];
+        dst[o++] = hex[c & 15];
     }
     dst[o] = '\0';
     return o;
@@ -200,6 +207,7 @@ size_t raise_nofile(void)
     return rl.rlim_cur > 1048576 ? 1048576 : (size_t)rl.rlim_cur;
 }
 
+static void vwarn(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 static void vwarn(const char *fmt, va_list ap)
 {
     char text[2048];

@@ -54,7 +54,7 @@ void copy_string(char *dst, size_t size, const char *src);
 /* Writes s so that no byte of it can drive a terminal or forge a log line: control characters, DEL,
  * backslash (as \x5c) and bytes over 0x7e become \xNN. Always NUL-terminated; what does not fit
  * ends in
- * "...". Returns strlen(dst). */
+ * "..." (a size under 4 gives an empty text). Returns strlen(dst). */
 size_t escape_text(char *dst, size_t size, const char *src, size_t len);
 
 /* Milliseconds and microseconds of CLOCK_MONOTONIC. */

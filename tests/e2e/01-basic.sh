@@ -14,9 +14,9 @@ run cijail -- false
 t_status 1
 
 t_case 'the first word that is no option begins the command'
-run cijail -e registry.example echo -e -v --log
+run cijail -e registry.example printf '%s ' -e -v --log
 t_status 0
-t_eq "$out" '-e -v --log'
+t_eq "$out" '-e -v --log '
 
 t_case "exit codes are the command's own"
 for code in 0 1 2 98 99 124 125 126 127 128 255; do
@@ -196,22 +196,21 @@ wait $pid
 t_eq "$?" 143
 
 t_case 'nothing outlives the command'
-run cijail sh -c 'setsid sleep 4711 >/dev/null 2>&1 </dev/null & (setsid sh -c "trap \"\" TERM HUP INT; sleep 4712; :" &) ; sleep 0.2; ps ax | grep -c "[s]leep 471"'
+run cijail sh -c 'setsid sleep 4711 >/dev/null 2>&1 </dev/null & (setsid sh -c "trap \"\" TERM HUP INT; sleep 4712; :" &) ; sleep 0.2; pgrep -cx sleep'
 t_status 0
 t_match "$out" '^[23]$'
 t_under 5000
 sleep 0.1
-t_false pgrep -f 'sleep 471[12]'
+t_false alive 'sleep 471[12]'
 
 t_case 'nothing outlives cijail itself, even if it is killed'
 cijail sh -c 'setsid sleep 4713 & echo started >started.kill; sleep 4714' >/dev/null 2>&1 </dev/null &
 pid=$!
 for ((i = 0; i < 200; i++)); do [[ -e started.kill ]] && break; sleep 0.05; done
-t_true pgrep -f 'sleep 471[34]'
-kill -KILL $pid
-wait $pid 2>/dev/null
-for ((i = 0; i < 100; i++)); do pgrep -f 'sleep 471[34]|cijail-(dns|http)proxy' >/dev/null || break; sleep 0.05; done
-t_false pgrep -f 'sleep 471[34]|cijail-(dns|http)proxy'
+t_true alive 'sleep 471[34]'
+{ kill -KILL $pid && wait $pid; } 2>/dev/null
+for ((i = 0; i < 100; i++)); do alive 'sleep 471[34]|cijail-(dns|http)proxy' || break; sleep 0.05; done
+t_false alive 'sleep 471[34]|cijail-(dns|http)proxy'
 
 t_case 'orphans are reaped'
 run cijail sh -c 'for i in 1 2 3 4 5; do (sleep 0.05 & ) ; done; sleep 0.5; ps ax -o stat= | grep -c Z'

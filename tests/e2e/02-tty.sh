@@ -72,7 +72,7 @@ run python3 hangup.py
 t_status 0
 t_match "$out" '^waited'
 t_under 15000
-t_false pgrep -f 'sleep 4715'
+t_false alive 'sleep 4715'
 
 t_case 'the parent'\''s terminal cannot be typed into'
 cat >type.py <<'END'

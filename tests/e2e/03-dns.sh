@@ -223,10 +223,13 @@ for name, packet in packets.items():
     except socket.timeout:
         print(f"{name}: silence")
 s = socket.create_connection(server, 5)
-for piece in (b"\0", b"\x22" + head() + question[:5], question[5:], b"\0\0"):
+for piece in (b"\0", b"\x22" + head() + question[:5], question[5:]):
     s.sendall(piece)
 s.settimeout(3)
-print("tcp in pieces:", len(s.recv(65535)) > 40)
+answer = b""
+while len(answer) < 2 or len(answer) < 2 + struct.unpack(">H", answer[:2])[0]:
+    answer += s.recv(65535)
+print("tcp in pieces:", answer[2:4] == b"\0\7" and answer[9] > 0)
 print(subprocess.run(["dig", "+short", "registry.example"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip())
 END
 wire_start

@@ -27,8 +27,7 @@ for signal in KILL TERM INT; do
     cijail sh -c 'sleep 20 & sleep 20' >/dev/null 2>&1 </dev/null &
     pid=$!
     sleep 0.3
-    kill -$signal $pid
-    wait $pid 2>/dev/null
+    { kill -$signal $pid; wait $pid; } 2>/dev/null
 done
 for ((i = 0; i < 100; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.05; done
 t_eq "$(state)" "$before"
@@ -38,8 +37,7 @@ for delay in 0.00{1,3,5,7,9} 0.0{10..60..5}; do
     cijail sleep 20 >/dev/null 2>&1 </dev/null &
     pid=$!
     sleep "$delay"
-    kill -KILL $pid 2>/dev/null
-    wait $pid 2>/dev/null
+    { kill -KILL $pid; wait $pid; } 2>/dev/null
 done
 for ((i = 0; i < 100; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.05; done
 t_eq "$(state)" "$before"

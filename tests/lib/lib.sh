@@ -120,6 +120,8 @@ t_count() { # N TEXT REGEX: exactly N lines match
     t_assert "$n lines match /$3/, expected $1" test "$n" = "$1"
 }
 
+alive() { pgrep -f "$1" >/dev/null; } # a process whose command line matches
+
 # How often cijail's log on standard error denies.
 t_denials() { t_count "$1" "$err" ' cijail: deny '; }
 
@@ -137,8 +139,11 @@ wire_mark() {
     t_fail 'tcpdump sees nothing'
 }
 wire_start() { wire_mark; }
-wire_stop() {
+wire_stop() { # the marks' own questions and answers, told by their ids, are left out
     wire_mark
-    WIRE=$(sed -n "/A? mark-$$-$((wire_number - 1)).test/,/A? mark-$$-$wire_number.test/p" "$T_NET/wire.log" |
-        grep -v 'mark-')
+    WIRE=$(awk -v from="mark-$$-$((wire_number - 1)).test" -v to="mark-$$-$wire_number.test" '
+        index($0, " A? " from) { on = 1; id[$6 + 0] = 1; next }
+        index($0, " A? " to) { exit }
+        on && ($6 + 0) in id && /NXDomain/ { delete id[$6 + 0]; next }
+        on' "$T_NET/wire.log")
 }

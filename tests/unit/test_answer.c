@@ -50,8 +50,9 @@ static size_t name_to_wire(const char *text, uint8_t *out)
 
 static void name(const char *text)
 {
-    uint8_t wire[300];
-    bytes(wire, name_to_wire(text, wire));
+    uint8_t wire[300] = {0};
+    size_t n = name_to_wire(text, wire);
+    bytes(wire, n);
 }
 
 /* A NOERROR reply with id 7 to (qname, qtype). */

@@ -99,7 +99,7 @@ static void user_namespace(void)
     write_file("/proc/self/gid_map", map);
 }
 
-/* The capabilities that are left: CAP_SYS_ADMIN alone, as a user's proxy has it, or none. */
+/* Of the capabilities of the namespace, these. */
 static void keep_only(uint32_t mask)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -323,6 +323,17 @@ static void confine_with_admin_only(void)
     confine_checked();
 }
 
+/* As cijail starts a proxy. */
+static void confine_as_proxy(void)
+{
+    user_namespace();
+    keep_only(CAP_TO_MASK(CAP_SYS_ADMIN) | CAP_TO_MASK(CAP_SETPCAP));
+    CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0) == 0);
+    CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETPCAP, 0, 0) == 0);
+    confine_checked();
+    CHECK(prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 0);
+}
+
 /* Without the capability: refused, never half isolated. */
 static void confine_without(void)
 {
@@ -339,6 +350,7 @@ static void test_confine(void **state)
     (void)state;
     assert_exit(confine_with_all, 0);
     assert_exit(confine_with_admin_only, 0);
+    assert_exit(confine_as_proxy, 0);
     assert_exit(confine_without, 0);
 }
 

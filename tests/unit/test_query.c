@@ -17,6 +17,7 @@
 #define WITH_OPT HEAD "\x01"
 #define STAEX "\5staex\2io\0"
 #define A_IN "\0\1\0\1"
+static const uint8_t root_a_in[] = {0, 0, 1, 0, 1}; /* the end of a name, type and class */
 #define OPT "\0\0\x29\x04\xd0\0\0\0\0\0\0"
 
 #define PARSE(q, bytes) query_parse((const uint8_t *)(bytes), sizeof(bytes) - 1, q)
@@ -147,12 +148,12 @@ static void test_long_names(void **state)
         memset(m + n, 'a' + i, label);
         n += label;
     }
-    memcpy(m + n, "\0" A_IN, 5);
+    memcpy(m + n, root_a_in, sizeof(root_a_in));
     assert_int_equal(query_parse(m, n + 5, &q), QUERY_GOOD);
     assert_int_equal(strlen(q.name), 253);
     m[DNS_HEADER_LEN + 3 * 64] = 62; /* 256 bytes */
     memset(m + n, 'd', 1);
-    memcpy(m + n + 1, "\0" A_IN, 5);
+    memcpy(m + n + 1, root_a_in, sizeof(root_a_in));
     assert_int_equal(query_parse(m, n + 6, &q), QUERY_ERROR);
     assert_int_equal(q.rcode, LDNS_RCODE_FORMERR);
 }
@@ -212,7 +213,7 @@ static void test_longest_text(void **state)
         memset(m + n, 0xff, label);
         n += label;
     }
-    memcpy(m + n, "\0" A_IN, 5);
+    memcpy(m + n, root_a_in, sizeof(root_a_in));
     assert_int_equal(query_parse(m, n + 5, &q), QUERY_GOOD);
     query_text(&q, text);
     assert_int_equal(strlen(text), 250 * 4 + 3);
