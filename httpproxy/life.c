@@ -27,12 +27,14 @@
 #include "src/util.h"
 
 /* What serving needs, beside what every process does (isolate.c). The loop: epoll. Sockets: those
- * that are accepted here or come over the channel; none can be made. */
+ * that are accepted here or come over the channel; none can be made. sysinfo: qsort of the C
+ * library asks for the size of the memory when libcrypto sorts the roots. write: words on stderr.
+ */
 static const int serve_calls[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
     SCMP_SYS(accept4),    SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg),      SCMP_SYS(sendto),
     SCMP_SYS(sendmsg),    SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),     SCMP_SYS(close),
-    SCMP_SYS(fcntl),      SCMP_SYS(write),
+    SCMP_SYS(fcntl),      SCMP_SYS(sysinfo),     SCMP_SYS(write),
 };
 
 static bool is_open(int fd)

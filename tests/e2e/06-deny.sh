@@ -147,9 +147,9 @@ import ctypes, errno, os
 libc = ctypes.CDLL(None, use_errno=True)
 os.kill
 print("ptrace", libc.ptrace(16, 1, 0, 0), errno.errorcode.get(ctypes.get_errno()))
-for path in ("/proc/1/mem", "/proc/1/environ", "/proc/1/root", "/proc/1/fd", "/proc/1/ns/net"):
+for path in ("/proc/1/mem", "/proc/1/environ", "/proc/1/root", "/proc/1/fd/0", "/proc/1/fd/3", "/proc/1/ns/net"):
     try:
-        os.readlink(path) if path.endswith(("root", "net")) else os.listdir(path) if path.endswith("fd") else open(path, "rb").read(1)
+        os.readlink(path) if path.endswith(("root", "net", "0", "3")) else open(path, "rb").read(1)
         print(path, "read")
     except OSError as e:
         print(path, errno.errorcode[e.errno])
