@@ -1,7 +1,7 @@
 /* chunk.c: the chunked coding (RFC 9112, 7.1), one byte of state at a time, data in runs.
  *
  *   SIZE -> [EXT ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
- *                       `-> (size 0) LINE -> [TRAILER -> TRAILER_LF -> LINE ...] -> LAST_LF -> END
+ *   and for size 0: SIZE_LF -> LINE -> [NAME -> VALUE -> VALUE_LF -> LINE ...] -> LAST_LF -> END
  *
  * Extensions and trailers are checked and dropped: what is sent on is coded anew. A call returns
  * right after a run of data, so the data that is seen before an error does not depend on how the
@@ -20,8 +20,9 @@ enum state {
     DATA_CR,
     DATA_LF,
     LINE,
-    TRAILER,
-    TRAILER_LF,
+    NAME, /* of a trailer field */
+    VALUE,
+    VALUE_LF,
     LAST_LF,
     END,
     BROKEN /* after an error: nothing is read any more */
@@ -90,9 +91,18 @@ static int begin_line(struct chunk_reader *c, unsigned char byte, struct error *
     if (byte == '\r')
         c->state = LAST_LF;
     else if (head_is_tchar(byte))
-        c->state = TRAILER;
+        c->state = NAME;
     else
         return bad(e, "has a trailer line that begins with no field name");
+    return 0;
+}
+
+static int read_name(struct chunk_reader *c, unsigned char byte, struct error *e)
+{
+    if (byte == ':')
+        c->state = VALUE;
+    else if (!head_is_tchar(byte))
+        return bad(e, "has a trailer line without a colon right after the field name");
     return 0;
 }
 
@@ -114,9 +124,11 @@ static int step(struct chunk_reader *c, unsigned char byte, struct error *e)
         return expect(c, byte, '\n', SIZE, e);
     case LINE:
         return begin_line(c, byte, e);
-    case TRAILER:
-        return read_text(c, byte, TRAILER_LF, e);
-    case TRAILER_LF:
+    case NAME:
+        return read_name(c, byte, e);
+    case VALUE:
+        return read_text(c, byte, VALUE_LF, e);
+    case VALUE_LF:
         return expect(c, byte, '\n', LINE, e);
     case LAST_LF:
         return expect(c, byte, '\n', END, e);

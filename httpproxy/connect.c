@@ -55,7 +55,7 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len)
 {
     struct scratch *t = &s->proxy->scratch;
     const struct policy *policy = &s->proxy->policy;
-    struct url_authority a;
+    struct url_authority a = {0};
     struct error e;
 
     if (parse(s, r, &a, &e) < 0) {

@@ -38,24 +38,24 @@ static void on_upstream_ready(void *arg)
 
 /* --- ends --- */
 
-static void set_end(struct exchange *x, enum exchange_end end, const char *fmt, va_list ap)
-    __attribute__((format(printf, 3, 0)));
-
-static void set_end(struct exchange *x, enum exchange_end end, const char *fmt, va_list ap)
+/* The first end counts: true if this is it. */
+static bool set_end(struct exchange *x, enum exchange_end end)
 {
     if (x->end != EXCHANGE_GOES_ON)
-        return;
+        return false;
     x->end = end;
-    (void)vsnprintf(x->reason, sizeof(x->reason), fmt, ap);
+    return true;
 }
 
 void exchange_fail(struct exchange *x, int status, const char *fmt, ...)
 {
     va_list ap;
 
-    va_start(ap, fmt);
+    if (!set_end(x, x->responded ? EXCHANGE_CUT : EXCHANGE_FAILED))
+        return;
     x->fail_status = status;
-    set_end(x, x->responded ? EXCHANGE_CUT : EXCHANGE_FAILED, fmt, ap);
+    va_start(ap, fmt);
+    (void)vsnprintf(x->reason, sizeof(x->reason), fmt, ap);
     va_end(ap);
 }
 
@@ -63,8 +63,10 @@ void exchange_cut(struct exchange *x, const char *fmt, ...)
 {
     va_list ap;
 
+    if (!set_end(x, EXCHANGE_CUT))
+        return;
     va_start(ap, fmt);
-    set_end(x, EXCHANGE_CUT, fmt, ap);
+    (void)vsnprintf(x->reason, sizeof(x->reason), fmt, ap);
     va_end(ap);
 }
 
@@ -375,8 +377,12 @@ bool exchange_run(struct session *s)
 
 void exchange_rest(struct exchange *x, bool moved)
 {
-    if (moved && x->phase == EXCHANGE_ACTIVE)
-        x->session->deadline = now_ms() + LIMIT_STALL_MS;
+    struct session *s = x->session;
+    uint64_t stall = now_ms() + (s->eof ? LIMIT_HALF_CLOSED_MS : LIMIT_STALL_MS);
+
+    /* A client that has ended its side may still read, but most that do so are gone. */
+    if ((moved && x->phase == EXCHANGE_ACTIVE) || (s->eof && s->deadline > stall))
+        s->deadline = stall;
     if (!x->pinned)
         buf_tidy(&x->send);
     buf_tidy(&x->recv);

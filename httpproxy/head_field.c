@@ -195,12 +195,13 @@ static bool next_token(const char **at, const char *end, const char **token, siz
     return true;
 }
 
-/* Fields that never go past this hop, whether Connection names them or not (RFC 9110, 7.6.1). */
-static bool is_always_hop(const struct head_field *f)
+/* "Close" is no field but reserved (RFC 9112, 9.6): the writer's own "Connection: close" names it.
+ */
+bool head_is_hop(const struct head_field *f)
 {
-    static const char *const names[] = {"connection",    "keep-alive", "te",
-                                        "trailer",       "upgrade",    "transfer-encoding",
-                                        "http2-settings"};
+    static const char *const names[] = {"connection",     "keep-alive", "te",
+                                        "trailer",        "upgrade",    "transfer-encoding",
+                                        "http2-settings", "close"};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (head_field_is(f, names[i]))
@@ -222,7 +223,8 @@ static int check_option(const char *option, size_t len, struct head_connection *
     if (!head_is_token(option, len))
         return error_set(e, 400, "Connection holds something that is not a token");
     if (head_equal_word(option, len, "host") || head_equal_word(option, len, "content-length") ||
-        (c->request && head_equal_word(option, len, "transfer-encoding")))
+        (c->request && (head_equal_word(option, len, "transfer-encoding") ||
+                        head_equal_word(option, len, "expect"))))
         return error_set(e, 400, "Connection names %.*s, without which the message is ambiguous",
                          (int)len, option);
     return 0;
@@ -245,8 +247,7 @@ static int take_connection(const struct head_field *f, struct head_field *fields
             c->keep_alive = true;
         else if (head_equal_word(option, len, "upgrade"))
             c->upgrade = true;
-        else
-            mark_named(fields, count, option, len);
+        mark_named(fields, count, option, len);
     }
     return 0;
 }
@@ -256,7 +257,7 @@ int head_mark_hops(struct head_field *fields, size_t count, struct head_connecti
 {
     for (size_t i = 0; i < count; i++) {
         struct head_field *f = &fields[i];
-        if (is_always_hop(f))
+        if (head_is_hop(f))
             f->hop = true;
         if (!head_field_is(f, "connection") &&
             !(c->request && head_field_is(f, "proxy-connection")))

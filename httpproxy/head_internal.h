@@ -31,6 +31,9 @@ int head_parse_fields(const char *buf, size_t len, struct head_field *fields, si
 
 bool head_field_is(const struct head_field *f, const char *name);
 
+/* Fields that never go past this hop, whether Connection names them or not (RFC 9110, 7.6.1). */
+bool head_is_hop(const struct head_field *f);
+
 /* The one field of that name, or NULL; *many is set if there are several. */
 const struct head_field *head_find_field(const struct head_field *fields, size_t count,
                                          const char *name, bool *many);
@@ -43,8 +46,9 @@ struct head_connection {
 };
 
 /* Marks the hop-by-hop fields, those that Connection names among them. -400 if it names one that
- * frames or routes, or holds anything but tokens; -431 over HEAD_OPTIONS_MAX. A response may name
- * Transfer-Encoding, which is hop-by-hop: some servers do. */
+ * frames or routes (or Expect: whether the body comes at all), or holds anything but tokens; -431
+ * over HEAD_OPTIONS_MAX. A response may name Transfer-Encoding, which is hop-by-hop: some servers
+ * do. */
 int head_mark_hops(struct head_field *fields, size_t count, struct head_connection *c,
                    struct error *e);
 

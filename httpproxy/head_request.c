@@ -126,6 +126,22 @@ static int take_expect(struct head_request *r, struct error *e)
     return 0;
 }
 
+/* What the server, or something behind it, could take for the end of this request and the beginning
+ * of another that nobody judged. "Content_Length": programs that get the fields as environment
+ * variables (RFC 3875, 4.1.18) cannot tell '_' from '-'. A TRACE request has no content (RFC 9110,
+ * 9.3.8), so servers may not look for any. */
+static int check_framing(const struct head_request *r, struct error *e)
+{
+    for (size_t i = 0; i < r->field_count; i++)
+        if (head_field_is(&r->fields[i], "content_length") ||
+            head_field_is(&r->fields[i], "transfer_encoding"))
+            return error_set(e, 400, "a field is named like a framing field, but with '_'");
+    if (strcmp(r->method, "TRACE") == 0 &&
+        (r->body == BODY_CHUNKED || (r->body == BODY_LENGTH && r->content_length > 0)))
+        return error_set(e, 400, "TRACE with a body");
+    return 0;
+}
+
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e)
 {
     struct head_connection connection = {.request = true};
@@ -149,6 +165,8 @@ int head_parse_request(const char *buf, size_t len, struct head_request *out, st
     if (status == 0)
         status = head_parse_framing(out->fields, out->field_count, out->minor, &out->body,
                                     &out->content_length, e);
+    if (status == 0)
+        status = check_framing(out, e);
     if (status == 0)
         status = take_host(out, e);
     if (status == 0)

@@ -1,7 +1,10 @@
 /* head_write.c: heads as they are sent on: out of parsed, checked parts alone.
  *
  * Each part is checked once more as it is written. The parsers have done so, but a head may also
- * come from elsewhere (HTTP/2), and a CR or LF that got here would be one request too many. */
+ * come from elsewhere (HTTP/2), and a CR or LF that got here would be one request too many.
+ *
+ * Host and the framing stand before all other fields: a server that reads a bounded number of
+ * fields and forgets the rest would otherwise lose where the body ends. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -21,6 +24,8 @@ struct out {
 
 static void put(struct out *o, const char *data, size_t len)
 {
+    if (len == 0)
+        return;
     if (len > o->size - o->len) {
         o->full = true;
         return;
@@ -50,7 +55,7 @@ static void put_format(struct out *o, const char *fmt, ...)
         put(o, text, (size_t)n);
 }
 
-/* The target: what is neither a space nor a control character. */
+/* A target or a host: what is neither a space nor a control character. */
 static void put_target(struct out *o, const char *p, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -74,8 +79,8 @@ static void put_field(struct out *o, const struct head_field *f)
 static void put_fields(struct out *o, const struct head_field *fields, size_t count, bool request)
 {
     for (size_t i = 0; i < count; i++)
-        if (!fields[i].hop && !head_field_is(&fields[i], "content-length") &&
-            !head_field_is(&fields[i], "transfer-encoding") &&
+        if (!fields[i].hop && !head_is_hop(&fields[i]) &&
+            !head_field_is(&fields[i], "content-length") &&
             !(request && head_field_is(&fields[i], "host")))
             put_field(o, &fields[i]);
 }
@@ -138,7 +143,8 @@ int head_write_request(const struct head_request *r, const struct url *url, bool
 
     if (url_format_host(&url->authority, url->scheme, host, sizeof(host)) < 0)
         return -ENOSPC;
-    o.illegal = !head_is_token(r->method, strlen(r->method)) || r->body == BODY_CLOSE;
+    o.illegal = !head_is_token(r->method, strlen(r->method)) || strcmp(r->method, "CONNECT") == 0 ||
+                r->body == BODY_CLOSE || url->target[0] != '/';
     put_text(&o, r->method);
     put_text(&o, " ");
     if (is_asterisk(r))
@@ -148,14 +154,20 @@ int head_write_request(const struct head_request *r, const struct url *url, bool
     put_text(&o, " HTTP/1.1\r\nHost: ");
     put_target(&o, host, strlen(host));
     put_text(&o, "\r\n");
-    put_fields(&o, r->fields, r->field_count, true);
     if (r->body == BODY_NONE && wants_length(r->method))
         put_framing(&o, BODY_LENGTH, 0);
     else
         put_framing(&o, r->body, r->content_length);
+    put_fields(&o, r->fields, r->field_count, true);
     if (with_upgrade && r->upgrade)
         put_upgrade(&o, r->fields, r->field_count);
     return finish(&o);
+}
+
+/* Responses that end with their head whatever it says (RFC 9112, 6.3). */
+static bool never_has_body(int status)
+{
+    return status < 200 || status == 204 || status == 304;
 }
 
 int head_write_response(const struct head_response *r, enum head_body body, bool close,
@@ -166,19 +178,20 @@ int head_write_response(const struct head_response *r, enum head_body body, bool
     const struct head_field *length =
         head_find_field(r->fields, r->field_count, "content-length", &many);
 
-    o.illegal = r->status < 100 || r->status > 599 || !head_is_text(r->reason, r->reason_len);
+    o.illegal = r->status < 100 || r->status > 599 || !head_is_text(r->reason, r->reason_len) ||
+                (body != BODY_NONE && never_has_body(r->status)) || many;
     put_format(&o, "HTTP/1.1 %d ", r->status);
     put(&o, r->reason, r->reason_len);
     put_text(&o, "\r\n");
-    put_fields(&o, r->fields, r->field_count, false);
     if (body != BODY_NONE)
         put_framing(&o, body, r->content_length);
     else if (length && r->status >= 200 &&
              r->status != 204) /* HEAD, 304: what a GET's would have been */
         put_field(&o, length);
+    put_fields(&o, r->fields, r->field_count, false);
     if (with_upgrade)
         put_upgrade(&o, r->fields, r->field_count);
-    else if (close)
+    else if (close || body == BODY_CLOSE)
         put_text(&o, "Connection: close\r\n");
     return finish(&o);
 }

@@ -18,19 +18,20 @@
 #define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
 #define LIMIT_STEPS 32         /* of one session before the others have their turn */
 #define LIMIT_ACCEPTS 64       /* in one turn of the loop */
-#define LIMIT_QUEUED 4096      /* messages waiting in the channel before new requests wait, too */
+#define LIMIT_QUEUED 1024      /* messages waiting in the channel before new requests wait, too */
 
 /* Times. */
-#define LIMIT_HEAD_MS 30000       /* a request head, from its first byte */
-#define LIMIT_IDLE_MS 120000      /* a client connection between requests */
-#define LIMIT_DIAL_MS 150000      /* the dialer's answer */
-#define LIMIT_HANDSHAKE_MS 15000  /* TLS, on either side */
-#define LIMIT_STALL_MS 300000     /* no byte moves: response head or body */
-#define LIMIT_LINGER_MS 2000      /* reading on after the last byte was written */
-#define LIMIT_POOL_MS 15000       /* a kept upstream connection */
-#define LIMIT_POOL_FRESH_MS 2000  /* the same, for a request that must not be sent twice */
-#define LIMIT_ACCEPT_PAUSE_MS 100 /* after accept ran out of descriptors */
-#define LIMIT_CONGESTED_MS 10     /* until a session looks again whether the channel has drained */
-#define LIMIT_TICK_MS 1000        /* how exact the times above are */
+#define LIMIT_HEAD_MS 30000        /* a request head, from its first byte */
+#define LIMIT_IDLE_MS 120000       /* a client connection between requests */
+#define LIMIT_DIAL_MS 150000       /* the dialer's answer */
+#define LIMIT_HANDSHAKE_MS 15000   /* TLS, on either side */
+#define LIMIT_STALL_MS 300000      /* no byte moves: response head or body */
+#define LIMIT_HALF_CLOSED_MS 30000 /* the same, after the client has ended its side */
+#define LIMIT_LINGER_MS 2000       /* reading on after the last byte was written */
+#define LIMIT_POOL_MS 15000        /* a kept upstream connection */
+#define LIMIT_POOL_FRESH_MS 2000   /* the same, for a request that must not be sent twice */
+#define LIMIT_ACCEPT_PAUSE_MS 100  /* after accept ran out of descriptors */
+#define LIMIT_CONGESTED_MS 10      /* until a session looks again whether the channel has drained */
+#define LIMIT_TICK_MS 1000         /* how exact the times above are */
 
 #endif

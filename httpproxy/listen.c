@@ -62,11 +62,6 @@ static void pause_accepting(struct proxy *p)
     (void)event_add(&p->accept_again, &t);
 }
 
-static bool out_of_resources(int err)
-{
-    return err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
-}
-
 static void on_accept(evutil_socket_t listening, short what, void *arg)
 {
     struct listener *l = arg;
@@ -78,11 +73,11 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
     for (int i = 0; i < LIMIT_ACCEPTS && p->accepting; i++) {
         int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
-            if (out_of_resources(errno))
-                pause_accepting(p);
-            if (errno != EINTR && errno != ECONNABORTED)
-                return;
-            continue;
+            if (errno == EINTR || errno == ECONNABORTED)
+                continue;
+            if (errno != EAGAIN && errno != EWOULDBLOCK)
+                pause_accepting(p); /* descriptors or memory are short, or the link is down */
+            return;
         }
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         session_new(p, fd);

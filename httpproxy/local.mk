@@ -18,7 +18,8 @@ pkglibexec_PROGRAMS += httpproxy/cijail-httpproxy
 httpproxy_cijail_httpproxy_SOURCES = httpproxy/main.c
 httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 
-HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body
+HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body \
+	tests/unit/test_session tests/unit/test_tunnel
 if HAVE_CMOCKA
 check_PROGRAMS += $(HTTPPROXY_TESTS)
 TESTS += $(HTTPPROXY_TESTS)
@@ -34,4 +35,12 @@ tests_unit_test_cache_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_body_SOURCES = tests/unit/test_body.c
 tests_unit_test_body_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_body_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_session_SOURCES = tests/unit/test_session.c tests/unit/proxy_fixture.c \
+	tests/unit/proxy_fixture.h
+tests_unit_test_session_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_session_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_tunnel_SOURCES = tests/unit/test_tunnel.c tests/unit/proxy_fixture.c \
+	tests/unit/proxy_fixture.h
+tests_unit_test_tunnel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_tunnel_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 endif

@@ -50,6 +50,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
     size_t len;
 
     (void)arg;
+    if (!hello) /* the handshake is over: there is no second one */
+        return SSL_CLIENT_HELLO_ERROR;
     if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len))
         return SSL_CLIENT_HELLO_SUCCESS;
     if (!parse_server_name(ext, len, &name, &len)) {

@@ -48,7 +48,7 @@ struct proxy {
     size_t session_count, session_max, queue_len;
     struct listener listeners[2];
     bool accepting;
-    bool finishing; /* MSG_FINISH has come: ends as soon as the channel has taken the last message */
+    bool finishing; /* MSG_FINISH has come: the loop ends when the last message is sent */
     struct event tick, run, accept_again;
     struct scratch scratch;
 };

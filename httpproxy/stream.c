@@ -50,7 +50,7 @@ static ssize_t raw_write(struct stream *s, const void *data, size_t len)
         ssize_t r = send(s->fd, data, len, MSG_NOSIGNAL);
         if (r >= 0)
             return r;
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
             s->writable = false;
         else if (errno != EINTR)
             return -errno;

@@ -166,12 +166,10 @@ struct upstream *upstream_take(struct proxy *p, enum url_scheme scheme,
 /* Makes room for one more connection to the same authority. */
 static void make_room(struct upstreams *u, const struct upstream *like)
 {
-    struct upstream *up;
     struct upstream *oldest = NULL;
     size_t same = 0;
 
-    TAILQ_FOREACH(up, &u->idle, idle)
-    {
+    for (struct upstream *up = TAILQ_FIRST(&u->idle); up; up = TAILQ_NEXT(up, idle)) {
         if (serves(up, like->scheme, &like->authority)) {
             same++;
             oldest = up;
@@ -202,10 +200,13 @@ void upstream_keep(struct upstream *up)
 
 void upstreams_expire(struct upstreams *u, uint64_t now)
 {
-    struct upstream *up;
+    struct upstream *up = TAILQ_LAST(&u->idle, idle_list);
 
-    while ((up = TAILQ_LAST(&u->idle, idle_list)) && now - up->idle_since > LIMIT_POOL_MS)
+    while (up && now - up->idle_since > LIMIT_POOL_MS) {
+        struct upstream *newer = TAILQ_PREV(up, idle_list, idle);
         drop_idle(u, up);
+        up = newer;
+    }
 }
 
 /* --- dials --- */

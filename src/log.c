@@ -291,8 +291,10 @@ void log_connect(struct log *l, const struct msg_log_connect *m)
 
     address_format(m->family, m->address, 0, address);
     address_format(m->family, m->address, m->port, where);
+    if (m->protocol == 0) /* dnsproxy's sum of what was too much to tell apart */
+        (void)snprintf(where, sizeof(where), "(too many addresses to list)");
     put(&k, "deny connect %s", where);
-    if (m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
+    if (m->protocol && m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
         put(&k, " %s", protocol);
     begin_json(&j, MSG_DENY, "connect");
     put_json_string(&j, "address", address);

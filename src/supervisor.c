@@ -311,6 +311,16 @@ static void on_init(evutil_socket_t fd, short what, void *arg)
 
 /* --- signals --- */
 
+/* The terminal's signals (SI_KERNEL) go to the whole foreground process group, the command
+ * included; but for the hang-up of a terminal, which goes to the session's leader alone
+ * (tty_ioctl(4)): this process, if nothing is around it. */
+static bool reached_command_too(const struct signalfd_siginfo *info)
+{
+    bool hangup = info->ssi_signo == SIGHUP || info->ssi_signo == SIGCONT;
+
+    return info->ssi_code == SI_KERNEL && !(hangup && getsid(0) == getpid());
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -319,8 +329,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    /* SI_KERNEL: the terminal's, which went to the command's process group too. */
-    if (info.ssi_code != SI_KERNEL)
+    if (!reached_command_too(&info))
         (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, (int)info.ssi_signo, NULL);
     if (info.ssi_signo == SIGTSTP) {
         (void)kill(getpid(), SIGSTOP);
@@ -544,7 +553,8 @@ static int run(struct supervisor *s, struct error *e)
 
 int supervisor_run(const struct options *options, const struct policy *policy, struct error *e)
 {
-    struct supervisor *s = xcalloc(1, sizeof(*s)); /* lives as long as the process */
+    static struct supervisor state; /* this process has one, as long as it lives */
+    struct supervisor *s = &state;
     int r;
 
     s->options = options;

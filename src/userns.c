@@ -66,7 +66,7 @@ static int explain_map(int r, struct error *e)
         text[0] == '1')
         error_add(e, ". AppArmor keeps unprivileged user namespaces from being used (Ubuntu 23.10 "
                      "and newer): install "
-                     "cijail's AppArmor profile, or run: sudo sysctl -w "
+                     "cijail's AppArmor profile (contrib/apparmor), or run: sudo sysctl -w "
                      "kernel.apparmor_restrict_unprivileged_userns=0");
     return r;
 }
@@ -141,7 +141,7 @@ int userns_explain(int err, const char *what, struct error *e)
     else if (read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
         error_add(e, ". AppArmor restricts unprivileged user namespaces (Ubuntu 23.10 and newer): "
                      "install cijail's "
-                     "AppArmor profile, or run: sudo sysctl -w "
+                     "AppArmor profile (contrib/apparmor), or run: sudo sysctl -w "
                      "kernel.apparmor_restrict_unprivileged_userns=0");
     else if (err == ENOSPC)
         error_add(e, ". A limit on namespaces is reached: see user.max_user_namespaces, "

@@ -1,0 +1,60 @@
+/* proxy_fixture.h: cijail-httpproxy in the test's own process: the test is its client, its
+ * supervisor and the origin server, all over socket pairs and turn by turn, so that every order of
+ * events can be had. */
+#ifndef CIJAIL_PROXY_FIXTURE_H
+#define CIJAIL_PROXY_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "httpproxy/proxy.h"
+#include "src/msg.h"
+
+struct fixture {
+    struct proxy *proxy;
+    int channel; /* the supervisor's end */
+};
+
+/* roots: PEM text or NULL. */
+void fixture_start(struct fixture *f, const char *policy, const char *roots);
+
+/* Also checks that no log line is left that no test looked at. */
+void fixture_stop(struct fixture *f);
+
+/* Lets the proxy do all that it can do now. */
+void fixture_turn(struct fixture *f);
+
+/* A new client: its end of the connection. */
+int fixture_client(struct fixture *f);
+
+/* Writes text to a socket, then a turn. */
+void fixture_send(struct fixture *f, int fd, const char *text);
+
+/* Turns until text has come from fd, which must be exactly what came next. */
+void fixture_expect(struct fixture *f, int fd, const char *text);
+
+/* Reads all that is there now (NUL-terminated, static memory). */
+const char *fixture_read(struct fixture *f, int fd);
+
+/* The peer has ended (or reset) the connection, and no byte is left. */
+bool fixture_ended(struct fixture *f, int fd);
+
+/* The next message of the proxy, which must be a MSG_DIAL for this authority; its id. */
+uint64_t fixture_dial(struct fixture *f, enum url_scheme scheme, const char *host, unsigned port);
+
+/* Answers a dial: the server's end of the connection. */
+int fixture_accept(struct fixture *f, uint64_t id);
+
+/* Answers a dial with an error. */
+void fixture_refuse(struct fixture *f, uint64_t id, int err, const char *text);
+
+/* The next message must be a log line; stays good until the next call. */
+const struct msg_log_request *fixture_log(struct fixture *f);
+
+/* The proxy has sent no message. */
+bool fixture_silent(struct fixture *f);
+
+/* All deadlines of sessions are over now. */
+void fixture_time_out(struct fixture *f);
+
+#endif

@@ -1,0 +1,283 @@
+/* test_head_response.c: the reader of response heads. Each text that is refused has a twin that is
+ * taken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "httpproxy/head.h"
+#include "src/util.h"
+
+#define TEXT(s) (s), sizeof(s) - 1
+
+static struct head_response response;
+
+/* From a copy of exactly that size; kept until the next call. */
+static int parse(const char *text, size_t len, const char *method, struct error *e)
+{
+    static char *copy;
+
+    free(copy);
+    copy = xmalloc(len);
+    memcpy(copy, text, len);
+    memset(&response, 0xa5, sizeof(response));
+    e->text[0] = '\0';
+    return head_parse_response(copy, len, method, &response, e);
+}
+
+static void take(const char *method, const char *text)
+{
+    struct error e;
+
+    assert_int_equal(head_find_end(text, strlen(text), 0), strlen(text));
+    if (parse(text, strlen(text), method, &e) != 0)
+        fail_msg("refused: %s: %s", e.text, text);
+}
+
+struct head_case {
+    const char *text;
+    size_t len;
+    const char *why; /* words of the reason; NULL: taken */
+};
+
+static void check_cases(const struct head_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct head_case *c = &cases[i];
+        struct error e;
+        int r = parse(c->text, c->len, "GET", &e);
+
+        if (r != (c->why ? -EPROTO : 0))
+            fail_msg("case %zu: %d (%s): %s", i, r, e.text, c->text);
+        if (c->why && !strstr(e.text, c->why))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, e.text, c->why);
+    }
+}
+
+static const struct head_case status_lines[] = {
+    {TEXT("HTTP/1.1 200 OK\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.0 200 OK\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 200 \r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 200\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 404 Nicht gefunden: \xc3\xa4\t!\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 100 Continue\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 599 x\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 099 x\r\n\r\n"), "status"},
+    {TEXT("HTTP/1.1 600 x\r\n\r\n"), "status"},
+    {TEXT("HTTP/1.1 999 x\r\n\r\n"), "status"},
+    {TEXT("HTTP/1.1 20 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1 2000 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1 2x0 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1 +20 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1  200 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1\t200 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1 200\tOK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1 200OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.1\r\n\r\n"), "status line"},
+    {TEXT("HTTP/1.2 200 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/2 200 OK\r\n\r\n"), "status line"},
+    {TEXT("HTTP/2.0 200 OK\r\n\r\n"), "status line"},
+    {TEXT("http/1.1 200 OK\r\n\r\n"), "status line"},
+    {TEXT(" HTTP/1.1 200 OK\r\n\r\n"), "status line"},
+    {TEXT("ICY 200 OK\r\n\r\n"), "status line"},
+    {TEXT("\r\nHTTP/1.1 200 OK\r\n\r\n"), "status line"},
+    {TEXT("\r\n\r\n\r\n"), "status line"},
+    {TEXT("\n"), "bare CR or LF"},
+    {TEXT("HTTP/1.1 200 O\0K\r\n\r\n"), "control character"},
+    {TEXT("HTTP/1.1 200 OK\x1b[2J\r\n\r\n"), "control character"},
+    {TEXT("HTTP/1.1 200 OK\x7f\r\n\r\n"), "control character"},
+    {TEXT("HTTP/1.1 200 OK\n\r\n"), "bare CR or LF"},
+    {TEXT("HTTP/1.1 200 OK\n\n"), "bare CR or LF"},
+    {TEXT("HTTP/1.1 200 O\rK\r\n\r\n"), "bare CR or LF"},
+    {TEXT(""), "bare CR or LF"},
+    {TEXT("HTTP/1.1 200 OK\r\n"), "bare CR or LF"},
+    {TEXT("HTTP/1.1 200 OK\r\n\r\nX"), "does not end"},
+};
+
+static void test_status_line(void **state)
+{
+    (void)state;
+    check_cases(status_lines, ARRAY_LEN(status_lines));
+}
+
+static void test_status_line_parts(void **state)
+{
+    (void)state;
+    take("GET", "HTTP/1.0 404 Not  Found \r\n\r\n");
+    assert_int_equal(response.status, 404);
+    assert_int_equal(response.minor, 0);
+    assert_int_equal(response.reason_len, 11);
+    assert_memory_equal(response.reason, "Not  Found ", 11);
+    take("GET", "HTTP/1.1 204\r\n\r\n");
+    assert_int_equal(response.minor, 1);
+    assert_int_equal(response.reason_len, 0);
+    take("GET", "HTTP/1.1 204 \r\n\r\n");
+    assert_int_equal(response.reason_len, 0);
+}
+
+#define FIELD(s) TEXT("HTTP/1.1 200 OK\r\n" s "\r\n\r\n")
+
+static const struct head_case fields[] = {
+    {FIELD("A: b"), NULL},
+    {FIELD("Set-Cookie: a\r\nSet-Cookie: b\r\nSet-Cookie: a"), NULL},
+    {FIELD("A: \xff\t b"), NULL},
+    {FIELD("A : b"), "colon"},
+    {FIELD(": b"), "field name"},
+    {FIELD("A"), "colon"},
+    {FIELD("A: b\r\n c"), "obs-fold"},
+    {FIELD("A: \0"), "control character"},
+    {FIELD("A: b\nB: c"), "bare CR or LF"},
+    {FIELD("Content-Length: 5"), NULL},
+    {FIELD("Content-Length: 5, 5"), "plain decimal"},
+    {FIELD("Content-Length: -1"), "plain decimal"},
+    {FIELD("Content-Length: 9223372036854775808"), "below 2^63"},
+    {FIELD("Content-Length: 5\r\nContent-Length: 5"), "more than once"},
+    {FIELD("Content-Length: 5\r\nContent-Length: 6"), "more than once"},
+    {FIELD("Transfer-Encoding: chunked"), NULL},
+    {FIELD("Transfer-Encoding: gzip, chunked"), "not exactly chunked"},
+    {FIELD("Transfer-Encoding: identity"), "not exactly chunked"},
+    {FIELD("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), "not exactly chunked"},
+    {FIELD("Transfer-Encoding: chunked\r\nContent-Length: 5"), "both"},
+    {TEXT("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), "HTTP/1.0"},
+    {FIELD("Connection: close, x"), NULL},
+    {FIELD("Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked"), NULL},
+    {FIELD("Connection: content-length"), "Connection names content-length"},
+    {FIELD("Connection: a b"), "not a token"},
+    /* nothing says where an interim response ends but its head */
+    {TEXT("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n"), NULL},
+    {TEXT("HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n"), "announces a body"},
+    {TEXT("HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"), "announces a body"},
+};
+
+static void test_fields(void **state)
+{
+    (void)state;
+    check_cases(fields, ARRAY_LEN(fields));
+}
+
+static void test_field_order(void **state)
+{
+    static const char expected[] = "abcd";
+
+    (void)state;
+    take("GET", "HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nX: b\r\nSet-Cookie: c\r\nX: d\r\n\r\n");
+    assert_int_equal(response.field_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_false(response.fields[i].hop);
+        assert_int_equal(response.fields[i].value[0], expected[i]);
+    }
+}
+
+struct body_case {
+    const char *method;
+    const char *head;
+    enum head_body body;
+    uint64_t length;
+    bool keep_alive;
+};
+
+static const struct body_case bodies[] = {
+    {"GET", "HTTP/1.1 200 OK\r\n\r\n", BODY_CLOSE, 0, false},
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", BODY_LENGTH, 5, true},
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", BODY_LENGTH, 0, true},
+    {"POST", "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n", BODY_CHUNKED, 0, true},
+    {"GET", "HTTP/1.1 205 OK\r\nContent-Length: 0\r\n\r\n", BODY_LENGTH, 0, true},
+    /* never a body */
+    {"HEAD", "HTTP/1.1 200 OK\r\n\r\n", BODY_NONE, 0, true},
+    {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", BODY_NONE, 0, true},
+    {"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", BODY_NONE, 0, true},
+    {"head", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", BODY_LENGTH, 5, true},
+    {"GET", "HTTP/1.1 304 Same\r\nContent-Length: 5\r\n\r\n", BODY_NONE, 0, true},
+    {"GET", "HTTP/1.1 304 Same\r\n\r\n", BODY_NONE, 0, true},
+    {"GET", "HTTP/1.1 204 None\r\n\r\n", BODY_NONE, 0, true},
+    {"GET", "HTTP/1.1 204 None\r\nContent-Length: 0\r\n\r\n", BODY_NONE, 0, true},
+    {"GET", "HTTP/1.1 204 None\r\nContent-Length: 5\r\n\r\n", BODY_NONE, 0, false},
+    {"GET", "HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n", BODY_NONE, 0, false},
+    {"GET", "HTTP/1.1 100 Go\r\n\r\n", BODY_NONE, 0, true},
+    {"GET", "HTTP/1.1 101 Switch\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", BODY_NONE, 0, true},
+    /* whether the connection goes on */
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", BODY_LENGTH, 5,
+     false},
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: a, Close\r\n\r\n", BODY_LENGTH, 5,
+     false},
+    {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", BODY_LENGTH, 5, false},
+    {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n\r\n", BODY_LENGTH,
+     5, true},
+    {"GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", BODY_CLOSE, 0, false},
+    {"GET", "HTTP/1.0 204 OK\r\nConnection: keep-alive\r\n\r\n", BODY_NONE, 0, true},
+    /* a server's Proxy-Connection is for nobody */
+    {"GET", "HTTP/1.0 204 OK\r\nProxy-Connection: keep-alive\r\n\r\n", BODY_NONE, 0, false},
+    {"GET", "HTTP/1.1 204 OK\r\nProxy-Connection: close, host\r\n\r\n", BODY_NONE, 0, true},
+};
+
+static void test_body(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        const struct body_case *c = &bodies[i];
+        take(c->method, c->head);
+        if (response.body != c->body || response.content_length != c->length ||
+            response.keep_alive != c->keep_alive)
+            fail_msg("case %zu: body %d, keep_alive %d: %s", i, (int)response.body,
+                     response.keep_alive, c->head);
+    }
+}
+
+static void test_hop(void **state)
+{
+    (void)state;
+    take("GET", "HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nx-hop: a\r\nKeep-Alive: b\r\n"
+                "Proxy-Authenticate: c\r\nTrailer: d\r\nTransfer-Encoding: chunked\r\n"
+                "Date: e\r\nServer: f\r\nVia: g\r\nWWW-Authenticate: h\r\n\r\n");
+    assert_int_equal(response.field_count, 10);
+    for (size_t i = 0; i < response.field_count; i++)
+        assert_int_equal(response.fields[i].hop, i < 6);
+}
+
+static void test_field_count(void **state)
+{
+    cleanup_free char *text = xmalloc(HEAD_MAX);
+
+    (void)state;
+    for (int count = HEAD_FIELDS_MAX; count <= HEAD_FIELDS_MAX + 1; count++) {
+        struct error e;
+        size_t n = (size_t)sprintf(text, "HTTP/1.1 200 OK\r\n");
+        for (int i = 0; i < count; i++)
+            n += (size_t)sprintf(text + n, "A%d: b\r\n", i);
+        n += (size_t)sprintf(text + n, "\r\n");
+        assert_int_equal(parse(text, n, "GET", &e), count > HEAD_FIELDS_MAX ? -EPROTO : 0);
+    }
+}
+
+static void test_head_bound(void **state)
+{
+    cleanup_free char *text = xmalloc(HEAD_MAX + 1);
+    static const char begin[] = "HTTP/1.1 200 OK\r\nA: ";
+
+    (void)state;
+    for (size_t len = HEAD_MAX; len <= HEAD_MAX + 1; len++) {
+        struct error e;
+        memset(text, 'b', len);
+        memcpy(text, begin, sizeof(begin) - 1);
+        memcpy(text + len - 4, "\r\n\r\n", 4);
+        assert_int_equal(parse(text, len, "GET", &e), len > HEAD_MAX ? -EPROTO : 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_line), cmocka_unit_test(test_status_line_parts),
+        cmocka_unit_test(test_fields),      cmocka_unit_test(test_field_order),
+        cmocka_unit_test(test_body),        cmocka_unit_test(test_hop),
+        cmocka_unit_test(test_field_count), cmocka_unit_test(test_head_bound),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
