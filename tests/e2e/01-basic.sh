@@ -218,13 +218,11 @@ t_eq "$out" 0
 
 t_case 'a jail in a jail works, and is no way out of the outer one'
 run cijail -e https://registry.example/pkg/ -- cijail -e 'https://registry.example/ https://files.example/' -- \
-    sh -c 'curl -s https://registry.example/pkg/lodash; curl -s -o /dev/null -w "%{http_code}\n" https://files.example/public/file.txt'
-if ((status == 125)); then
-    t_match "$err" '^cijail: '
-else
-    t_status 0
-    t_match "$out" '^a package$'
-    t_no_match "$out" '^200$'
-fi
+    sh -c 'echo inside; curl -s -o /dev/null -w "%{http_code}\n" https://files.example/public/file.txt; exit 9'
+t_status 9
+t_match "$out" '^inside$'
+t_no_match "$out" '^200$'
+run cijail -e https://registry.example/pkg/ -- sh -c 'cijail true && curl -s https://registry.example/pkg/lodash'
+t_eq "$out" 'a package'
 
 t_done

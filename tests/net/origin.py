@@ -9,7 +9,7 @@ Written on plain sockets, so that each odd byte is deliberate. The path says wha
   /chunked?N        N bytes in chunks of odd sizes, with extensions and a trailer
   /upload           reads the body; answers "METHOD LENGTH SHA256 FRAMING"
   /continue         sends 100, reads the body, answers as /upload
-  /early413         answers 413 without reading the body, and closes
+  /early413         answers 413 without reading the body; reads it later and closes, so that it is no reset
   /ignore100        never sends 100; answers 417 at once
   /truncated        announces 1000 bytes, sends 10, closes
   /reset            sends half a head, and resets the connection
@@ -167,7 +167,10 @@ class Connection:
 
     def do_early413(self):
         self.answer("too large\n", "413 Content Too Large", b"Connection: close\r\n")
+        time.sleep(1)
         self.sock.settimeout(2)
+        while self.sock.recv(65536):
+            pass
         raise Closed
 
     def do_ignore100(self):

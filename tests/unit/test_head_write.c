@@ -162,16 +162,42 @@ static void test_request_illegal(void **state)
     }
     strcpy(request.method, "GET");
     assert_true(head_write_request(&request, &url, false, buf, sizeof(buf)) > 0);
-    strcpy(url.target, "/ ");
-    url.target_len = 2;
-    assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
+    static const char *const targets[] = {"/ ", "/\n", "/\x7f", "/\xff", "*", "http://h/", ""};
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        strcpy(url.target, targets[i]);
+        url.target_len = strlen(targets[i]);
+        assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
+    }
     strcpy(url.target, "/a");
+    url.target_len = 0;
+    assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
+    url.target_len = 2;
+    assert_true(head_write_request(&request, &url, false, buf, sizeof(buf)) > 0);
     request.body = BODY_CLOSE; /* a request cannot end so */
     assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
     request.body = BODY_NONE;
     assert_true(head_write_request(&request, &url, false, buf, sizeof(buf)) > 0);
     strcpy(request.method, "CONNECT"); /* never goes upstream */
     assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
+}
+
+/* Fields that frame or are for one hop stay here, even if nobody marked them. */
+static void test_request_unmarked(void **state)
+{
+    static const struct head_field unmarked[] = {
+        {"Connection", "close", 10, 5, false}, {"transfer-encoding", "chunked", 17, 7, false},
+        {"CONTENT-LENGTH", "7", 14, 1, false}, {"Upgrade", "h2c", 7, 3, false},
+        {"Host", "other", 4, 5, false},        {"A", "b", 1, 1, false},
+    };
+    static const char expected[] = "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n";
+    char buf[256];
+
+    (void)state;
+    parse_request("GET / HTTP/1.1\r\nHost: h\r\n\r\n", "https://h");
+    memcpy(request.fields, unmarked, sizeof(unmarked));
+    request.field_count = ARRAY_LEN(unmarked);
+    assert_int_equal(head_write_request(&request, &url, true, buf, sizeof(buf)), strlen(expected));
+    assert_memory_equal(buf, expected, strlen(expected));
 }
 
 /* --- responses --- */
@@ -196,6 +222,8 @@ static const struct response_case responses[] = {
     {"GET", BODY_CHUNKED, false, false, "HTTP/1.1 200 OK\r\nA: b\r\n\r\n",
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nA: b\r\n\r\n"},
     {"GET", BODY_CLOSE, true, false, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"},
+    {"GET", BODY_CLOSE, false, false, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
      "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"},
     /* the reason phrase */
     {"GET", BODY_LENGTH, false, false, "HTTP/1.1 200\r\nContent-Length: 1\r\n\r\n",
@@ -279,6 +307,12 @@ static void test_response_illegal(void **state)
     assert_true(write_response() > 0);
     response.status = 1000;
     assert_int_equal(write_response(), -EINVAL);
+    response.status = 200;
+    for (size_t i = 0; i < 2; i++) { /* one length, then two */
+        response.fields[i] = (struct head_field){"Content-Length", "5", 14, 1, false};
+        response.field_count = i + 1;
+        assert_int_equal(write_response() < 0 ? -EINVAL : 0, i == 0 ? 0 : -EINVAL);
+    }
 }
 
 /* No framing for a response that has no body whatever its head says. */
@@ -305,8 +339,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request),          cmocka_unit_test(test_request_illegal),
-        cmocka_unit_test(test_response),         cmocka_unit_test(test_response_illegal),
-        cmocka_unit_test(test_response_framing),
+        cmocka_unit_test(test_request_unmarked), cmocka_unit_test(test_response),
+        cmocka_unit_test(test_response_illegal), cmocka_unit_test(test_response_framing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
