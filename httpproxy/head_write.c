@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,20 +38,12 @@ static void put_text(struct out *o, const char *s)
     put(o, s, strlen(s));
 }
 
-static void put_format(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void put_format(struct out *o, const char *fmt, ...)
+static void put_number(struct out *o, uint64_t n)
 {
-    char text[64];
-    va_list ap;
-    int n;
+    char text[24]; /* 2^64 has 20 digits */
 
-    va_start(ap, fmt);
-    n = vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    if (n < 0 || (size_t)n >= sizeof(text))
-        o->full = true;
-    else
-        put(o, text, (size_t)n);
+    (void)snprintf(text, sizeof(text), "%" PRIu64, n);
+    put_text(o, text);
 }
 
 /* A target or a host: what is neither a space nor a control character. */
@@ -87,10 +78,13 @@ static void put_fields(struct out *o, const struct head_field *fields, size_t co
 
 static void put_framing(struct out *o, enum head_body body, uint64_t content_length)
 {
-    if (body == BODY_LENGTH)
-        put_format(o, "Content-Length: %" PRIu64 "\r\n", content_length);
-    else if (body == BODY_CHUNKED)
+    if (body == BODY_LENGTH) {
+        put_text(o, "Content-Length: ");
+        put_number(o, content_length);
+        put_text(o, "\r\n");
+    } else if (body == BODY_CHUNKED) {
         put_text(o, "Transfer-Encoding: chunked\r\n");
+    }
 }
 
 static void put_upgrade(struct out *o, const struct head_field *fields, size_t count)
@@ -180,7 +174,9 @@ int head_write_response(const struct head_response *r, enum head_body body, bool
 
     o.illegal = r->status < 100 || r->status > 599 || !head_is_text(r->reason, r->reason_len) ||
                 (body != BODY_NONE && never_has_body(r->status)) || many;
-    put_format(&o, "HTTP/1.1 %d ", r->status);
+    put_text(&o, "HTTP/1.1 ");
+    put_number(&o, (uint64_t)r->status);
+    put_text(&o, " ");
     put(&o, r->reason, r->reason_len);
     put_text(&o, "\r\n");
     if (body != BODY_NONE)

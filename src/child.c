@@ -88,6 +88,8 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
 
     if (unshare(CLONE_NEWUSER) < 0) {
         (void)userns_explain(errno, "cannot make the command's user namespace", &e);
+        number = -1; /* a report follows, and no ids are to be mapped */
+        (void)write_all(up, &number, sizeof(number));
         report_and_exit(up, 0, &e);
     }
     number = launch_number_in_proc();
@@ -177,7 +179,7 @@ static void start_command(struct init *in, bool with_ca)
         (void)error_set(&e, EPROTO, "the command's process ended during set-up");
         fail(in, &e);
     }
-    if (userns_map("/proc", number, in->l->root, &e) < 0)
+    if (number > 0 && userns_map("/proc", number, in->l->root, &e) < 0)
         fail(in, &e);
     (void)write_all(down[1], "", 1);
     (void)close(down[1]);

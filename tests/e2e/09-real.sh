@@ -10,7 +10,7 @@ registry=$(npm config get registry)
 
 t_case 'the registry and the mirror are configured'
 t_match "$registry" '^https?://'
-t_true command -v apt-get
+t_true test -x /usr/bin/apt-get
 
 t_case 'npm install of some hundred packages from an empty cache, with only the registry allowed'
 mkdir project && cd project && npm init -y >/dev/null
@@ -19,8 +19,9 @@ t_status 0
 t_denials 0
 t_true test -e node_modules/express/package.json
 t_true test -e node_modules/webpack/package.json
-echo "# $(find node_modules -name package.json -path '*/node_modules/*' -prune | wc -l) packages, $ms ms"
-t_true test "$(find node_modules -mindepth 1 -maxdepth 1 | wc -l)" -ge 100
+packages=$(grep -c '"node_modules/' package-lock.json)
+echo "# $packages packages in $ms ms"
+t_true test "$packages" -ge 100
 run cijail -- node -e 'console.log(typeof require("express"), typeof require("webpack"))'
 t_eq "$out" 'function function'
 
@@ -48,7 +49,8 @@ END
 run cijail -e "$registry" -- node fetch.js "${registry%/}/express"
 t_eq "$out" '200 express'
 run cijail -e "${registry%/}/webpack" -- node fetch.js "${registry%/}/express"
-t_match "$out" 'SyntaxError|403|not valid JSON|Unexpected token'
+t_status 1
+t_match "$err" 'deny - GET .*/express$'
 cd ..
 
 t_case 'apt-get download with only the mirror allowed'
@@ -61,9 +63,10 @@ site=$(apt-cache policy "$package" >/dev/null; apt-get indextargets --format '$(
 site=${site:-${uri%/*}}
 T_LIMIT=200 run cijail -e "${site%/}/" -- apt-get download -q -o APT::Sandbox::User= "$package"
 t_status 0
-t_true compgen -G '*.deb'
+t_true test -e "$(echo *.deb)"
 t_denials 0
-for deb in *.deb; do t_true dpkg-deb --info "$deb"; done
+run dpkg-deb --info ./*.deb
+t_status 0
 
 t_case 'the same without an endpoint fails, fast'
 rm -f ./*.deb
@@ -78,7 +81,7 @@ if ((EUID == 0)); then
     T_LIMIT=200 run cijail -e "${site%/}/" -- apt-get download -q "$package"
     t_status 0
     t_no_match "$err" 'unsandboxed'
-    t_true compgen -G '*.deb'
+    t_true test -e "$(echo *.deb)"
 fi
 
 t_done

@@ -98,13 +98,9 @@ static void test_end_is_linear(void **state)
 /* A head of exactly len bytes with one long field. */
 static char *long_head(size_t len)
 {
-    static const char begin[] = GET "X: ";
-    char *head = xmalloc(len);
+    static const char format[] = GET "X: %0*d\r\n\r\n";
 
-    memset(head, 'x', len);
-    memcpy(head, begin, sizeof(begin) - 1);
-    memcpy(head + len - 4, "\r\n\r\n", 4);
-    return head;
+    return xasprintf(format, (int)(len - (sizeof(GET "X: \r\n\r\n") - 1)), 0);
 }
 
 static void test_longest_head(void **state)

@@ -157,18 +157,18 @@ static void test_request_illegal(void **state)
     }
     request.fields[1] = good;
     for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        strcpy(request.method, methods[i]);
+        copy_string(request.method, sizeof(request.method), methods[i]);
         assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
     }
-    strcpy(request.method, "GET");
+    copy_string(request.method, sizeof(request.method), "GET");
     assert_true(head_write_request(&request, &url, false, buf, sizeof(buf)) > 0);
     static const char *const targets[] = {"/ ", "/\n", "/\x7f", "/\xff", "*", "http://h/", ""};
     for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
-        strcpy(url.target, targets[i]);
+        copy_string(url.target, sizeof(url.target), targets[i]);
         url.target_len = strlen(targets[i]);
         assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
     }
-    strcpy(url.target, "/a");
+    copy_string(url.target, sizeof(url.target), "/a");
     url.target_len = 0;
     assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
     url.target_len = 2;
@@ -177,7 +177,7 @@ static void test_request_illegal(void **state)
     assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
     request.body = BODY_NONE;
     assert_true(head_write_request(&request, &url, false, buf, sizeof(buf)) > 0);
-    strcpy(request.method, "CONNECT"); /* never goes upstream */
+    copy_string(request.method, sizeof(request.method), "CONNECT"); /* never goes upstream */
     assert_int_equal(head_write_request(&request, &url, false, buf, sizeof(buf)), -EINVAL);
 }
 
