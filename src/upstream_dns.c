@@ -306,8 +306,8 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     char canonical[NAME_SIZE];
     struct query *q;
 
-    if (name_canon(m->name, strlen(m->name), canonical, NULL) < 0 || strcmp(canonical, m->name) != 0 ||
-        !policy_match_resolve(u->policy, m->name)) {
+    if (name_canon(m->name, strlen(m->name), canonical, NULL) < 0 ||
+        strcmp(canonical, m->name) != 0 || !policy_match_resolve(u->policy, m->name)) {
         send_reply(c, m->id, EACCES, 0, NULL, 0);
         return;
     }

@@ -1,5 +1,6 @@
-/* standalone.c: runs a fuzz target over its corpus, for builds without libFuzzer: each file in the arguments, or in
- * $srcdir/tests/fuzz/corpus/NAME where the program is .../fuzz_NAME. Fails if there is no input at all. */
+/* standalone.c: runs a fuzz target over its corpus, for builds without libFuzzer: each file in the
+ * arguments, or in $srcdir/tests/fuzz/corpus/NAME where the program is .../fuzz_NAME. Fails if
+ * there is no input at all. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -68,7 +68,7 @@ static void test_first_dead_second_alive(void **state)
 {
     union resolver_address addresses[2];
     struct outcome o = {.fd = -1};
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = {0};
     socklen_t len = sizeof(peer);
     uint16_t dead, alive;
     int dead_fd, alive_fd;

@@ -294,16 +294,16 @@ static void test_no_way_out(void **state)
 static void sockets(struct twonets *t)
 {
     struct error e = {""};
-    struct sockaddr_storage ss = {0};
-    socklen_t len = sizeof ss;
+    struct sockaddr_in in = {0};
+    socklen_t len = sizeof in;
     int fd;
 
     open_services(t);
     CHECK(netns_listen(AF_INET, SOCK_STREAM, PROXY_PORT, &e) == -EADDRINUSE);
     CHECK(strstr(e.text, GW_IPV4));
     CHECK(netns_listen(AF_UNIX, SOCK_STREAM, PROXY_PORT, &e) == -EINVAL);
-    CHECK(getsockname(t->fds[2], (struct sockaddr *)&ss, &len) == 0);
-    CHECK(((struct sockaddr_in *)&ss)->sin_addr.s_addr == inet_addr(GW_IPV4));
+    CHECK(getsockname(t->fds[2], (struct sockaddr *)&in, &len) == 0);
+    CHECK(in.sin_addr.s_addr == inet_addr(GW_IPV4));
     CHECK_OK(fd = netns_open_icmp(AF_INET, &e), &e);
     close(fd);
     CHECK_OK(fd = netns_open_icmp(AF_INET6, &e), &e);
