@@ -133,9 +133,15 @@ static pid_t spawn_proxy(const char *path, const char *name, const int fds[PROXY
     return pid;
 }
 
-enum purpose { FOR_DNS, FOR_PROXY };
+enum purpose { FOR_DNS, FOR_PROXY, FOR_INTERCEPTION };
 
-/* Whether the policy asks for DNS sockets that are transparent. */
+/* Whether the policy asks for the transparent listeners, and for DNS sockets that are transparent.
+ */
+static bool intercepts_urls(const struct ruleset *rules)
+{
+    return rules->url_port_count > 0;
+}
+
 static bool intercepts_dns(const struct ruleset *rules)
 {
     return rules->dns4.count > 0 || rules->dns6.count > 0;
@@ -155,13 +161,18 @@ static int open_sockets(struct gateway *g, const struct ruleset *rules, struct e
         {&g->dns_fds[DNS_FD_TCP6], FOR_DNS, AF_INET6, SOCK_STREAM, DNS_PORT},
         {&g->http_fds[HTTP_FD_LISTEN4], FOR_PROXY, AF_INET, SOCK_STREAM, PROXY_PORT},
         {&g->http_fds[HTTP_FD_LISTEN6], FOR_PROXY, AF_INET6, SOCK_STREAM, PROXY_PORT},
+        {&g->http_fds[HTTP_FD_TRANSPARENT4], FOR_INTERCEPTION, AF_INET, SOCK_STREAM,
+         TRANSPARENT_PORT},
+        {&g->http_fds[HTTP_FD_TRANSPARENT6], FOR_INTERCEPTION, AF_INET6, SOCK_STREAM,
+         TRANSPARENT_PORT},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct row *row = &rows[i];
         int r;
 
-        if (row->family == AF_INET6 && !g->ipv6)
+        if ((row->family == AF_INET6 && !g->ipv6) ||
+            (row->purpose == FOR_INTERCEPTION && !intercepts_urls(rules)))
             continue;
         *row->where = netns_listen(row->family, row->type, row->port, e);
         if (*row->where < 0)
@@ -195,7 +206,7 @@ static int build_network(struct gateway *g, struct error *e)
     ruleset_from_policy(&rules, g->l->policy);
     rules.with_ipv6 = g->ipv6;
     r = ruleset_install(&rules, e);
-    if (r == 0 && intercepts_dns(&rules))
+    if (r == 0 && (intercepts_urls(&rules) || intercepts_dns(&rules)))
         r = netns_intercept(g->ipv6, e);
     if (r == 0)
         r = open_sockets(g, &rules, e);

@@ -320,6 +320,15 @@ bool policy_has_scheme(const struct policy *p, enum url_scheme scheme)
     return false;
 }
 
+bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == ENDPOINT_URL && p->endpoints[i].scheme == scheme &&
+            p->endpoints[i].port == port)
+            return true;
+    return false;
+}
+
 uint32_t policy_index(const struct policy *p, const struct endpoint *ep)
 {
     return ep ? (uint32_t)(ep - p->endpoints) : POLICY_INDEX_NONE;

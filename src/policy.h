@@ -107,6 +107,9 @@ const struct endpoint *policy_match_dns_server(const struct policy *p, int famil
 /* Any URL endpoint of this scheme? */
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme);
 
+/* Any URL endpoint of this scheme and port? */
+bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port);
+
 /* The index of an endpoint of p, as messages carry it. */
 uint32_t policy_index(const struct policy *p, const struct endpoint *ep);
 #define POLICY_INDEX_NONE UINT32_MAX
