@@ -5,6 +5,9 @@
  * one. What it may do is answer the jail, and ask the dialer on the other end of the channel to
  * resolve a (name, type), which the dialer judges again.
  *
+ * Queries come to the gateway's own addresses, or to a DNS server that the policy names: the rules
+ * give those to the same sockets (server.c).
+ *
  *   udp.c, tcp.c  ->  serve.c  ->  upstream.c  ->  channel  ->  dialer
  *                        |  ^          |
  *                    query.c|      answer.c      both over ldns
@@ -153,10 +156,10 @@ static void lock_calls(void)
 #ifdef SYS_poll
         SYS_poll, /* log.c, at the end */
 #endif
-        SYS_ppoll,       SYS_accept4,   SYS_readv,
-        SYS_writev,      SYS_ioctl, /* tcp.c: libevent asks for FIONREAD */
-        SYS_close,                  /* tcp.c, channel.c */
-        SYS_write,                  /* warn_text */
+        SYS_ppoll,       SYS_accept4,   SYS_getsockname,
+        SYS_readv,       SYS_writev,    SYS_ioctl, /* tcp.c: libevent asks for FIONREAD */
+        SYS_close,                                 /* tcp.c, channel.c */
+        SYS_write,                                 /* warn_text */
     };
     struct error e;
     if (isolate_seccomp(calls, ARRAY_LEN(calls), &e) < 0)

@@ -40,6 +40,7 @@ struct dnsproxy {
 /* Where a reply goes. */
 struct client {
     struct tcp_connection *connection; /* NULL: UDP, and the rest says where */
+    struct msg_server server; /* whom it asked: one of the policy, or family 0: the gateway */
     int fd;
     socklen_t address_len;
     union {
@@ -51,6 +52,14 @@ struct client {
 
 /* dnsproxy.c: runs until the channel ends. Ends the process with 125 if it cannot be set up. */
 void dnsproxy_run(struct dnsproxy *p);
+
+/* server.c */
+
+/* Whom a packet to that address was sent to: out->family is 0 if that is the gateway itself. False
+ * if it is neither the gateway nor a server of the policy, which the rules let through to nobody.
+ */
+bool server_identify(const struct policy *p, const struct sockaddr *address,
+                     struct msg_server *out);
 
 /* serve.c: one message of a client; each gets exactly one serve_answer or serve_drop, now or later.
  */

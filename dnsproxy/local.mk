@@ -1,6 +1,6 @@
 noinst_LIBRARIES += dnsproxy/libdnsproxy.a
 dnsproxy_libdnsproxy_a_SOURCES = \
-	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/serve.c \
+	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/serve.c dnsproxy/server.c \
 	dnsproxy/query.c dnsproxy/query.h dnsproxy/answer.c dnsproxy/answer.h dnsproxy/upstream.c \
 	dnsproxy/udp.c dnsproxy/tcp.c dnsproxy/log.c dnsproxy/fold.c dnsproxy/fold.h dnsproxy/rate.h \
 	dnsproxy/nflog.c dnsproxy/nflog.h dnsproxy/reject.c dnsproxy/reject.h

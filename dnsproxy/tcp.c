@@ -30,6 +30,7 @@
 struct tcp_connection {
     struct tcp *tcp;
     struct bufferevent *bev; /* NULL: a shell */
+    struct msg_server server;
     struct event *timer;
     struct tcp_connection *prev, *next; /* idle for longest first */
     unsigned in_flight;
@@ -120,7 +121,8 @@ static bool take_query(struct tcp_connection *c)
     (void)evbuffer_remove(in, query, len);
     touch(c);
     c->in_flight++;
-    serve_query(c->tcp->p, &(struct client){.connection = c, .fd = -1}, query, len);
+    serve_query(c->tcp->p, &(struct client){.connection = c, .server = c->server, .fd = -1}, query,
+                len);
     return true;
 }
 
@@ -221,10 +223,25 @@ static bool make_room(struct tcp *t)
     return false;
 }
 
+/* Whom the client connected to. */
+static bool identify(const struct tcp *t, int fd, struct msg_server *server)
+{
+    struct sockaddr_storage local;
+    socklen_t len = sizeof(local);
+    return getsockname(fd, (struct sockaddr *)&local, &len) == 0 &&
+           server_identify(&t->p->policy, (const struct sockaddr *)&local, server);
+}
+
 static void start(struct tcp *t, int fd)
 {
+    struct msg_server server;
+    if (!identify(t, fd, &server)) {
+        (void)close(fd);
+        return;
+    }
     struct tcp_connection *c = xcalloc(1, sizeof(*c));
     c->tcp = t;
+    c->server = server;
     c->bev = bufferevent_socket_new(t->p->base, fd, BEV_OPT_CLOSE_ON_FREE);
     c->timer = event_new(t->p->base, -1, 0, on_idle, c);
     if (!c->bev || !c->timer)

@@ -1,6 +1,10 @@
 /* udp.c: queries over UDP, in batches; a turn of the loop takes a bounded number of them. A reply
- * that the socket has no room for is lost, as UDP may lose any: the client asks again. */
+ * that the socket has no room for is lost, as UDP may lose any: the client asks again.
+ *
+ * With each query comes the address that it was sent to (IP_ORIGDSTADDR), and from there its reply
+ * leaves (IP_PKTINFO), which clients insist upon. */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "dnsproxy/dnsproxy.h"
@@ -9,14 +13,35 @@
 #define BATCH 32
 #define BATCHES 4 /* a turn */
 
+/* Room for one control message of either family. */
+union control {
+    struct cmsghdr align;
+    uint8_t origin4[CMSG_SPACE(sizeof(struct sockaddr_in))];
+    uint8_t origin6[CMSG_SPACE(sizeof(struct sockaddr_in6))];
+    uint8_t info4[CMSG_SPACE(sizeof(struct in_pktinfo))];
+    uint8_t info6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
 struct udp {
     struct dnsproxy *p;
     int fd;
     struct event *event;
     struct client clients[BATCH];
+    union control control[BATCH];
     uint8_t data[BATCH][QUERY_MAX +
                         1]; /* one more than query_parse takes: a cut query is seen as too long */
 };
+
+/* Whom the query was sent to. Without a word about it: nobody. */
+static bool identify(const struct udp *u, struct msghdr *m, struct msg_server *server)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+        if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR) ||
+            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR))
+            return server_identify(&u->p->policy, (const struct sockaddr *)(void *)CMSG_DATA(c),
+                                   server);
+    return false;
+}
 
 /* One batch. Returns how many came. */
 static unsigned read_batch(struct udp *u)
@@ -29,12 +54,15 @@ static unsigned read_batch(struct udp *u)
         h[i].msg_hdr = (struct msghdr){.msg_name = &u->clients[i].address,
                                        .msg_namelen = sizeof(u->clients[i].address),
                                        .msg_iov = &iov[i],
-                                       .msg_iovlen = 1};
+                                       .msg_iovlen = 1,
+                                       .msg_control = &u->control[i],
+                                       .msg_controllen = sizeof(u->control[i])};
     }
     int n = recvmmsg(u->fd, h, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
         u->clients[i].address_len = h[i].msg_hdr.msg_namelen;
-        serve_query(u->p, &u->clients[i], u->data[i], h[i].msg_len);
+        if (identify(u, &h[i].msg_hdr, &u->clients[i].server))
+            serve_query(u->p, &u->clients[i], u->data[i], h[i].msg_len);
     }
     return n > 0 ? (unsigned)n : 0;
 }
@@ -52,9 +80,53 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     udp_read(arg);
 }
 
+static void *put_control(struct msghdr *m, int level, int type, size_t len)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(m);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(len);
+    m->msg_controllen = CMSG_SPACE(len);
+    return CMSG_DATA(c);
+}
+
+/* The address that the reply leaves from. */
+static void set_source(struct msghdr *m, union control *control, const struct msg_server *server)
+{
+    *control = (union control){.align = {0}};
+    m->msg_control = control;
+    m->msg_controllen = sizeof(*control);
+    if (server->family == AF_INET) {
+        struct in_pktinfo info = {.ipi_ifindex = 0};
+        memcpy(&info.ipi_spec_dst, server->address, sizeof(info.ipi_spec_dst));
+        memcpy(put_control(m, IPPROTO_IP, IP_PKTINFO, sizeof(info)), &info, sizeof(info));
+    } else {
+        struct in6_pktinfo info = {.ipi6_ifindex = 0};
+        memcpy(&info.ipi6_addr, server->address, sizeof(info.ipi6_addr));
+        memcpy(put_control(m, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(info)), &info, sizeof(info));
+    }
+}
+
 void udp_reply(const struct client *c, const uint8_t *data, size_t len)
 {
-    (void)sendto(c->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, &c->address.sa, c->address_len);
+    union control control;
+    struct sockaddr_storage to;
+    struct iovec iov = {(void *)(uintptr_t)data, len};
+    struct msghdr m = {
+        .msg_name = &to, .msg_namelen = c->address_len, .msg_iov = &iov, .msg_iovlen = 1};
+    memcpy(&to, &c->address, sizeof(c->address));
+    if (c->server.family != 0)
+        set_source(&m, &control, &c->server);
+    (void)sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* IPv6 first: its sockets take the option of IPv4, too. */
+static int want_destination(int fd)
+{
+    const int on = 1;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, &on, sizeof(on)) == 0)
+        return 0;
+    return setsockopt(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, &on, sizeof(on));
 }
 
 struct udp *udp_new(struct dnsproxy *p, int fd)
@@ -63,7 +135,7 @@ struct udp *udp_new(struct dnsproxy *p, int fd)
     u->p = p;
     u->fd = fd;
     u->event = event_new(p->base, fd, EV_READ | EV_PERSIST, on_readable, u);
-    if (!u->event || event_add(u->event, NULL) < 0)
+    if (want_destination(fd) < 0 || !u->event || event_add(u->event, NULL) < 0)
         die("cannot watch the UDP socket");
     return u;
 }

@@ -1,10 +1,11 @@
 /* upstream.c: questions that are under way to the dialer.
  *
- * What crosses to the dialer is the canonical name, the type and the transport, never a byte of the
- * client's packet. Each question has a slot; its id is the slot's number and a count that never
- * repeats, so a reply to a question that is over finds nothing. The same question of many clients
- * is asked once. A reply cut short over UDP is asked for again over TCP. Slots, clients that wait
- * and their time are bounded; SERVFAIL is what they get when a bound is met. */
+ * What crosses to the dialer is the canonical name, the type, the transport and the server that was
+ * asked, never a byte of the client's packet. Each question has a slot; its id is the slot's number
+ * and a count that never repeats, so a reply to a question that is over finds nothing. The same
+ * question of many clients is asked once. A reply cut short over UDP is asked for again over TCP.
+ * Slots, clients that wait and their time are bounded; SERVFAIL is what they get when a bound is
+ * met. */
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct slot {
     uint32_t older, newer; /* by deadline */
     uint16_t qtype;
     bool tcp;
+    struct msg_server server;
     struct waiter *waiters;
     char name[NAME_SIZE];
 };
@@ -49,20 +51,26 @@ struct upstream {
 };
 
 /* FNV-1a, seeded. */
-static uint32_t hash(const struct upstream *u, const char *name, uint16_t qtype)
+static uint32_t hash(const struct upstream *u, const char *name, uint16_t qtype,
+                     const struct msg_server *server)
 {
+    const uint8_t *s = (const uint8_t *)server;
     uint32_t h = 2166136261u ^ u->seed;
     for (const char *c = name; *c; c++)
         h = (h ^ (uint8_t)*c) * 16777619u;
+    for (size_t i = 0; i < sizeof(*server); i++)
+        h = (h ^ s[i]) * 16777619u;
     h = (h ^ qtype) * 16777619u;
     return h ^ h >> 15;
 }
 
-static uint32_t find(const struct upstream *u, const char *name, uint16_t qtype, uint32_t h)
+static uint32_t find(const struct upstream *u, const char *name, uint16_t qtype,
+                     const struct msg_server *server, uint32_t h)
 {
     for (uint32_t i = u->buckets[h % BUCKETS]; i != NONE; i = u->slots[i].next) {
         const struct slot *s = &u->slots[i];
-        if (s->hash == h && s->qtype == qtype && strcmp(s->name, name) == 0)
+        if (s->hash == h && s->qtype == qtype && strcmp(s->name, name) == 0 &&
+            memcmp(&s->server, server, sizeof(*server)) == 0)
             return i;
     }
     return NONE;
@@ -85,14 +93,17 @@ static int send_question(struct upstream *u, uint32_t i)
     s->id = ++u->generation * SLOTS + i;
     if (u->p->draining)
         return -EPIPE;
-    struct msg_query m = {.id = s->id, .qtype = s->qtype, .transport = s->tcp ? MSG_TCP : MSG_UDP};
+    struct msg_query m = {.id = s->id,
+                          .qtype = s->qtype,
+                          .transport = s->tcp ? MSG_TCP : MSG_UDP,
+                          .server = s->server};
     msg_init(&m, MSG_QUERY, sizeof(m));
     copy_string(m.name, sizeof(m.name), s->name);
     return channel_send(u->p->channel, &m, -1);
 }
 
 /* Takes a free slot, which there is, into the bucket and to the end of the deadlines. */
-static void slot_take(struct upstream *u, const struct query *q, uint32_t h)
+static void slot_take(struct upstream *u, const struct client *c, const struct query *q, uint32_t h)
 {
     uint32_t i = u->free;
     struct slot *s = &u->slots[i];
@@ -102,7 +113,8 @@ static void slot_take(struct upstream *u, const struct query *q, uint32_t h)
                        .next = u->buckets[h % BUCKETS],
                        .older = u->newest,
                        .newer = NONE,
-                       .qtype = q->qtype};
+                       .qtype = q->qtype,
+                       .server = c->server};
     copy_string(s->name, sizeof(s->name), q->name);
     u->buckets[h % BUCKETS] = i;
     if (u->newest != NONE)
@@ -152,13 +164,13 @@ static void finish(struct upstream *u, uint32_t i, uint16_t rcode, const struct 
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
                  uint32_t endpoint)
 {
-    uint32_t h = hash(u, q->name, q->qtype);
-    uint32_t i = find(u, q->name, q->qtype, h);
+    uint32_t h = hash(u, q->name, q->qtype, &c->server);
+    uint32_t i = find(u, q->name, q->qtype, &c->server, h);
     if (u->waiters >= WAITERS_MAX || (i == NONE && u->free == NONE))
         return -ENOBUFS;
     if (i == NONE) {
         i = u->free;
-        slot_take(u, q, h);
+        slot_take(u, c, q, h);
         int err = send_question(u, i);
         if (err < 0) {
             (void)slot_release(u, i);

@@ -17,7 +17,7 @@
 
 #define TLS_HANDSHAKE_RECORD 0x16 /* RFC 8446, 5.1 */
 
-static void authority_text(const struct url_authority *a, char *text, size_t size)
+void connect_target(const struct url_authority *a, char *text, size_t size)
 {
     (void)snprintf(text, size, a->kind == URL_HOST_IPV6 ? "[%s]:%u" : "%s:%u", a->host, a->port);
 }
@@ -40,6 +40,8 @@ static int check_host(const struct head_request *r, const struct url_authority *
 static int parse(const struct session *s, const struct head_request *r, struct url_authority *a,
                  struct error *e)
 {
+    if (s->mode == SESSION_TRANSPARENT)
+        return error_set(e, 400, "CONNECT, but this connection is not to the proxy");
     if (s->mode != SESSION_PROXY)
         return error_set(e, 400, "CONNECT inside of a tunnel");
     if (r->form != TARGET_AUTHORITY)
@@ -67,7 +69,7 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len)
     s->https_ok = policy_match_authority(policy, URL_HTTPS, &a) != NULL;
     s->http_ok = policy_match_authority(policy, URL_HTTP, &a) != NULL;
     if (!s->https_ok && !s->http_ok) {
-        authority_text(&a, t->url_text, sizeof(t->url_text));
+        connect_target(&a, t->url_text, sizeof(t->url_text));
         log_deny(s->proxy, "CONNECT", t->url_text, "no endpoint has this host and port");
         reply_denied_connect(t->text, sizeof(t->text), &a);
         session_reply(s, 403, t->text, false, 0, SESSION_LINGER);
@@ -89,7 +91,7 @@ static void log_tunnel(struct session *s, enum msg_decision decision, const char
     struct log_entry l = {
         .decision = decision, .method = "CONNECT", .url = target, .reason = reason};
 
-    authority_text(&s->authority, target, sizeof(target));
+    connect_target(&s->authority, target, sizeof(target));
     if (decision == MSG_ALLOW)
         l.endpoint = policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority);
     log_request(s->proxy, &l);
@@ -98,7 +100,12 @@ static void log_tunnel(struct session *s, enum msg_decision decision, const char
 static int start_tls(struct session *s, struct error *e)
 {
     s->hello = xcalloc(1, sizeof(*s->hello));
-    s->hello->authority = &s->authority;
+    if (s->mode == SESSION_TRANSPARENT) {
+        s->hello->choose = transparent_choose;
+        s->hello->arg = s;
+    } else {
+        s->hello->authority = &s->authority;
+    }
     SSL *ssl = mitm_accept(s->proxy->mitm, s->hello, e);
     if (!ssl)
         return -EIO;
@@ -107,19 +114,25 @@ static int start_tls(struct session *s, struct error *e)
     return 0;
 }
 
-void connect_first(struct session *s)
+void connect_start_tls(struct session *s)
 {
-    struct scratch *t = &s->proxy->scratch;
-    bool tls = buf_begin(&s->in)[0] == TLS_HANDSHAKE_RECORD;
     struct error e;
 
+    s->scheme = URL_HTTPS;
+    session_enter(s, SESSION_HANDSHAKE);
+    if (start_tls(s, &e) < 0) {
+        log_tunnel(s, s->hello->authority ? MSG_ALLOW : MSG_DENY, e.text);
+        session_enter(s, SESSION_DEAD);
+    }
+}
+
+/* The first byte inside of a tunnel is in. */
+static void tunnel_first(struct session *s, bool tls)
+{
+    struct scratch *t = &s->proxy->scratch;
+
     if (tls && s->https_ok) {
-        s->scheme = URL_HTTPS;
-        session_enter(s, SESSION_HANDSHAKE);
-        if (start_tls(s, &e) < 0) {
-            log_tunnel(s, MSG_ALLOW, e.text);
-            session_enter(s, SESSION_DEAD);
-        }
+        connect_start_tls(s);
     } else if (tls) {
         log_tunnel(s, MSG_DENY, "TLS, but only an http endpoint has this host and port");
         session_enter(s, SESSION_LINGER);
@@ -135,6 +148,16 @@ void connect_first(struct session *s)
     }
 }
 
+void connect_first(struct session *s)
+{
+    bool tls = buf_begin(&s->in)[0] == TLS_HANDSHAKE_RECORD;
+
+    if (s->mode == SESSION_TRANSPARENT)
+        transparent_first(s, tls);
+    else
+        tunnel_first(s, tls);
+}
+
 bool connect_handshake(struct session *s)
 {
     struct error e;
@@ -148,7 +171,7 @@ bool connect_handshake(struct session *s)
                                   not */
         char reason[MSG_TEXT_SIZE];
         (void)snprintf(reason, sizeof(reason), "TLS with the client failed: %.400s", e.text);
-        log_tunnel(s, MSG_ALLOW, reason);
+        log_tunnel(s, s->hello->authority ? MSG_ALLOW : MSG_DENY, reason);
     }
     SSL_set_app_data(s->client.ssl, NULL);
     free(s->hello);

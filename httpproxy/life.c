@@ -34,7 +34,7 @@ static const int serve_calls[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
     SCMP_SYS(accept4),    SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg),      SCMP_SYS(sendto),
     SCMP_SYS(sendmsg),    SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),     SCMP_SYS(close),
-    SCMP_SYS(fcntl),      SCMP_SYS(sysinfo),     SCMP_SYS(write),
+    SCMP_SYS(fcntl),      SCMP_SYS(sysinfo),     SCMP_SYS(write),        SCMP_SYS(getsockname),
 };
 
 static bool is_open(int fd)
@@ -99,9 +99,16 @@ static struct proxy *set_up(struct error *e)
     struct proxy *p = proxy_new(&policy, roots, roots_len, PROXY_FD_CHANNEL, session_max(), e);
     if (!p)
         return NULL;
-    static const int listening[] = {HTTP_FD_LISTEN4, HTTP_FD_LISTEN6};
+    static const struct {
+        int fd;
+        bool transparent;
+    } listening[] = {{HTTP_FD_LISTEN4, false},
+                     {HTTP_FD_LISTEN6, false},
+                     {HTTP_FD_TRANSPARENT4, true},
+                     {HTTP_FD_TRANSPARENT6, true}};
     for (size_t i = 0; i < ARRAY_LEN(listening); i++)
-        if (is_open(listening[i]) && listen_add(p, listening[i], e) < 0)
+        if (is_open(listening[i].fd) &&
+            listen_add(p, listening[i].fd, listening[i].transparent, e) < 0)
             return NULL;
     return p;
 }

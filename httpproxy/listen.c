@@ -3,10 +3,13 @@
  * No client is refused: with session_max of them (dials that nobody waits for any more counted in)
  * accepting stops, and the rest wait in the kernel's backlog until one goes. So it is when
  * descriptors run out for another reason, after a short pause. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "httpproxy/limits.h"
 #include "httpproxy/proxy.h"
@@ -62,6 +65,39 @@ static void pause_accepting(struct proxy *p)
     (void)event_add(&p->accept_again, &t);
 }
 
+/* The address that an intercepted client dialled: it is that of our own socket. */
+static bool find_dialled(int fd, struct url_authority *a)
+{
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } local;
+    socklen_t len = sizeof(local);
+    const void *address = &local.v4.sin_addr;
+
+    memset(a, 0, sizeof(*a));
+    if (getsockname(fd, &local.sa, &len) < 0)
+        return false;
+    if (local.sa.sa_family == AF_INET6)
+        address = &local.v6.sin6_addr;
+    a->kind = local.sa.sa_family == AF_INET6 ? URL_HOST_IPV6 : URL_HOST_IPV4;
+    a->port = ntohs(local.sa.sa_family == AF_INET6 ? local.v6.sin6_port : local.v4.sin_port);
+    return inet_ntop(local.sa.sa_family, address, a->host, sizeof(a->host)) != NULL;
+}
+
+static void begin(const struct listener *l, int fd)
+{
+    struct url_authority dialled;
+
+    if (!l->transparent)
+        session_new(l->proxy, fd);
+    else if (find_dialled(fd, &dialled))
+        session_new_transparent(l->proxy, fd, &dialled);
+    else
+        (void)close(fd);
+}
+
 static void on_accept(evutil_socket_t listening, short what, void *arg)
 {
     struct listener *l = arg;
@@ -80,7 +116,7 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
             return;
         }
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        session_new(p, fd);
+        begin(l, fd);
     }
 }
 
@@ -91,7 +127,7 @@ void listen_init(struct proxy *p)
     (void)evtimer_assign(&p->accept_again, p->base, on_accept_again, p);
 }
 
-int listen_add(struct proxy *p, int fd, struct error *e)
+int listen_add(struct proxy *p, int fd, bool transparent, struct error *e)
 {
     for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++) {
         struct listener *l = &p->listeners[i];
@@ -102,6 +138,7 @@ int listen_add(struct proxy *p, int fd, struct error *e)
             return error_errno(e, -r, "the listening socket");
         l->fd = fd;
         l->proxy = p;
+        l->transparent = transparent;
         (void)event_assign(&l->event, p->base, fd, EV_READ | EV_PERSIST, on_accept, l);
         stop(p);
         listen_update(p);

@@ -10,10 +10,18 @@
 
 struct mitm;
 
+/* Says whom the client wants to talk to, by its SNI (canonical; NULL: it sent none), before a
+ * certificate is chosen. The answer lives as long as the handshake. NULL, and the reason in
+ * problem: nobody, the handshake ends with unrecognized_name. */
+typedef const struct url_authority *mitm_choose_cb(void *arg, const char *sni, char *problem,
+                                                   size_t size);
+
 /* What one handshake is about. Lives at least until the handshake is over. */
 struct mitm_hello {
-    const struct url_authority *authority; /* whom the client wants to talk to */
-    char problem[256];                     /* set if the ClientHello was refused: why */
+    const struct url_authority *authority; /* whom the client wants to talk to; NULL: choose says */
+    mitm_choose_cb *choose;                /* NULL: authority is known beforehand */
+    void *arg;
+    char problem[256]; /* set if the ClientHello was refused: why */
 };
 
 /* The CA stays the caller's and must live as long. NULL and the reason. */
@@ -21,8 +29,8 @@ struct mitm *mitm_new(struct ca *ca, struct error *e);
 void mitm_free(struct mitm *m);
 
 /* The server's side of a new TLS connection: TLS 1.2 or 1.3, ALPN http/1.1, the leaf of
- * hello->authority; a SNI that names another host ends the handshake with unrecognized_name. Owned
- * by the caller. NULL and the reason. */
+ * hello->authority; a SNI that names another host ends the handshake with unrecognized_name. With
+ * hello->choose the authority is what that says. Owned by the caller. NULL and the reason. */
 SSL *mitm_accept(struct mitm *m, struct mitm_hello *hello, struct error *e);
 
 #endif

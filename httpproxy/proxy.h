@@ -32,6 +32,7 @@ struct scratch {
 struct listener {
     struct proxy *proxy;
     int fd; /* -1: none */
+    bool transparent;
     struct event event;
 };
 
@@ -46,7 +47,7 @@ struct proxy {
     struct session_list sessions; /* all of them */
     struct session_list queue;    /* those that have more to do than one turn allows */
     size_t session_count, session_max, queue_len;
-    struct listener listeners[2];
+    struct listener listeners[4];
     bool accepting;
     bool finishing; /* MSG_FINISH has come: the loop ends when the last message is sent */
     struct event tick, run, accept_again;
@@ -77,8 +78,9 @@ int proxy_main(void);
 
 /* --- listen.c --- */
 
-/* Accepts from a listening socket, which is taken over. 0 or -errno and the reason. */
-int listen_add(struct proxy *p, int fd, struct error *e);
+/* Accepts from a listening socket, which is taken over. transparent: its clients dialled other
+ * addresses (IP_TRANSPARENT). 0 or -errno and the reason. */
+int listen_add(struct proxy *p, int fd, bool transparent, struct error *e);
 
 /* Accepts as long as there is room for clients, else leaves them in the backlog. */
 void listen_update(struct proxy *p);

@@ -46,12 +46,15 @@ static int request_url(const struct session *s, const struct head_request *r, st
             return error_set(e, 400, "%s", ORIGIN_FORM);
         return head_request_url(r, URL_HTTP, NULL, url, e);
     }
+    if (s->mode == SESSION_TRANSPARENT && s->scheme == URL_HTTP)
+        return transparent_url(s, r, url, e);
     int status = head_request_url(r, s->scheme, &s->authority, url, e);
     if (status < 0)
         return status;
     if (url->scheme != s->scheme || !url_authority_equal(&url->authority, &s->authority))
-        return error_set(e, 400,
-                         "the request is for another host than the CONNECT that made this tunnel");
+        return error_set(e, 400, "the request is for another host than %s",
+                         s->mode == SESSION_TRANSPARENT ? "the SNI of this connection"
+                                                        : "the CONNECT that made this tunnel");
     return 0;
 }
 

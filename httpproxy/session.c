@@ -3,6 +3,7 @@
  *   HEAD -> EXCHANGE -> HEAD ...            allowed requests
  *   HEAD -> REPLY -> HEAD or LINGER         denied and bad ones, failed upstreams
  *   HEAD -> REPLY -> FIRST -> HANDSHAKE -> HEAD ...     CONNECT
+ *   FIRST -> ...                            as there, but of a client that was intercepted
  *
  * session_run takes steps until none moves anything, so that a pipeline of requests is a loop and
  * no recursion; after LIMIT_STEPS it yields to the other sessions and goes on in the next turn.
@@ -27,7 +28,8 @@ static void on_ready(void *arg)
     session_run(arg);
 }
 
-void session_new(struct proxy *p, int fd)
+static void start(struct proxy *p, int fd, enum session_mode mode,
+                  const struct url_authority *authority)
 {
     struct session *s = xcalloc(1, sizeof(*s));
 
@@ -37,10 +39,23 @@ void session_new(struct proxy *p, int fd)
         return;
     }
     s->scheme = URL_HTTP;
+    s->mode = mode;
+    if (authority)
+        s->authority = *authority;
     TAILQ_INSERT_TAIL(&p->sessions, s, all);
     p->session_count++;
-    session_enter(s, SESSION_HEAD);
+    session_enter(s, mode == SESSION_TRANSPARENT ? SESSION_FIRST : SESSION_HEAD);
     proxy_changed(p);
+}
+
+void session_new(struct proxy *p, int fd)
+{
+    start(p, fd, SESSION_PROXY, NULL);
+}
+
+void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled)
+{
+    start(p, fd, SESSION_TRANSPARENT, dialled);
 }
 
 void session_free(struct session *s, const char *why)
@@ -303,6 +318,8 @@ void session_timeout(struct session *s)
         session_reply(s, 408, "cijail: the request head did not come in time.\n", false, 0,
                       SESSION_LINGER);
     } else {
+        if (s->state == SESSION_FIRST && s->mode == SESSION_TRANSPARENT)
+            transparent_silent(s);
         session_free(s, NULL);
         return;
     }

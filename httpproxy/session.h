@@ -11,15 +11,17 @@ struct exchange;
 
 /* Where the authority of a request comes from. */
 enum session_mode {
-    SESSION_PROXY,  /* each request's absolute-form target */
-    SESSION_TUNNEL, /* the CONNECT target: session.authority */
+    SESSION_PROXY,       /* each request's absolute-form target */
+    SESSION_TUNNEL,      /* the CONNECT target: session.authority */
+    SESSION_TRANSPARENT, /* with TLS the SNI: session.authority; else each request's Host */
 };
 
 enum session_state {
     SESSION_HEAD,      /* waits for a request head, or for the rest of it */
     SESSION_REPLY,     /* writes an answer of our own, skips what is left of the request, goes on to
                           next */
-    SESSION_FIRST,     /* in a new tunnel: the first byte tells TLS from HTTP */
+    SESSION_FIRST,     /* in a new tunnel, or of a client that was intercepted: the first byte tells
+                          TLS from HTTP */
     SESSION_HANDSHAKE, /* TLS towards the client */
     SESSION_EXCHANGE,  /* a request has been allowed and is under way */
     SESSION_LINGER,    /* has said all, reads until the client closes, too */
@@ -36,7 +38,7 @@ struct session {
     bool eof;               /* the client has ended its side */
     bool http_ok, https_ok; /* SESSION_TUNNEL: what the policy has for the authority */
     enum url_scheme scheme;
-    struct url_authority authority;
+    struct url_authority authority; /* SESSION_TRANSPARENT: the dialled address, until a SNI came */
     struct buf in, out;
     size_t scanned; /* bytes of in that are known to hold no whole head */
     uint64_t
@@ -48,6 +50,9 @@ struct session {
 
 /* A new client; takes over fd (nonblocking), also on failure. */
 void session_new(struct proxy *p, int fd);
+
+/* The same for a client that was on its way to another address, and does not know better. */
+void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled);
 
 /* Does all that can be done now; s may be gone when it returns. Called from the event loop only,
  * never from within itself. */
@@ -91,6 +96,26 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len);
 
 /* The first bytes inside of a tunnel are in (connect.c). */
 void connect_first(struct session *s);
+
+/* Begins TLS with the client (connect.c). */
+void connect_start_tls(struct session *s);
+
+/* "host:port" or "[v6]:port" (connect.c). */
+void connect_target(const struct url_authority *a, char *text, size_t size);
+
+/* The first byte of a client that was intercepted is in: does TLS begin with it? (transparent.c) */
+void transparent_first(struct session *s, bool tls);
+
+/* No byte of it has come in time: reports that (transparent.c). */
+void transparent_silent(struct session *s);
+
+/* A mitm_choose_cb; arg: the session (transparent.c). */
+const struct url_authority *transparent_choose(void *arg, const char *sni, char *problem,
+                                               size_t size);
+
+/* The URL of a plain request of such a client. 0, or the negative status (transparent.c). */
+int transparent_url(const struct session *s, const struct head_request *r, struct url *url,
+                    struct error *e);
 
 /* One step of the handshake with the client: true if it moved (connect.c). */
 bool connect_handshake(struct session *s);

@@ -1,169 +1,55 @@
 /* ruleset.c: the rules of the gateway namespace, by libnftnl. cijail.nft has them as a person would
  * write them, and says why; a unit test compares what the kernel makes of both.
  *
- *   prerouting   what comes from the jail: to the services (from_jail), or logged and rejected
- *   input        the services once more
+ *   prerouting   what comes from the jail: to the services (from_jail), taken to the transparent
+ *                sockets (intercept), or logged and rejected
+ *   input        the services and what was taken, once more
  *   forward      nothing
  *   output       the services' answers and ICMP (to_jail)
  *
- * A rule is a list of expressions: each loads a field of the packet into a register, compares the
- * register, or decides. The tables below say which rules there are; the functions before them make
- * the expressions. */
+ * What is taken has an address that is not the gateway's. tproxy gives the packet to a socket; the
+ * mark has it routed to the machine itself (netns_intercept.c). Without URL endpoints and DNS
+ * servers in the policy there is no such rule, chain or set. */
 #include "nft/ruleset.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
+#include <netinet/in.h> /* before linux/in.h */
+
 #include <libnftnl/chain.h>
-#include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
-#include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include <stddef.h>
 #include <stdbool.h>
 #include <string.h>
 
+#include "nft/rule.h"
+#include "nft/set.h"
 #include "nft/transaction.h"
 #include "src/net.h"
 #include "src/util.h"
 
 #define TABLE "cijail"
-#define PORTS "ports"
-#define PORTS_ID 1 /* of the set, within the transaction */
 
 #define FROM_JAIL "from_jail"
+#define INTERCEPT "intercept"
 #define TO_JAIL "to_jail"
 #define PREROUTING "prerouting"
 #define INPUT "input"
 #define FORWARD "forward"
 #define OUTPUT "output"
 
-#define NFT_TYPE_INET_SERVICE 13 /* nft(8)'s number of the type, for those who list the set */
 #define LOOPBACK_INDEX 1
 #define LOG_RATE 5000 /* packets a second */
 #define LOG_BURST 1000
 
-static void *or_die(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-static void or_die_int(int r)
-{
-    if (r < 0)
-        die("out of memory");
-}
-
-/* --- expressions --- */
-
-static struct nftnl_expr *add_expr(struct nftnl_rule *r, const char *name)
-{
-    struct nftnl_expr *x = or_die(nftnl_expr_alloc(name));
-
-    nftnl_rule_add_expr(r, x); /* the rule owns it */
-    return x;
-}
-
-static void load_meta(struct nftnl_rule *r, enum nft_meta_keys key)
-{
-    struct nftnl_expr *x = add_expr(r, "meta");
-
-    nftnl_expr_set_u32(x, NFTNL_EXPR_META_KEY, key);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_META_DREG, NFT_REG_1);
-}
-
-static void load_payload(struct nftnl_rule *r, enum nft_payload_bases base, size_t offset,
-                         size_t len)
-{
-    struct nftnl_expr *x = add_expr(r, "payload");
-
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_BASE, base);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_OFFSET, (uint32_t)offset);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_LEN, (uint32_t)len);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
-}
-
-static void is_equal(struct nftnl_rule *r, const void *data, size_t len)
-{
-    struct nftnl_expr *x = add_expr(r, "cmp");
-
-    nftnl_expr_set_u32(x, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
-    or_die_int(nftnl_expr_set(x, NFTNL_EXPR_CMP_DATA, data, (uint32_t)len));
-}
-
-static void is_in_ports(struct nftnl_rule *r)
-{
-    struct nftnl_expr *x = add_expr(r, "lookup");
-
-    nftnl_expr_set_u32(x, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-    or_die_int(nftnl_expr_set_str(x, NFTNL_EXPR_LOOKUP_SET, PORTS));
-    nftnl_expr_set_u32(x, NFTNL_EXPR_LOOKUP_SET_ID, PORTS_ID);
-}
-
-/* verdict: NF_ACCEPT, NF_DROP, or NFT_JUMP with a chain. */
-static void verdict(struct nftnl_rule *r, int code, const char *chain)
-{
-    struct nftnl_expr *x = add_expr(r, "immediate");
-
-    nftnl_expr_set_u32(x, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_IMM_VERDICT, (uint32_t)code);
-    if (chain)
-        or_die_int(nftnl_expr_set_str(x, NFTNL_EXPR_IMM_CHAIN, chain));
-}
-
-/* --- parts of rules --- */
-
-static void family_is(struct nftnl_rule *r, int family)
-{
-    const uint8_t nfproto = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
-
-    load_meta(r, NFT_META_NFPROTO);
-    is_equal(r, &nfproto, sizeof nfproto);
-}
-
-static void protocol_is(struct nftnl_rule *r, uint8_t protocol)
-{
-    load_meta(r, NFT_META_L4PROTO);
-    is_equal(r, &protocol, sizeof protocol);
-}
-
-static void address_is(struct nftnl_rule *r, int family, bool source, const char *text)
-{
-    uint8_t address[sizeof(struct in6_addr)];
-    size_t len = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
-    size_t offset;
-
-    if (inet_pton(family, text, address) != 1)
-        die("not an address: %s", text);
-    if (family == AF_INET)
-        offset = source ? offsetof(struct iphdr, saddr) : offsetof(struct iphdr, daddr);
-    else
-        offset = source ? offsetof(struct ip6_hdr, ip6_src) : offsetof(struct ip6_hdr, ip6_dst);
-    load_payload(r, NFT_PAYLOAD_NETWORK_HEADER, offset, len);
-    is_equal(r, address, len);
-}
-
-/* UDP and TCP have their ports at the same place: source, destination. */
-static void load_port(struct nftnl_rule *r, bool source)
-{
-    load_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, source ? 0 : 2, sizeof(uint16_t));
-}
-
-static void icmp_type_is(struct nftnl_rule *r, uint8_t type)
-{
-    load_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
-    is_equal(r, &type, sizeof type);
-}
+static const struct set_name ports = {TABLE, "ports", "the set of the services' ports", 1};
+static const struct set_name url_ports = {TABLE, "url_ports", "the set of the URLs' ports", 2};
+static const struct set_name dns4 = {TABLE, "dns4", "the set of DNS servers", 3};
+static const struct set_name dns6 = {TABLE, "dns6", "the set of IPv6 DNS servers", 4};
 
 /* --- the transaction's messages --- */
 
@@ -181,40 +67,6 @@ static void add_table(struct transaction *t)
     nftnl_table_free(table);
 }
 
-static void add_port(struct nftnl_set *set, uint16_t port)
-{
-    struct nftnl_set_elem *elem = or_die(nftnl_set_elem_alloc());
-    uint16_t key = htons(port);
-
-    or_die_int(nftnl_set_elem_set(elem, NFTNL_SET_ELEM_KEY, &key, sizeof key));
-    nftnl_set_elem_add(set, elem); /* the set owns it */
-}
-
-static void add_ports(struct transaction *t)
-{
-    struct nftnl_set *set = or_die(nftnl_set_alloc());
-
-    or_die_int(nftnl_set_set_str(set, NFTNL_SET_TABLE, TABLE));
-    or_die_int(nftnl_set_set_str(set, NFTNL_SET_NAME, PORTS));
-    nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
-    nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_CONSTANT);
-    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, NFT_TYPE_INET_SERVICE);
-    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, sizeof(uint16_t));
-    nftnl_set_set_u32(set, NFTNL_SET_ID, PORTS_ID);
-    add_port(set, DNS_PORT);
-    add_port(set, PROXY_PORT);
-    nftnl_set_nlmsg_build_payload(transaction_message(t, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE,
-                                                      "set " PORTS, "nf_tables nft_set_hash"),
-                                  set);
-    transaction_next(t);
-    nftnl_set_elems_nlmsg_build_payload(transaction_message(t, NFT_MSG_NEWSETELEM, NFPROTO_INET,
-                                                            NLM_F_CREATE, "elements of set " PORTS,
-                                                            NULL),
-                                        set);
-    transaction_next(t);
-    nftnl_set_free(set);
-}
-
 struct chain {
     const char *name;
     int hook; /* NF_INET_*, or -1: only jumped to */
@@ -223,6 +75,7 @@ struct chain {
 /* In the order of cijail.nft. */
 static const struct chain chains[] = {
     {FROM_JAIL, -1},
+    {INTERCEPT, -1},
     {PREROUTING, NF_INET_PRE_ROUTING},
     {INPUT, NF_INET_LOCAL_IN},
     {FORWARD, NF_INET_FORWARD},
@@ -272,6 +125,26 @@ static void add_rule(struct transaction *t, struct nftnl_rule *r, const char *wh
 
 /* --- the rules --- */
 
+static bool takes_urls(const struct ruleset *r)
+{
+    return r->url_port_count > 0;
+}
+
+static const struct ruleset_ranges *servers(const struct ruleset *r, int family)
+{
+    return family == AF_INET ? &r->dns4 : &r->dns6;
+}
+
+static bool takes_dns(const struct ruleset *r, int family)
+{
+    return servers(r, family)->count > 0 && (family == AF_INET || r->with_ipv6);
+}
+
+static bool intercepts(const struct ruleset *r)
+{
+    return takes_urls(r) || takes_dns(r, AF_INET) || takes_dns(r, AF_INET6);
+}
+
 enum selector { DNS, SERVICES, UNREACHABLE, ALL };
 
 struct flow {
@@ -287,6 +160,21 @@ static const struct flow from_jail[] = {
     {AF_INET6, IPPROTO_TCP, SERVICES, NF_ACCEPT},  {AF_INET6, IPPROTO_ICMPV6, UNREACHABLE, NF_DROP},
 };
 
+static const char *jail_address(int family)
+{
+    return family == AF_INET ? JAIL_IPV4 : JAIL_IPV6;
+}
+
+static const char *gateway_address(int family)
+{
+    return family == AF_INET ? GW_IPV4 : GW_IPV6;
+}
+
+static uint8_t unreachable(int family)
+{
+    return family == AF_INET ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH;
+}
+
 static const struct flow to_jail[] = {
     {AF_INET, IPPROTO_UDP, DNS, NF_ACCEPT},       {AF_INET, IPPROTO_TCP, SERVICES, NF_ACCEPT},
     {AF_INET, IPPROTO_ICMP, ALL, NF_ACCEPT},      {AF_INET6, IPPROTO_UDP, DNS, NF_ACCEPT},
@@ -297,31 +185,29 @@ static const struct flow to_jail[] = {
  * source. */
 static void add_flow(struct transaction *t, const char *chain, const struct flow *f, bool answers)
 {
-    const char *gw = f->family == AF_INET ? GW_IPV4 : GW_IPV6;
-    const char *jail = f->family == AF_INET ? JAIL_IPV4 : JAIL_IPV6;
-    const uint16_t dns = htons(DNS_PORT);
+    const char *gw = gateway_address(f->family);
+    const char *jail = jail_address(f->family);
     struct nftnl_rule *r = new_rule(chain);
 
-    family_is(r, f->family);
-    address_is(r, f->family, true, answers ? gw : jail);
-    address_is(r, f->family, false, answers ? jail : gw);
-    protocol_is(r, f->protocol);
+    rule_family_is(r, f->family);
+    rule_address_is(r, f->family, true, answers ? gw : jail);
+    rule_address_is(r, f->family, false, answers ? jail : gw);
+    rule_protocol_is(r, f->protocol);
     switch (f->selector) {
     case DNS:
-        load_port(r, answers);
-        is_equal(r, &dns, sizeof dns);
+        rule_port_is(r, answers, DNS_PORT);
         break;
     case SERVICES:
-        load_port(r, answers);
-        is_in_ports(r);
+        rule_load_port(r, answers);
+        rule_in_set(r, ports.name, ports.id);
         break;
     case UNREACHABLE:
-        icmp_type_is(r, f->family == AF_INET ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH);
+        rule_icmp_type_is(r, unreachable(f->family));
         break;
     case ALL:
         break;
     }
-    verdict(r, f->verdict, NULL);
+    rule_verdict(r, f->verdict, NULL);
     add_rule(t, r, chain, NULL);
 }
 
@@ -333,34 +219,141 @@ static void add_flows(struct transaction *t, const char *chain, const struct flo
             add_flow(t, chain, &f[i], answers);
 }
 
-/* Loopback passes; what comes from or goes to the link goes on in a chain of its own. */
-static void add_links(struct transaction *t, const char *chain, bool out, const char *next)
+/* DNS between the jail and the servers of the policy: begins a rule. */
+static struct nftnl_rule *dns_rule(const char *chain, int family, uint8_t protocol, bool answers)
+{
+    const struct set_name *set = family == AF_INET ? &dns4 : &dns6;
+    struct nftnl_rule *r = new_rule(chain);
+
+    rule_family_is(r, family);
+    if (!answers)
+        rule_address_is(r, family, true, jail_address(family));
+    rule_load_address(r, family, answers);
+    rule_in_set(r, set->name, set->id);
+    if (answers)
+        rule_address_is(r, family, false, jail_address(family));
+    rule_protocol_is(r, protocol);
+    return r;
+}
+
+/* TCP between the jail and any address at the ports of URLs: likewise. */
+static struct nftnl_rule *url_rule(const char *chain, int family, bool answers)
+{
+    struct nftnl_rule *r = new_rule(chain);
+
+    rule_family_is(r, family);
+    rule_address_is(r, family, !answers, jail_address(family));
+    rule_protocol_is(r, IPPROTO_TCP);
+    rule_load_port(r, answers);
+    rule_in_set(r, url_ports.name, url_ports.id);
+    return r;
+}
+
+static void take(struct transaction *t, struct nftnl_rule *r, int family, uint16_t port)
+{
+    rule_tproxy(r, family, gateway_address(family), port, TRANSPARENT_MARK);
+    rule_verdict(r, NF_ACCEPT, NULL);
+    add_rule(t, r, "transparent proxying", "nf_tables nft_tproxy");
+}
+
+static const int families[] = {AF_INET, AF_INET6};
+static const uint8_t dns_protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
+
+/* What does not go to the gateway's own addresses. The jail's complaints about late answers of DNS
+ * are dropped, as they are in from_jail. */
+static void add_intercept(struct transaction *t, const struct ruleset *rs)
+{
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        int family = families[i];
+        struct nftnl_rule *r;
+
+        for (size_t k = 0; k < ARRAY_LEN(dns_protocols) && takes_dns(rs, family); k++) {
+            r = dns_rule(INTERCEPT, family, dns_protocols[k], false);
+            rule_port_is(r, false, DNS_PORT);
+            take(t, r, family, DNS_PORT);
+        }
+        if (takes_dns(rs, family)) {
+            r = dns_rule(INTERCEPT, family, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6,
+                         false);
+            rule_icmp_type_is(r, unreachable(family));
+            rule_verdict(r, NF_DROP, NULL);
+            add_rule(t, r, INTERCEPT, NULL);
+        }
+        if (takes_urls(rs) && (family == AF_INET || rs->with_ipv6))
+            take(t, url_rule(INTERCEPT, family, false), family, TRANSPARENT_PORT);
+    }
+}
+
+/* Their answers, from the address that the jail asked. */
+static void add_intercepted_answers(struct transaction *t, const struct ruleset *rs)
+{
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        int family = families[i];
+        struct nftnl_rule *r;
+
+        for (size_t k = 0; k < ARRAY_LEN(dns_protocols) && takes_dns(rs, family); k++) {
+            r = dns_rule(TO_JAIL, family, dns_protocols[k], true);
+            rule_port_is(r, true, DNS_PORT);
+            rule_verdict(r, NF_ACCEPT, NULL);
+            add_rule(t, r, TO_JAIL, NULL);
+        }
+        if (takes_urls(rs) && (family == AF_INET || rs->with_ipv6)) {
+            r = url_rule(TO_JAIL, family, true);
+            rule_verdict(r, NF_ACCEPT, NULL);
+            add_rule(t, r, TO_JAIL, NULL);
+        }
+    }
+}
+
+static void add_loopback(struct transaction *t, const char *chain, bool out)
 {
     const uint32_t lo = LOOPBACK_INDEX;
+    struct nftnl_rule *r = new_rule(chain);
+
+    rule_load_meta(r, out ? NFT_META_OIF : NFT_META_IIF);
+    rule_equals(r, &lo, sizeof lo);
+    rule_verdict(r, NF_ACCEPT, NULL);
+    add_rule(t, r, chain, NULL);
+}
+
+/* What comes from or goes to the link. */
+static struct nftnl_rule *link_rule(const char *chain, bool out)
+{
     const char gw[IFNAMSIZ] = GW_IFNAME;
     struct nftnl_rule *r = new_rule(chain);
 
-    load_meta(r, out ? NFT_META_OIF : NFT_META_IIF);
-    is_equal(r, &lo, sizeof lo);
-    verdict(r, NF_ACCEPT, NULL);
+    rule_load_meta(r, out ? NFT_META_OIFNAME : NFT_META_IIFNAME);
+    rule_equals(r, gw, sizeof gw);
+    return r;
+}
+
+static void add_jump(struct transaction *t, const char *chain, bool out, const char *next)
+{
+    struct nftnl_rule *r = link_rule(chain, out);
+
+    rule_verdict(r, NFT_JUMP, next);
     add_rule(t, r, chain, NULL);
-    r = new_rule(chain);
-    load_meta(r, out ? NFT_META_OIFNAME : NFT_META_IIFNAME);
-    is_equal(r, gw, sizeof gw);
-    verdict(r, NFT_JUMP, next);
-    add_rule(t, r, chain, NULL);
+}
+
+static void add_marked(struct transaction *t)
+{
+    struct nftnl_rule *r = link_rule(INPUT, false);
+
+    rule_mark_is(r, TRANSPARENT_MARK);
+    rule_verdict(r, NF_ACCEPT, NULL);
+    add_rule(t, r, INPUT, NULL);
 }
 
 static void add_log(struct transaction *t)
 {
     struct nftnl_rule *r = new_rule(PREROUTING);
-    struct nftnl_expr *x = add_expr(r, "limit");
+    struct nftnl_expr *x = rule_add(r, "limit");
 
     nftnl_expr_set_u64(x, NFTNL_EXPR_LIMIT_RATE, LOG_RATE);
     nftnl_expr_set_u64(x, NFTNL_EXPR_LIMIT_UNIT, 1);
     nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_BURST, LOG_BURST);
     nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-    x = add_expr(r, "log");
+    x = rule_add(r, "log");
     nftnl_expr_set_u16(x, NFTNL_EXPR_LOG_GROUP, NFLOG_GROUP);
     nftnl_expr_set_u32(x, NFTNL_EXPR_LOG_SNAPLEN, NFLOG_SNAPLEN);
     add_rule(t, r, "the log of rejected packets", "nf_tables nft_limit nft_log nfnetlink_log");
@@ -372,13 +365,40 @@ static void add_reject(struct transaction *t, int family, uint8_t protocol, uint
     struct nftnl_rule *r = new_rule(PREROUTING);
     struct nftnl_expr *x;
 
-    family_is(r, family);
+    rule_family_is(r, family);
     if (protocol)
-        protocol_is(r, protocol);
-    x = add_expr(r, "reject");
+        rule_protocol_is(r, protocol);
+    x = rule_add(r, "reject");
     nftnl_expr_set_u32(x, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMP_UNREACH);
     nftnl_expr_set_u8(x, NFTNL_EXPR_REJECT_CODE, code);
     add_rule(t, r, "reject", "nf_tables nft_reject_inet");
+}
+
+static void add_sets(struct transaction *t, const struct ruleset *rs)
+{
+    static const uint16_t services[] = {DNS_PORT, PROXY_PORT};
+
+    set_add_ports(t, &ports, services, ARRAY_LEN(services));
+    if (takes_urls(rs))
+        set_add_ports(t, &url_ports, rs->url_ports, rs->url_port_count);
+    if (takes_dns(rs, AF_INET))
+        set_add_ranges(t, &dns4, AF_INET, &rs->dns4);
+    if (takes_dns(rs, AF_INET6))
+        set_add_ranges(t, &dns6, AF_INET6, &rs->dns6);
+}
+
+static void add_prerouting(struct transaction *t, const struct ruleset *rs)
+{
+    add_loopback(t, PREROUTING, false);
+    add_jump(t, PREROUTING, false, FROM_JAIL);
+    if (intercepts(rs))
+        add_jump(t, PREROUTING, false, INTERCEPT);
+    add_log(t);
+    add_reject(t, AF_INET, 0, ICMP_NET_ANO);
+    if (rs->with_ipv6) {
+        add_reject(t, AF_INET6, IPPROTO_TCP, ICMP6_DST_UNREACH_NOROUTE);
+        add_reject(t, AF_INET6, 0, ICMP6_DST_UNREACH_ADMIN);
+    }
 }
 
 int ruleset_install(const struct ruleset *r, struct error *e)
@@ -388,20 +408,21 @@ int ruleset_install(const struct ruleset *r, struct error *e)
     int result;
 
     add_table(t);
-    add_ports(t);
+    add_sets(t, r);
     for (size_t i = 0; i < ARRAY_LEN(chains); i++)
-        add_chain(t, &chains[i]);
+        if (intercepts(r) || strcmp(chains[i].name, INTERCEPT) != 0)
+            add_chain(t, &chains[i]);
     add_flows(t, FROM_JAIL, from_jail, ARRAY_LEN(from_jail), false, with_ipv6);
-    add_links(t, PREROUTING, false, FROM_JAIL);
-    add_log(t);
-    add_reject(t, AF_INET, 0, ICMP_NET_ANO);
-    if (with_ipv6) {
-        add_reject(t, AF_INET6, IPPROTO_TCP, ICMP6_DST_UNREACH_NOROUTE);
-        add_reject(t, AF_INET6, 0, ICMP6_DST_UNREACH_ADMIN);
-    }
-    add_links(t, INPUT, false, FROM_JAIL);
-    add_links(t, OUTPUT, true, TO_JAIL);
+    add_intercept(t, r);
+    add_prerouting(t, r);
+    add_loopback(t, INPUT, false);
+    if (intercepts(r))
+        add_marked(t);
+    add_jump(t, INPUT, false, FROM_JAIL);
+    add_loopback(t, OUTPUT, true);
+    add_jump(t, OUTPUT, true, TO_JAIL);
     add_flows(t, TO_JAIL, to_jail, ARRAY_LEN(to_jail), true, with_ipv6);
+    add_intercepted_answers(t, r);
     result = transaction_commit(t, e);
     transaction_free(t);
     return result;

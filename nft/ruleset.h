@@ -2,15 +2,39 @@
 #ifndef CIJAIL_RULESET_H
 #define CIJAIL_RULESET_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "src/error.h"
+
+struct policy;
+
+/* Addresses from first to last, in network byte order; IPv4 takes the first four bytes. */
+struct ruleset_range {
+    uint8_t first[16], last[16];
+};
+
+struct ruleset_ranges {
+    struct ruleset_range *list; /* ascending; between two of them there is at least one address */
+    size_t count;
+};
 
 struct ruleset {
     int with_ipv6; /* the gateway has an IPv6 address */
+    uint16_t
+        *url_ports; /* TCP to these is taken to the transparent listeners; ascending, distinct */
+    size_t url_port_count;
+    struct ruleset_ranges dns4, dns6; /* DNS to these is taken to the gateway's DNS sockets */
 };
+
+/* What the policy asks for: the ports of its URL endpoints, and its DNS servers (ADDRESS:53).
+ * with_ipv6 is left 0 and is the caller's to set. */
+void ruleset_from_policy(struct ruleset *r, const struct policy *p);
+void ruleset_free(struct ruleset *r);
 
 /* Installs table inet cijail in the current network namespace (which must be G, with CAP_NET_ADMIN
  * over it). Blocking; nothing is installed if any part of it fails. -EOPNOTSUPP (and words) where
- * the kernel has no nf_tables. */
+ * the kernel has no nf_tables, or no tproxy and the rules need it. */
 int ruleset_install(const struct ruleset *r, struct error *e);
 
 #endif

@@ -18,7 +18,7 @@
 
 #include "src/util.h"
 
-#define BATCH_LIMIT 65536 /* bytes; libmnl wants room for one message more */
+#define BATCH_LIMIT 196608 /* bytes: what a socket takes at once; libmnl wants as much again */
 #define MESSAGES_MAX 128
 #define ANSWER_MAX 8192
 #define TIMEOUT_S 10

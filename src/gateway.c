@@ -5,8 +5,8 @@
  * proxies and the jail with it; and it ends with the supervisor (PR_SET_PDEATHSIG). It builds the
  * network while init prepares the mounts:
  *
- *   clone init (J, P2, mounts, IPC) -> veth pair, addresses -> rules -> sockets -> exec both
- * proxies -> tell init
+ *   clone init (J, P2, mounts, IPC) -> veth pair, addresses -> rules, routes -> sockets -> exec
+ * both proxies -> tell init
  *
  * After that it holds no socket of G and only waits for its children. It never reads a byte of the
  * jail. */
@@ -133,28 +133,60 @@ static pid_t spawn_proxy(const char *path, const char *name, const int fds[PROXY
     return pid;
 }
 
-static int open_sockets(struct gateway *g, struct error *e)
+enum purpose { FOR_DNS, FOR_PROXY, FOR_INTERCEPTION };
+
+/* Whether the policy asks for the transparent listeners, and for DNS sockets that are transparent.
+ */
+static bool intercepts_urls(const struct ruleset *rules)
+{
+    return rules->url_port_count > 0;
+}
+
+static bool intercepts_dns(const struct ruleset *rules)
+{
+    return rules->dns4.count > 0 || rules->dns6.count > 0;
+}
+
+static int open_sockets(struct gateway *g, const struct ruleset *rules, struct error *e)
 {
     struct row {
         int *where;
+        enum purpose purpose;
         int family, type;
         unsigned short port;
     } rows[] = {
-        {&g->dns_fds[DNS_FD_UDP4], AF_INET, SOCK_DGRAM, DNS_PORT},
-        {&g->dns_fds[DNS_FD_UDP6], AF_INET6, SOCK_DGRAM, DNS_PORT},
-        {&g->dns_fds[DNS_FD_TCP4], AF_INET, SOCK_STREAM, DNS_PORT},
-        {&g->dns_fds[DNS_FD_TCP6], AF_INET6, SOCK_STREAM, DNS_PORT},
-        {&g->http_fds[HTTP_FD_LISTEN4], AF_INET, SOCK_STREAM, PROXY_PORT},
-        {&g->http_fds[HTTP_FD_LISTEN6], AF_INET6, SOCK_STREAM, PROXY_PORT},
+        {&g->dns_fds[DNS_FD_UDP4], FOR_DNS, AF_INET, SOCK_DGRAM, DNS_PORT},
+        {&g->dns_fds[DNS_FD_UDP6], FOR_DNS, AF_INET6, SOCK_DGRAM, DNS_PORT},
+        {&g->dns_fds[DNS_FD_TCP4], FOR_DNS, AF_INET, SOCK_STREAM, DNS_PORT},
+        {&g->dns_fds[DNS_FD_TCP6], FOR_DNS, AF_INET6, SOCK_STREAM, DNS_PORT},
+        {&g->http_fds[HTTP_FD_LISTEN4], FOR_PROXY, AF_INET, SOCK_STREAM, PROXY_PORT},
+        {&g->http_fds[HTTP_FD_LISTEN6], FOR_PROXY, AF_INET6, SOCK_STREAM, PROXY_PORT},
+        {&g->http_fds[HTTP_FD_TRANSPARENT4], FOR_INTERCEPTION, AF_INET, SOCK_STREAM,
+         TRANSPARENT_PORT},
+        {&g->http_fds[HTTP_FD_TRANSPARENT6], FOR_INTERCEPTION, AF_INET6, SOCK_STREAM,
+         TRANSPARENT_PORT},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (rows[i].family == AF_INET6 && !g->ipv6)
+        const struct row *row = &rows[i];
+        int r;
+
+        if ((row->family == AF_INET6 && !g->ipv6) ||
+            (row->purpose == FOR_INTERCEPTION && !intercepts_urls(rules)))
             continue;
-        *rows[i].where = netns_listen(rows[i].family, rows[i].type, rows[i].port, e);
-        if (*rows[i].where < 0)
-            return *rows[i].where;
+        *row->where = netns_listen(row->family, row->type, row->port, e);
+        if (*row->where < 0)
+            return *row->where;
+        if (row->purpose == FOR_PROXY || (row->purpose == FOR_DNS && !intercepts_dns(rules)))
+            continue;
+        if ((r = netns_make_transparent(*row->where, row->family, e)) < 0)
+            return r;
     }
+    return 0;
+}
+
+static int open_log(struct gateway *g, struct error *e)
+{
     if ((g->dns_fds[DNS_FD_NFLOG] = netns_open_nflog(e)) < 0)
         return g->dns_fds[DNS_FD_NFLOG];
     if ((g->dns_fds[DNS_FD_ICMP4] = netns_open_icmp(AF_INET, e)) < 0)
@@ -166,15 +198,22 @@ static int open_sockets(struct gateway *g, struct error *e)
 
 static int build_network(struct gateway *g, struct error *e)
 {
-    struct ruleset rules = {0};
+    struct ruleset rules;
     int r = netns_setup_gateway(g->init, &g->ipv6, e);
 
     if (r < 0)
         return r;
+    ruleset_from_policy(&rules, g->l->policy);
     rules.with_ipv6 = g->ipv6;
-    if ((r = ruleset_install(&rules, e)) < 0)
-        return r;
-    return open_sockets(g, e);
+    r = ruleset_install(&rules, e);
+    if (r == 0 && (intercepts_urls(&rules) || intercepts_dns(&rules)))
+        r = netns_intercept(g->ipv6, e);
+    if (r == 0)
+        r = open_sockets(g, &rules, e);
+    if (r == 0)
+        r = open_log(g, e);
+    ruleset_free(&rules);
+    return r;
 }
 
 static int start_proxies(struct gateway *g, struct error *e)

@@ -7,7 +7,7 @@ src_libcommon_a_SOURCES = \
 	src/memfd.c src/memfd.h
 src_libcijail_a_SOURCES = \
 	src/options.c src/options.h src/userns.c src/userns.h \
-	src/netns.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
+	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
 	src/supervisor.c src/supervisor.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \

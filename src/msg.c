@@ -56,9 +56,15 @@ static bool check_dialed(const struct msg_dialed *m)
     return m->error >= 0 && ends(m->text, sizeof(m->text));
 }
 
+static bool check_server(const struct msg_server *s)
+{
+    return s->family == 0 || s->family == AF_INET || s->family == AF_INET6;
+}
+
 static bool check_query(const struct msg_query *m)
 {
-    return m->qtype != 0 && (m->transport == MSG_UDP || m->transport == MSG_TCP) &&
+    return m->qtype != 0 && check_server(&m->server) &&
+           (m->transport == MSG_UDP || m->transport == MSG_TCP) &&
            is_host_text(m->name, sizeof(m->name));
 }
 

@@ -77,13 +77,22 @@ struct msg_dialed {
 
 enum msg_transport { MSG_UDP = 1, MSG_TCP = 2 };
 
-/* "Ask upstream": the dialer checks the name, builds the query itself and sends it. */
+/* A DNS server of the policy (ADDRESS:53). Comparable by bytes: what is not used is zero. */
+struct msg_server {
+    uint8_t family; /* AF_INET, AF_INET6, or 0: the host's own resolvers */
+    uint8_t pad[3];
+    uint8_t address[16]; /* network byte order; IPv4 in the first four */
+};
+
+/* "Ask upstream": the dialer checks the name and the server, builds the query itself and sends it.
+ */
 struct msg_query {
     struct msg_head head;
     uint64_t id;
     uint16_t qtype;
     uint8_t transport; /* enum msg_transport */
-    uint8_t pad[5];
+    uint8_t pad;
+    struct msg_server server;
     char name[NAME_SIZE]; /* canonical; "." is never asked */
 };
 

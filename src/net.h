@@ -19,6 +19,9 @@
 #define LINK_IPV6_LEN 64
 #define DNS_PORT 53
 #define PROXY_PORT 3128
+#define TRANSPARENT_PORT 3129 /* of the transparent listeners; no packet of the jail names it */
+#define TRANSPARENT_MARK 1    /* of packets that the rules give to a transparent socket, */
+#define TRANSPARENT_TABLE 100 /* and the routing table that delivers them */
 #define NFLOG_GROUP 1
 #define NFLOG_SNAPLEN 128 /* bytes of a rejected packet that are logged: both headers */
 
@@ -38,7 +41,9 @@ enum proxy_fd {
     /* cijail-httpproxy */
     HTTP_FD_LISTEN4 = 5, /* listening at GW_IPV4:PROXY_PORT */
     HTTP_FD_LISTEN6 = 6,
-    HTTP_FD_ROOTS = 7, /* sealed memfd: PEM certificates that upstream is verified with */
+    HTTP_FD_ROOTS = 7,        /* sealed memfd: PEM certificates that upstream is verified with */
+    HTTP_FD_TRANSPARENT4 = 8, /* listening, with IP_TRANSPARENT, if the policy has a URL endpoint */
+    HTTP_FD_TRANSPARENT6 = 9,
 };
 #define PROXY_FD_MAX 11 /* the highest of them */
 

@@ -16,12 +16,10 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
-#include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -30,39 +28,16 @@
 #include <linux/rtnetlink.h>
 
 #include "src/net.h"
+#include "src/netns_nl.h"
 #include "src/netns_ready.h"
 #include "src/netns_sysctl.h"
 #include "src/util.h"
-
-#define LOOPBACK_INDEX 1 /* of lo, in every network namespace */
 
 /* The most that an IP packet can be: the fewest packets for what a proxy reads and writes. */
 #define LINK_MTU 65535
 
 /* Of both ends. 02: locally administered. */
 static const unsigned char link_address[6] = {0x02, 0x63, 0x69, 0x6a, 0x61, 0x6c};
-
-static inline void cleanup_socket(struct nl_sock **p)
-{
-    nl_socket_free(*p);
-}
-static inline void cleanup_link(struct rtnl_link **p)
-{
-    rtnl_link_put(*p);
-}
-static inline void cleanup_addr(struct rtnl_addr **p)
-{
-    rtnl_addr_put(*p);
-}
-static inline void cleanup_nladdr(struct nl_addr **p)
-{
-    nl_addr_put(*p);
-}
-static inline void cleanup_route(struct rtnl_route **p)
-{
-    rtnl_route_put(*p);
-}
-#define CLEANUP(what) __attribute__((cleanup(cleanup_##what)))
 
 /* libnl's error numbers are its own. */
 static int netns_errno(int nl_error)
@@ -84,19 +59,19 @@ static int netns_errno(int nl_error)
     return EIO;
 }
 
-static int netns_error(struct error *e, int nl_error, const char *what)
+int netns_error(struct error *e, int nl_error, const char *what)
 {
     return error_set(e, netns_errno(nl_error), "%s: %s", what, nl_geterror(nl_error));
 }
 
-static void *netns_alloc(void *p)
+void *netns_alloc(void *p)
 {
     if (!p)
         die("out of memory");
     return p;
 }
 
-static int netns_connect(struct nl_sock **sk, struct error *e)
+int netns_connect(struct nl_sock **sk, struct error *e)
 {
     int r;
 

@@ -23,6 +23,14 @@ int netns_setup_jail(bool ipv6, struct error *e);
  * -errno. */
 int netns_listen(int family, int type, unsigned short port, struct error *e);
 
+/* In G, after netns_setup_gateway: packets that the rules mark (TRANSPARENT_MARK) are routed to G
+ * itself, whatever their address. */
+int netns_intercept(bool ipv6, struct error *e);
+
+/* The socket takes what tproxy gives it and answers from the address that was asked
+ * (IP_TRANSPARENT), as do the connections that it accepts. */
+int netns_make_transparent(int fd, int family, struct error *e);
+
 /* A netlink socket bound to NFLOG_GROUP, copying NFLOG_SNAPLEN bytes, with a large receive buffer.
  */
 int netns_open_nflog(struct error *e);

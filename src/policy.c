@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "src/util.h"
 
@@ -138,9 +139,36 @@ int policy_parse(struct policy *p, const char *source, const char *text, size_t 
     return 0;
 }
 
-static const char *form_of_kind(enum endpoint_kind kind)
+/* 127.0.0.0/8 or a part of it, or ::1: the jail's own, which no packet leaves. */
+static bool is_loopback(int family, const void *address)
 {
-    switch (kind) {
+    if (family == AF_INET)
+        return *(const uint8_t *)address == 127;
+    return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)address);
+}
+
+/* Where connect(2) leads to the host itself by another spelling. */
+static bool means_loopback(int family, const void *address)
+{
+    static const struct in_addr any4 = {0};
+    const struct in6_addr *v6 = address;
+
+    if (family == AF_INET)
+        return is_loopback(family, address) || memcmp(address, &any4, sizeof(any4)) == 0;
+    return is_loopback(family, address) || IN6_IS_ADDR_UNSPECIFIED(v6) || IN6_IS_ADDR_V4MAPPED(v6);
+}
+
+bool policy_is_dns_server(const struct endpoint *ep)
+{
+    return ep->kind == ENDPOINT_ADDRESS && ep->port == 53 && !is_loopback(ep->family, &ep->address);
+}
+
+/* What this version does not enforce, in words; NULL if it does. */
+static const char *form_not_enforced(const struct endpoint *ep)
+{
+    if (policy_is_dns_server(ep))
+        return NULL;
+    switch (ep->kind) {
     case ENDPOINT_URL:
     case ENDPOINT_NAME:
         return NULL;
@@ -162,7 +190,7 @@ int policy_check_enforced(const struct policy *p, struct error *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        const char *form = form_of_kind(ep->kind);
+        const char *form = form_not_enforced(ep);
         int r;
 
         if (!form)
@@ -261,10 +289,42 @@ const struct endpoint *policy_match_resolve(const struct policy *p, const char *
     return NULL;
 }
 
+/* The first len bits are the same. */
+static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned len)
+{
+    unsigned rest = len % 8;
+
+    return memcmp(a, b, len / 8) == 0 &&
+           (rest == 0 || (a[len / 8] ^ b[len / 8]) >> (8 - rest) == 0);
+}
+
+const struct endpoint *policy_match_dns_server(const struct policy *p, int family,
+                                               const void *address)
+{
+    if (means_loopback(family, address))
+        return NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (policy_is_dns_server(ep) && ep->family == family &&
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            return ep;
+    }
+    return NULL;
+}
+
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme)
 {
     for (size_t i = 0; i < p->count; i++)
         if (p->endpoints[i].kind == ENDPOINT_URL && p->endpoints[i].scheme == scheme)
+            return true;
+    return false;
+}
+
+bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == ENDPOINT_URL && p->endpoints[i].scheme == scheme &&
+            p->endpoints[i].port == port)
             return true;
     return false;
 }

@@ -95,8 +95,20 @@ const struct endpoint *policy_match_authority(const struct policy *p, enum url_s
 /* May this canonical name be resolved? (Hosts of URL endpoints, NAME, NAME:PORT.) */
 const struct endpoint *policy_match_resolve(const struct policy *p, const char *name);
 
+/* Is this endpoint a DNS server: an address or a network, port 53? Not the loopback, which is
+ * another matter (a port of the host). */
+bool policy_is_dns_server(const struct endpoint *ep);
+
+/* The DNS server at this address (struct in_addr or in6_addr): may names be asked there? Which
+ * names is policy_match_resolve's. Never for a loopback address. */
+const struct endpoint *policy_match_dns_server(const struct policy *p, int family,
+                                               const void *address);
+
 /* Any URL endpoint of this scheme? */
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme);
+
+/* Any URL endpoint of this scheme and port? */
+bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port);
 
 /* The index of an endpoint of p, as messages carry it. */
 uint32_t policy_index(const struct policy *p, const struct endpoint *ep);

@@ -1,11 +1,12 @@
 /* upstream_dns.c: MSG_QUERY in, a reply's bytes out.
  *
- * dnsproxy sends a name and a type, never a packet. The policy is asked again here; then a query is
- * built from these two alone: a fresh random id, one question, recursion desired, an EDNS record
- * with a UDP size of 1232 and no option (RFC 6891). It goes to the host's servers (resolv.conf(5))
- * in turn, each query from a socket of its own, so with a source port of its own (RFC 5452). What
- * comes back from the connected socket with the right id is handed on as it is: nothing of it is
- * parsed here but the id. */
+ * dnsproxy sends a name and a type, never a packet, and the address of a server if the jail asked
+ * one that is not the gateway. The policy is asked again here; then a query is built from name and
+ * type alone: a fresh random id, one question, recursion desired, an EDNS record with a UDP size of
+ * 1232 and no option (RFC 6891). It goes to that server, or to the host's (resolv.conf(5)) in turn,
+ * each query from a socket of its own, so with a source port of its own (RFC 5452). What comes back
+ * from the connected socket with the right id is handed on as it is: nothing of it is parsed here
+ * but the id. */
 #include "src/upstream_dns.h"
 
 #include <arpa/inet.h>
@@ -37,6 +38,7 @@ struct query {
     uint64_t id;
     uint16_t dns_id;
     bool tcp;
+    union resolver_address server; /* the one to ask; family 0: the host's in turn */
     unsigned attempt;
     uint64_t deadline; /* now_ms() */
     int fd;
@@ -277,18 +279,28 @@ static bool try_server(struct query *q, const union resolver_address *to)
     return true;
 }
 
+/* The server of that attempt, or NULL after the last. */
+static const union resolver_address *server_of(const struct query *q, unsigned attempt)
+{
+    const struct upstream_dns *u = q->owner;
+
+    if (q->server.sa.sa_family != 0)
+        return attempt < ROUNDS ? &q->server : NULL;
+    return attempt < ROUNDS * u->server_count ? &u->servers[attempt % u->server_count] : NULL;
+}
+
 /* Goes on with the next server; ends the query when all have been asked. May free q. */
 static void start_attempt(struct query *q)
 {
-    struct upstream_dns *u = q->owner;
-
     for (;;) {
+        const union resolver_address *server = server_of(q, q->attempt++);
+
         close_attempt(q);
-        if (q->attempt >= ROUNDS * u->server_count || now_ms() >= q->deadline) {
+        if (!server || now_ms() >= q->deadline) {
             finish(q, ETIMEDOUT, NULL, 0);
             return;
         }
-        if (try_server(q, &u->servers[q->attempt++ % u->server_count]))
+        if (try_server(q, server))
             return;
     }
 }
@@ -301,13 +313,31 @@ struct upstream_dns *upstream_dns_new(struct event_base *base, const struct poli
     return u;
 }
 
-void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct msg_query *m)
+/* The name is canonical and in the policy, and so is the server, if it is not the host's. */
+static bool is_allowed(const struct upstream_dns *u, const struct msg_query *m)
 {
     char canonical[NAME_SIZE];
+
+    return name_canon(m->name, strlen(m->name), canonical, NULL) >= 0 &&
+           strcmp(canonical, m->name) == 0 && policy_match_resolve(u->policy, m->name) &&
+           (m->server.family == 0 ||
+            policy_match_dns_server(u->policy, m->server.family, m->server.address));
+}
+
+static void set_server(union resolver_address *out, const struct msg_server *s)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    if (s->family == 0 || !inet_ntop(s->family, s->address, text, sizeof(text)) ||
+        !parse_server(text, out))
+        memset(out, 0, sizeof(*out));
+}
+
+void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct msg_query *m)
+{
     struct query *q;
 
-    if (name_canon(m->name, strlen(m->name), canonical, NULL) < 0 ||
-        strcmp(canonical, m->name) != 0 || !policy_match_resolve(u->policy, m->name)) {
+    if (!is_allowed(u, m)) {
         send_reply(c, m->id, EACCES, 0, NULL, 0);
         return;
     }
@@ -320,6 +350,7 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     q = xcalloc(1, sizeof(*q));
     *q = (struct query){
         .owner = u, .channel = c, .id = m->id, .tcp = m->transport == MSG_TCP, .fd = -1};
+    set_server(&q->server, &m->server);
     q->deadline = now_ms() + TOTAL_SECONDS * 1000;
     if (getrandom(&q->dns_id, sizeof(q->dns_id), 0) != (ssize_t)sizeof(q->dns_id))
         die("getrandom: %s", strerror(errno));

@@ -79,9 +79,10 @@ done
 
 t_case 'the address that a client dials itself is not a way around'
 wire_start
-CIJAIL_ENDPOINTS=https://registry.example/ run cijail -- curl -sS --noproxy '*' -m 10 https://registry.example/
+CIJAIL_ENDPOINTS=https://registry.example/ run cijail -- curl -sS --noproxy '*' -m 10 --resolve registry.example:443:198.51.100.66 https://registry.example/echo
 wire_stop
-t_no_match "$WIRE" 'Flags \[S\]'
+t_eq "$out" 'GET https://registry.example/echo'
+t_no_match "$WIRE" '198\.51\.100\.66'
 CIJAIL_ENDPOINTS=https://registry.example/ run cijail -- curl -sS --connect-to ::attacker.test:443 -m 10 https://registry.example/
 t_denials 1
 t_assert 'curl succeeded' test "$status" != 0

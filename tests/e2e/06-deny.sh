@@ -2,7 +2,8 @@
 # What is not DNS and not the proxy: rejected at once and logged; and what else the jail must not reach.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
-connect() { run cijail -e https://registry.example/ -- python3 "$T_LIB/connect.py" "$@"; }
+# Ports of URLs are another matter: 11-transparent.sh.
+connect() { run cijail -e https://registry.example:8443/ -- python3 "$T_LIB/connect.py" "$@"; }
 
 t_case 'a TCP connect to an address fails with ENETUNREACH, at once, and is logged'
 for target in '198.51.100.66 443' '198.51.100.10 443' '198.51.100.10 80' '203.0.113.5 22' '10.1.2.3 5432' \

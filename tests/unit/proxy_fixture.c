@@ -67,6 +67,19 @@ int fixture_client(struct fixture *f)
     return fds[0];
 }
 
+int fixture_intercepted(struct fixture *f, const char *address, unsigned port)
+{
+    struct url_authority dialled = {.port = (uint16_t)port};
+    int fds[2];
+
+    dialled.kind = strchr(address, ':') ? URL_HOST_IPV6 : URL_HOST_IPV4;
+    copy_string(dialled.host, sizeof(dialled.host), address);
+    pair(SOCK_STREAM, fds);
+    session_new_transparent(f->proxy, fds[1], &dialled);
+    fixture_turn(f);
+    return fds[0];
+}
+
 void fixture_send(struct fixture *f, int fd, const char *text)
 {
     size_t len = strlen(text);

@@ -27,6 +27,9 @@ void fixture_turn(struct fixture *f);
 /* A new client: its end of the connection. */
 int fixture_client(struct fixture *f);
 
+/* One that was intercepted on its way to that address: likewise. */
+int fixture_intercepted(struct fixture *f, const char *address, unsigned port);
+
 /* Writes text to a socket, then a turn. */
 void fixture_send(struct fixture *f, int fd, const char *text);
 

@@ -130,6 +130,14 @@ static void test_query(void **state)
     BAD(m);
     m.qtype = 65535;
     GOOD(m);
+    m.server.family = AF_INET;
+    GOOD(m);
+    m.server.family = AF_INET6;
+    GOOD(m);
+    m.server.family = AF_UNIX;
+    BAD(m);
+    m.server.family = 0;
+    GOOD(m);
     m.name[0] = '\0';
     BAD(m);
     memset(m.name, 'a', sizeof(m.name));

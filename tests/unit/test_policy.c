@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -264,8 +265,12 @@ static void test_enforced(void **state)
         {"h\nh:22", "-e:2: 'h:22': NAME:PORT is not enforced by this version yet, so it is "
                     "refused; remove it, "},
         {"*:22", "-e:1: '*:22': NAME:PORT is not enforced"},
-        {"1.1.1.1:53", "-e:1: '1.1.1.1:53': ADDRESS:PORT is not enforced"},
+        {"1.1.1.1:53 10.0.0.0/8:53 [2001:db8::1]:53 [2001:db8::]/32:53 0.0.0.0/0:53 [::]/0:53",
+         NULL},
+        {"1.1.1.1:54", "-e:1: '1.1.1.1:54': ADDRESS:PORT is not enforced"},
         {"10.0.0.0/8:1", "-e:1: '10.0.0.0/8:1': ADDRESS:PORT is not enforced"},
+        {"127.0.0.1:53", "-e:1: '127.0.0.1:53': ADDRESS:PORT is not enforced"},
+        {"127.0.0.0/8:53", "-e:1: '127.0.0.0/8:53': ADDRESS:PORT is not enforced"},
         {"[::1]:53", "-e:1: '[::1]:53': ADDRESS:PORT is not enforced"},
         {"https://h/ /run/s", "-e:1: '/run/s': a unix socket of the host is not enforced"},
         {"/run/\x80", "-e:1: '/run/\\x80': a unix socket"},
@@ -284,6 +289,50 @@ static void test_enforced(void **state)
         assert_int_equal(r, cases[i].start ? -ENOTSUP : 0);
         if (cases[i].start && strncmp(e.text, cases[i].start, strlen(cases[i].start)) != 0)
             fail_msg("%s instead of %s", e.text, cases[i].start);
+        policy_free(&p);
+    }
+}
+
+static void test_dns_server(void **state)
+{
+    static const struct {
+        const char *policy, *address;
+        int which; /* index of the endpoint, or -1 */
+    } cases[] = {
+        {"1.1.1.1:53", "1.1.1.1", 0},
+        {"1.1.1.1:53", "1.1.1.2", -1},
+        {"1.1.1.1:54 h:53 https://1.1.1.1:53/", "1.1.1.1", -1},
+        {"h 10.0.0.0/8:53 10.1.0.0/16:53", "10.1.2.3", 1},
+        {"198.51.100.128/25:53", "198.51.100.128", 0},
+        {"198.51.100.128/25:53", "198.51.100.255", 0},
+        {"198.51.100.128/25:53", "198.51.100.127", -1},
+        {"0.0.0.0/0:53", "255.255.255.255", 0},
+        {"0.0.0.0/0:53", "127.0.0.53", -1}, /* the host's own */
+        {"0.0.0.0/0:53", "0.0.0.0", -1},
+        {"0.0.0.0/0:53", "2001:db8::1", -1},
+        {"[2001:db8::1]:53", "2001:db8::1", 0},
+        {"[2001:db8::1]:53", "2001:db8::2", -1},
+        {"[2001:db8::]/33:53", "2001:db8:7fff::1", 0},
+        {"[2001:db8::]/33:53", "2001:db8:8000::1", -1},
+        {"[::]/0:53", "2001:db8::1", 0},
+        {"[::]/0:53", "::1", -1},
+        {"[::]/0:53", "::", -1},
+        {"[::]/0:53", "::ffff:127.0.0.1", -1},
+        {"[::]/0:53", "1.1.1.1", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int family = strchr(cases[i].address, ':') ? AF_INET6 : AF_INET;
+        const struct endpoint *ep;
+        struct in6_addr address;
+        struct policy p;
+
+        parse_text(&p, cases[i].policy);
+        assert_int_equal(inet_pton(family, cases[i].address, &address), 1);
+        ep = policy_match_dns_server(&p, family, &address);
+        if ((ep ? (int)policy_index(&p, ep) : -1) != cases[i].which)
+            fail_msg("%s in %s", cases[i].address, cases[i].policy);
         policy_free(&p);
     }
 }
@@ -533,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_count_bound),
         cmocka_unit_test(test_to_text),
         cmocka_unit_test(test_enforced),
+        cmocka_unit_test(test_dns_server),
         cmocka_unit_test(test_match_request),
         cmocka_unit_test(test_match_order),
         cmocka_unit_test(test_match_authority),

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h> /* before linux/in.h */
+
 #include <libmnl/libmnl.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/table.h>
@@ -18,6 +20,7 @@
 
 #include "nft/ruleset.h"
 #include "nft/transaction.h"
+#include "src/policy.h"
 #include "src/util.h"
 #include "tests/unit/twonets.h"
 
@@ -46,6 +49,24 @@ static void list(char out[LISTING_MAX])
     CHECK(twonets_output(LIST, out, LISTING_MAX) == 0);
 }
 
+/* The rules of a policy of these words. */
+static void from_words(struct ruleset *r, const char *words)
+{
+    struct policy p;
+    struct error e = {""};
+
+    policy_init(&p);
+    CHECK_OK(policy_parse(&p, "test", words, strlen(words), &e), &e);
+    ruleset_from_policy(r, &p);
+    policy_free(&p);
+}
+
+/* The examples of cijail.nft, in another order, with repeats and overlaps. */
+static const char example_words[] =
+    "https://a.example/ http://b.example:8443/x http://c.example/ PUT:https://d.example/ "
+    "203.0.113.128/25:53 [2001:db8:1::]/48:53 203.0.113.7:53 198.51.100.53:53 203.0.113.0/25:53 "
+    "[2001:db8::53]:53 [2001:db8:1:2::]/64:53 203.0.113.0/25:53 name.example";
+
 /* What the kernel holds after ruleset_install is what it holds after nft -f cijail.nft. */
 static void as_written(void)
 {
@@ -54,9 +75,12 @@ static void as_written(void)
     const char *srcdir = getenv("srcdir");
     char command[512];
     struct error e = {""};
-    struct ruleset r = {.with_ipv6 = 1};
+    struct ruleset r;
 
+    from_words(&r, example_words);
+    r.with_ipv6 = 1;
     CHECK_OK(ruleset_install(&r, &e), &e);
+    ruleset_free(&r);
     list(ours);
     CHECK(unshare(CLONE_NEWNET) == 0);
     (void)snprintf(command, sizeof command, "nft -f %s/nft/cijail.nft && " LIST,
@@ -73,12 +97,81 @@ static void without_ipv6(void)
 {
     static char out[LISTING_MAX];
     struct error e = {""};
-    struct ruleset r = {.with_ipv6 = 0};
+    struct ruleset r;
 
+    from_words(&r, example_words);
     CHECK_OK(ruleset_install(&r, &e), &e);
+    ruleset_free(&r);
     list(out);
     CHECK(strstr(out, "ip saddr 192.0.0.2") && strstr(out, "policy drop"));
-    CHECK(!strstr(out, "ip6") && !strstr(out, "icmpv6"));
+    CHECK(strstr(out, "@url_ports tproxy ip to") && strstr(out, "@dns4 udp dport 53 tproxy"));
+    CHECK(!strstr(out, "ip6") && !strstr(out, "icmpv6") && !strstr(out, "dns6"));
+}
+
+/* Nothing of the interception is there unless the policy asks for it, nor more than it asks for. */
+static void as_asked(void)
+{
+    static const struct {
+        const char *words;
+        bool urls, dns4, dns6;
+    } rows[] = {
+        {"", false, false, false},
+        {"name.example", false, false, false},
+        {"198.51.100.1:54 127.0.0.1:53 [::1]:53 name.example:53", false, false, false},
+        {"http://a.example/", true, false, false},
+        {"198.51.100.1:53", false, true, false},
+        {"[2001:db8::1]:53", false, false, true},
+        {"[::]/0:53 0.0.0.0/0:53", false, true, true},
+    };
+    static char out[LISTING_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        bool any = rows[i].urls || rows[i].dns4 || rows[i].dns6;
+        struct error e = {""};
+        struct ruleset r;
+
+        from_words(&r, rows[i].words);
+        r.with_ipv6 = 1;
+        CHECK(unshare(CLONE_NEWNET) == 0);
+        CHECK_OK(ruleset_install(&r, &e), &e);
+        ruleset_free(&r);
+        list(out);
+        CHECK((strstr(out, "tproxy") != NULL) == any);
+        CHECK((strstr(out, "chain intercept") != NULL) == any);
+        CHECK((strstr(out, "jump intercept") != NULL) == any);
+        CHECK((strstr(out, "meta mark 0x00000001 accept") != NULL) == any);
+        CHECK((strstr(out, "url_ports") != NULL) == rows[i].urls);
+        CHECK((strstr(out, "dns4") != NULL) == rows[i].dns4);
+        CHECK((strstr(out, "dns6") != NULL) == rows[i].dns6);
+    }
+    CHECK(strstr(out, "elements = { 0.0.0.0/0 }") && strstr(out, "elements = { ::/0 }"));
+}
+
+/* Ports and servers by the thousand fit; and when they do not, nothing is installed. */
+static void many(void)
+{
+    static char out[1 << 20];
+    struct ruleset_range *list4 = xcalloc(1000, sizeof(*list4));
+    uint16_t *list = xcalloc(65535, sizeof(*list));
+    struct ruleset r = {.url_ports = list, .url_port_count = 3000, .dns4 = {list4, 1000}};
+    struct error e = {""};
+
+    for (unsigned i = 0; i < 65535; i++)
+        list[i] = (uint16_t)(i + 1);
+    for (unsigned i = 0; i < 1000; i++) {
+        const uint8_t address[4] = {10, (uint8_t)(i >> 8), (uint8_t)i, 1};
+        memcpy(list4[i].first, address, sizeof(address));
+        memcpy(list4[i].last, address, sizeof(address));
+    }
+    r.url_port_count = 65535;
+    CHECK(ruleset_install(&r, &e) == -EMSGSIZE);
+    CHECK(twonets_output(LIST, out, sizeof out) == 0);
+    CHECK(strcmp(out, "") == 0);
+    r.url_port_count = 3000;
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    CHECK(twonets_output(LIST, out, sizeof out) == 0);
+    CHECK(strstr(out, " 3000") && strstr(out, "10.3.231.1") && strstr(out, "10.0.0.1"));
+    ruleset_free(&r);
 }
 
 /* The second time is an error and changes nothing. */
@@ -181,6 +274,8 @@ static void test_install(void **state)
     (void)state;
     assert_int_equal(in_child(as_written), 0);
     assert_int_equal(in_child(without_ipv6), 0);
+    assert_int_equal(in_child(as_asked), 0);
+    assert_int_equal(in_child(many), 0);
     assert_int_equal(in_child(twice), 0);
     assert_int_equal(in_child(without_capability), 0);
 }
