@@ -46,7 +46,7 @@ terminal 'wait:prompt> ' 'send:cijail bash -c "sleep 1 & echo ready; wait; exit 
 t_match "$out" '^<exit 0>$'
 
 t_case 'a shell in the jail has job control of its own'
-terminal 'wait:prompt> ' 'send:sh -c "echo begun; exec sleep 100"\n' 'wait:\nbegun' 'send:\x1a' 'wait:Stopped' 'send:kill %1; wait; echo back\n' 'wait:\nback' \
+terminal 'wait:prompt> ' 'send:sh -c "echo begun; exec sleep 100"\n' 'wait:\nbegun' 'send:\x1a' 'wait:Stopped' 'send:kill -KILL %1; sleep 0.3; echo back\n' 'wait:\nback' \
     'send:exit 4\n' -- cijail env PS1='prompt> ' bash --norc --noprofile --noediting -i
 t_no_match "$out" 'no job control'
 t_match "$out" '^<exit 4>$'

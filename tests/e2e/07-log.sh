@@ -138,5 +138,6 @@ for i in range(20000):
 print("done")'
 t_eq "$out" 'done'
 t_true test "$(wc -l <<<"$err")" -le 2100
+t_true test "$(grep -c 'deny connect' <<<"$err")" -ge 100
 
 t_done
