@@ -120,11 +120,11 @@ cat >fetch.js <<'END'
 fetch("https://registry.example" + process.argv[2]).then(async r => console.log(r.status, await r.text()),
     e => { console.log(e.cause ? e.cause.code : e); process.exit(1); });
 END
-run cijail -e https://registry.example/pkg/ -- node fetch.js /pkg/lodash
+CIJAIL_ENDPOINTS= run cijail -e https://registry.example/pkg/ -- node fetch.js /pkg/lodash
 t_match "$out" '^200 a package'
-run cijail -e https://registry.example/pkg/ -- node fetch.js /private/key
+CIJAIL_ENDPOINTS= run cijail -e https://registry.example/pkg/ -- node fetch.js /private/key
 t_match "$out" '^403 cijail: this request is not allowed'
-run cijail -e https://files.example/ -- node fetch.js /pkg/lodash
+CIJAIL_ENDPOINTS= run cijail -e https://files.example/ -- node fetch.js /pkg/lodash
 t_status 1
 t_under 10000
 
