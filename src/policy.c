@@ -138,22 +138,20 @@ int policy_parse(struct policy *p, const char *source, const char *text, size_t 
     return 0;
 }
 
-static const char *form_of_kind(enum endpoint_kind kind)
+/* The form's name if this version cannot enforce the endpoint, else NULL. */
+static const char *unenforced_form(const struct endpoint *ep)
 {
-    switch (kind) {
-    case ENDPOINT_URL:
-    case ENDPOINT_NAME:
-        return NULL;
+    switch (ep->kind) {
     case ENDPOINT_NAME_PORT:
         return "NAME:PORT";
     case ENDPOINT_ADDRESS:
-        return "ADDRESS:PORT";
+        return policy_is_loopback(ep) ? NULL : "ADDRESS:PORT";
+    case ENDPOINT_URL:
+    case ENDPOINT_NAME:
     case ENDPOINT_UNIX:
-        return "a unix socket of the host";
     case ENDPOINT_ABSTRACT:
-        return "an abstract unix socket of the host";
     case ENDPOINT_NETLINK:
-        return "[netlink]";
+        return NULL;
     }
     return "this form";
 }
@@ -162,7 +160,7 @@ int policy_check_enforced(const struct policy *p, struct error *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        const char *form = form_of_kind(ep->kind);
+        const char *form = unenforced_form(ep);
         int r;
 
         if (!form)
@@ -259,6 +257,54 @@ const struct endpoint *policy_match_resolve(const struct policy *p, const char *
             return ep;
     }
     return NULL;
+}
+
+bool policy_is_loopback(const struct endpoint *ep)
+{
+    static const unsigned char v4[1] = {127};
+    const unsigned char *bytes = (const unsigned char *)&ep->address;
+
+    if (ep->kind != ENDPOINT_ADDRESS || ep->port == LOOPBACK_PORT_NEVER)
+        return false;
+    if (ep->family == AF_INET)
+        return ep->prefix_len >= 8 && memcmp(bytes, v4, sizeof(v4)) == 0;
+    return ep->prefix_len == 128 && memcmp(bytes, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
+}
+
+/* Are the first bits of both the same? */
+static bool same_prefix(const unsigned char *a, const unsigned char *b, unsigned bits)
+{
+    unsigned whole = bits / 8, rest = bits % 8;
+
+    return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
+}
+
+const struct endpoint *policy_match_loopback(const struct policy *p, int family,
+                                             const void *address, uint16_t port)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (policy_is_loopback(ep) && ep->family == family && ep->port == port &&
+            same_prefix((const unsigned char *)&ep->address, address, ep->prefix_len))
+            return ep;
+    }
+    return NULL;
+}
+
+const struct endpoint *policy_match_abstract(const struct policy *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == ENDPOINT_ABSTRACT && strcmp(p->endpoints[i].path, name) == 0)
+            return &p->endpoints[i];
+    return NULL;
+}
+
+bool policy_has_kind(const struct policy *p, enum endpoint_kind kind)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == kind)
+            return true;
+    return false;
 }
 
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme)

@@ -296,7 +296,7 @@ int relay_start(struct relays *s, int a, int b, relay_done_cb *done, void *arg)
     const int one = 1;
     struct relay *r;
 
-    if (relays_full(s))
+    if (relays_room(s) == 0)
         return -EMFILE;
     r = xcalloc(1, sizeof(*r));
     *r = (struct relay){.set = s, .fd = {a, b}, .done = done, .arg = arg, .next = s->first};
@@ -323,9 +323,9 @@ size_t relays_count(const struct relays *s)
     return s->count;
 }
 
-bool relays_full(const struct relays *s)
+size_t relays_room(const struct relays *s)
 {
-    return s->count >= s->max;
+    return s->max - s->count;
 }
 
 size_t relays_undelivered(const struct relays *s)

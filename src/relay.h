@@ -35,7 +35,9 @@ void relays_free(struct relays *s);
 int relay_start(struct relays *s, int a, int b, relay_done_cb *done, void *arg);
 
 size_t relays_count(const struct relays *s);
-bool relays_full(const struct relays *s);
+
+/* How many more there may be. */
+size_t relays_room(const struct relays *s);
 
 /* Relays whose a may still have sent what b has not got. */
 size_t relays_undelivered(const struct relays *s);
