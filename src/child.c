@@ -1,8 +1,9 @@
 /* child.c: the jail's init, and the command.
  *
  * Init is pid 1 of P2: it prepares the mounts, configures the jail's end of the link, starts the
- * command, forwards the signals that the supervisor passes on, reaps, and ends with the command;
- * the kernel then kills what the command left behind. It stays in U1, out of reach of the command's
+ * command, forwards the signals that the supervisor passes on, makes the listening sockets that the
+ * supervisor asks for (mirror.c), reaps, and ends with the command; the kernel then kills what the
+ * command left behind. It stays in U1, out of reach of the command's
  * ptrace(2), and keeps no capability but CAP_KILL.
  *
  * The command is a child of init in a user namespace of its own (U2) below U1, so that it has no
@@ -22,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/jail_listen.h"
 #include "src/launch.h"
 #include "src/mounts.h"
 #include "src/net.h"
@@ -100,7 +102,7 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
         (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
         report_and_exit(up, 0, &e);
     }
-    if (seccomp_confine_command(&listener, &e) < 0)
+    if (seccomp_confine_command(policy_has_kind(l->policy, ENDPOINT_NETLINK), &listener, &e) < 0)
         report_and_exit(up, 0, &e);
     if (launch_send_fd(l->init_child, LAUNCH_LISTENER, listener) < 0)
         _exit(125);
@@ -207,6 +209,24 @@ static void wait_for(struct init *in, int fd, enum launch_type type, struct laun
     }
 }
 
+/* Until all is ready outside; ports of the host's loopback come before the command does. */
+static void wait_for_go(struct init *in, struct launch_msg *go)
+{
+    struct error e;
+
+    for (;;) {
+        if (launch_recv(in->l->init_child, go) < 0)
+            _exit(125);
+        if (go->type == LAUNCH_GO)
+            return;
+        if (go->type != LAUNCH_LISTEN) {
+            (void)error_set(&e, EPROTO, "unexpected message %u during set-up", go->type);
+            fail(in, &e);
+        }
+        jail_listen(in->l->init_child, go);
+    }
+}
+
 static void set_up(struct init *in, bool *with_ca)
 {
     struct launch *l = in->l;
@@ -224,7 +244,7 @@ static void set_up(struct init *in, bool *with_ca)
         (void)launch_send_fd(l->init_child, LAUNCH_DIAG, diag);
         (void)close(diag);
     }
-    wait_for(in, l->init_child, LAUNCH_GO, &go);
+    wait_for_go(in, &go);
     *with_ca = go.text[0] != '\0';
     mounts.ipv6 = in->ipv6;
     mounts.ca_pem = go.text;
@@ -264,6 +284,8 @@ static void serve(struct init *in)
                 _exit(125); /* no supervisor, no jail */
             if (m.type == LAUNCH_SIGNAL)
                 (void)kill(in->command, m.value);
+            else if (m.type == LAUNCH_LISTEN)
+                jail_listen(in->l->init_child, &m);
         }
         if (p[1].revents) {
             (void)!read(in->children, &info, sizeof(info));

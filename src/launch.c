@@ -20,6 +20,19 @@ int launch_send(int fd, enum launch_type type, int value, const char *text)
     return r < 0 ? -errno : 0;
 }
 
+int launch_send_listen(int fd, const struct launch_listen *at)
+{
+    struct launch_msg m = {.type = LAUNCH_LISTEN};
+    ssize_t r;
+
+    _Static_assert(sizeof(*at) < sizeof(m.text), "it fits, and leaves the last byte alone");
+    memcpy(m.text, at, sizeof(*at));
+    do
+        r = send(fd, &m, sizeof(m), MSG_NOSIGNAL);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : 0;
+}
+
 union fd_control {
     struct cmsghdr align;
     char room[CMSG_SPACE(sizeof(int))];

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "src/ca_bundle.h"
@@ -36,12 +37,20 @@ enum launch_type {
                          * notified here; without:    this is a jail in a jail */
     LAUNCH_STOPPED,     /* init -> supervisor: the command was stopped; value: signal */
     LAUNCH_EXITED,      /* init -> supervisor: value: wait status of the command */
+    LAUNCH_LISTEN,      /* supervisor -> init: text: struct launch_listen; one at a time */
+    LAUNCH_LISTENING,   /* init -> supervisor: the answer: with a descriptor, or value: errno */
 };
 
 struct launch_msg {
     uint32_t type;
     int32_t value;
     char text[MSG_PEM_MAX];
+};
+
+/* A socket that init is to listen with, in J. */
+struct launch_listen {
+    uint32_t len;                    /* of the address */
+    struct sockaddr_storage address; /* of the loopback, or abstract; zero beyond len */
 };
 
 /* 0, or -errno; -EPIPE when the peer has gone. Blocking unless the socket is not. */
@@ -51,6 +60,7 @@ int launch_recv(int fd, struct launch_msg *m);
 /* The same with a descriptor: sent along if it is not negative; *passed is -1 or the receiver's
  * own, close-on-exec. */
 int launch_send_fd(int fd, enum launch_type type, int pass);
+int launch_send_listen(int fd, const struct launch_listen *at);
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed);
 
 struct launch {

@@ -283,7 +283,8 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     event(l, m->decision, key, json, m->count);
 }
 
-void log_connect(struct log *l, const struct msg_log_connect *m)
+void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
+                 const struct msg_log_connect *m)
 {
     char key[128], json[512], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
@@ -293,15 +294,16 @@ void log_connect(struct log *l, const struct msg_log_connect *m)
     address_format(m->family, m->address, m->port, where);
     if (m->protocol == 0) /* dnsproxy's sum of what was too much to tell apart */
         (void)snprintf(where, sizeof(where), "(too many addresses to list)");
-    put(&k, "deny connect %s", where);
+    put(&k, "%s connect %s", decision_name(decision), where);
     if (m->protocol && m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
         put(&k, " %s", protocol);
-    begin_json(&j, MSG_DENY, "connect");
+    begin_json(&j, decision, "connect");
     put_json_string(&j, "address", address);
     if (m->port)
         put(&j, ",\"port\":%u", m->port);
     put_json_string(&j, "protocol", protocol);
-    event(l, MSG_DENY, key, json, m->count);
+    put_endpoint(&j, l->policy, endpoint);
+    event(l, decision, key, json, m->count);
 }
 
 void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint)

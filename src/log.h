@@ -19,7 +19,10 @@ int log_open(struct log **out, const struct options *options, const struct polic
 /* One event each, as the proxies report them. Every string is escaped here. */
 void log_request(struct log *l, const struct msg_log_request *m);
 void log_resolve(struct log *l, const struct msg_log_resolve *m);
-void log_connect(struct log *l, const struct msg_log_connect *m);
+
+/* Packets that were rejected (no endpoint), or connections that were made. */
+void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
+                 const struct msg_log_connect *m);
 
 /* A connection to a unix socket of the host; path is what the command asked for. */
 void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint);

@@ -30,6 +30,8 @@ static const struct option_row {
 } rows[] = {
     {"endpoint", 'e', "ENDPOINT", "allow this endpoint (cijail-policy(5)); may be repeated"},
     {"policy", 'p', "FILE", "allow the endpoints of this file; may be repeated"},
+    {"allow-loopback", OPT_LOOPBACK, NULL,
+     "allow every TCP port that listens on the host's loopback"},
     {"fail-on-deny", OPT_FAIL_ON_DENY, NULL,
      "exit with 98 if something was denied and the command succeeded"},
     {"log", OPT_LOG, "FILE", "append the log to FILE instead of standard error"},
@@ -40,7 +42,6 @@ static const struct option_row {
     {"version", OPT_VERSION, NULL, "print the version and exit"},
     {"dry-run", OPT_DRY_RUN, NULL, NULL},
     {"learn", OPT_LEARN, "FILE", NULL},
-    {"allow-loopback", OPT_LOOPBACK, NULL, NULL},
     {"summary", OPT_SUMMARY, "FILE", NULL},
 };
 
@@ -69,8 +70,9 @@ static int not_yet(const char *what, struct error *e)
     return error_set(e, ENOTSUP, "%s is not supported by this version, so nothing was run", what);
 }
 
-/* A variable that is 1, 0 or unset; 1 asks for what this version does not have. */
-static int check_switch(const char *name, struct error *e)
+/* A variable that is 1, 0 or unset; 1 sets *on, or asks for what this version does not have if on
+ * is NULL. */
+static int read_switch(const char *name, bool *on, struct error *e)
 {
     const char *value = getenv(name);
     char shown[64];
@@ -79,7 +81,10 @@ static int check_switch(const char *name, struct error *e)
         return 0;
     if (!strcmp(value, "1")) {
         (void)snprintf(shown, sizeof(shown), "%s=1", name);
-        return not_yet(shown, e);
+        if (!on)
+            return not_yet(shown, e);
+        *on = true;
+        return 0;
     }
     (void)escape_text(shown, sizeof(shown), value, strlen(value));
     return error_set(e, EINVAL, "%s is '%s'; expected 1, 0 or unset", name, shown);
@@ -137,6 +142,9 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
         return 0;
     case OPT_FAIL_ON_DENY:
         out->fail_on_deny = true;
+        return 0;
+    case OPT_LOOPBACK:
+        out->allow_loopback = true;
         return 0;
     case OPT_LOG:
         out->log_path = optarg;
@@ -220,8 +228,8 @@ int options_parse(int argc, char **argv, struct options *out, struct policy *pol
         return r;
     if ((r = parse_argv(argc, argv, out, policy, result, e)) < 0 || *result == OPTIONS_DONE)
         return r;
-    if ((r = check_switch("CIJAIL_DRY_RUN", e)) < 0 ||
-        (r = check_switch("CIJAIL_ALLOW_LOOPBACK", e)) < 0)
+    if ((r = read_switch("CIJAIL_DRY_RUN", NULL, e)) < 0 ||
+        (r = read_switch("CIJAIL_ALLOW_LOOPBACK", &out->allow_loopback, e)) < 0)
         return r;
     if (out->verbose && out->quiet)
         return error_set(e, EINVAL, "-v and -q exclude each other");

@@ -12,6 +12,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 struct options {
     bool verbose, quiet, fail_on_deny;
+    bool allow_loopback;  /* every TCP port that listens on the host's loopback */
     const char *log_path; /* NULL: standard error */
     enum log_format log_format;
     char **command; /* NULL-terminated, points into argv */

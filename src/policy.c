@@ -163,25 +163,20 @@ bool policy_is_dns_server(const struct endpoint *ep)
     return ep->kind == ENDPOINT_ADDRESS && ep->port == 53 && !is_loopback(ep->family, &ep->address);
 }
 
-/* What this version does not enforce, in words; NULL if it does. */
-static const char *form_not_enforced(const struct endpoint *ep)
+/* The form's name if this version cannot enforce the endpoint, else NULL. */
+static const char *unenforced_form(const struct endpoint *ep)
 {
-    if (policy_is_dns_server(ep))
-        return NULL;
     switch (ep->kind) {
-    case ENDPOINT_URL:
-    case ENDPOINT_NAME:
-        return NULL;
     case ENDPOINT_NAME_PORT:
         return "NAME:PORT";
     case ENDPOINT_ADDRESS:
-        return "ADDRESS:PORT";
+        return policy_is_loopback(ep) || policy_is_dns_server(ep) ? NULL : "ADDRESS:PORT";
+    case ENDPOINT_URL:
+    case ENDPOINT_NAME:
     case ENDPOINT_UNIX:
-        return "a unix socket of the host";
     case ENDPOINT_ABSTRACT:
-        return "an abstract unix socket of the host";
     case ENDPOINT_NETLINK:
-        return "[netlink]";
+        return NULL;
     }
     return "this form";
 }
@@ -190,7 +185,7 @@ int policy_check_enforced(const struct policy *p, struct error *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        const char *form = form_not_enforced(ep);
+        const char *form = unenforced_form(ep);
         int r;
 
         if (!form)
@@ -310,6 +305,46 @@ const struct endpoint *policy_match_dns_server(const struct policy *p, int famil
             return ep;
     }
     return NULL;
+}
+
+bool policy_is_loopback(const struct endpoint *ep)
+{
+    static const unsigned char v4[1] = {127};
+    const unsigned char *bytes = (const unsigned char *)&ep->address;
+
+    if (ep->kind != ENDPOINT_ADDRESS || ep->port == LOOPBACK_PORT_NEVER)
+        return false;
+    if (ep->family == AF_INET)
+        return ep->prefix_len >= 8 && memcmp(bytes, v4, sizeof(v4)) == 0;
+    return ep->prefix_len == 128 && memcmp(bytes, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
+}
+
+const struct endpoint *policy_match_loopback(const struct policy *p, int family,
+                                             const void *address, uint16_t port)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (policy_is_loopback(ep) && ep->family == family && ep->port == port &&
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            return ep;
+    }
+    return NULL;
+}
+
+const struct endpoint *policy_match_abstract(const struct policy *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == ENDPOINT_ABSTRACT && strcmp(p->endpoints[i].path, name) == 0)
+            return &p->endpoints[i];
+    return NULL;
+}
+
+bool policy_has_kind(const struct policy *p, enum endpoint_kind kind)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == kind)
+            return true;
+    return false;
 }
 
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme)

@@ -75,7 +75,8 @@ int policy_parse(struct policy *p, const char *source, const char *text, size_t 
 int policy_parse_word(const char *word, size_t len, struct endpoint *ep, struct error *e);
 void policy_free_endpoint(struct endpoint *ep);
 
-/* Refuses the kinds that this version cannot enforce yet: -ENOTSUP, naming source, line and word.
+/* Refuses the endpoints that this version cannot enforce yet: -ENOTSUP, naming source, line and
+ * word.
  */
 int policy_check_enforced(const struct policy *p, struct error *e);
 
@@ -103,6 +104,24 @@ bool policy_is_dns_server(const struct endpoint *ep);
  * names is policy_match_resolve's. Never for a loopback address. */
 const struct endpoint *policy_match_dns_server(const struct policy *p, int family,
                                                const void *address);
+
+/* Port 53 of the host's loopback is a resolver, which would answer for any name: it is not reached
+ * as a port. */
+#define LOOPBACK_PORT_NEVER 53
+
+/* An ADDRESS endpoint that is within the host's loopback: 127.0.0.0/8 or a network in it, ::1. */
+bool policy_is_loopback(const struct endpoint *ep);
+
+/* May this address (4 or 16 bytes in network order, by family) and port (host order) of the host's
+ * loopback be reached? */
+const struct endpoint *policy_match_loopback(const struct policy *p, int family,
+                                             const void *address, uint16_t port);
+
+/* May this abstract unix socket of the host be reached? name: without the '@'. */
+const struct endpoint *policy_match_abstract(const struct policy *p, const char *name);
+
+/* Any endpoint of this kind? */
+bool policy_has_kind(const struct policy *p, enum endpoint_kind kind);
 
 /* Any URL endpoint of this scheme? */
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme);

@@ -2,10 +2,11 @@
  *
  * A deny list: builds use nearly all of the kernel, and the namespaces do the confinement. What is
  * refused here are the calls by which a process speaks without them: socket families other than
- * AF_UNIX, AF_INET, AF_INET6 and NETLINK_ROUTE (vsock reaches the hypervisor); AF_UNIX datagram
- * sockets and pairs of them (sendto on one reaches any path: syslog, journald, sd_notify);
- *   io_uring, which makes sockets and connects them without system calls that a filter sees;
- *   typing into the terminal (TIOCSTI, TIOCLINUX), which runs commands in the caller's shell.
+ * AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK (vsock reaches the hypervisor), and of netlink the
+ * protocols other than NETLINK_ROUTE and NETLINK_NETFILTER, unless the policy says [netlink];
+ * AF_UNIX datagram sockets and pairs of them (sendto on one reaches any path: syslog, journald,
+ * sd_notify); io_uring, which makes sockets and connects them without system calls that a filter
+ * sees; typing into the terminal (TIOCSTI, TIOCLINUX), which runs commands in the caller's shell.
  * connect(2) is not refused but notified: unix_gate.c makes the connection.
  * Calls of another architecture (x32, i386) answer ENOSYS: no rule can be gone around by them. */
 #include "src/seccomp.h"
@@ -46,6 +47,18 @@ static void refuse_families(struct rules *rules, int call)
     }
 }
 
+/* What a build needs of netlink: its own network's links, addresses and routes, and, for a jail in
+ * this jail, the rules of that. */
+static void refuse_netlink(struct rules *rules)
+{
+    for (unsigned protocol = 0; protocol < MAX_LINKS; protocol++) {
+        const struct scmp_arg_cmp netlink[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK),
+                                               SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, protocol)};
+        if (protocol != NETLINK_ROUTE && protocol != NETLINK_NETFILTER)
+            refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, netlink);
+    }
+}
+
 /* with_unix: AF_UNIX sockets of streams are free, else pairs of them alone. */
 static void refuse_sockets(struct rules *rules, bool with_unix)
 {
@@ -66,12 +79,6 @@ static void refuse_sockets(struct rules *rules, bool with_unix)
     }
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_dgram);
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_raw);
-    for (unsigned protocol = 0; protocol < MAX_LINKS; protocol++) {
-        const struct scmp_arg_cmp netlink[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK),
-                                               SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, protocol)};
-        if (protocol != NETLINK_ROUTE && protocol != NETLINK_NETFILTER)
-            refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, netlink);
-    }
 }
 
 static void refuse_others(struct rules *rules)
@@ -87,7 +94,7 @@ static void refuse_others(struct rules *rules)
 }
 
 /* The rules that hold in any jail. */
-static void add_rules(struct rules *rules, bool with_unix)
+static void add_rules(struct rules *rules, bool with_unix, bool with_netlink)
 {
     rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
     if (rules->r == 0)
@@ -95,17 +102,19 @@ static void add_rules(struct rules *rules, bool with_unix)
     if (rules->r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
         rules->r = seccomp_attr_set(rules->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     refuse_sockets(rules, with_unix);
+    if (!with_netlink)
+        refuse_netlink(rules);
     refuse_others(rules);
 }
 
 /* One filter; with_listener: connect(2) is notified, else AF_UNIX sockets are refused. -errno. */
-static int load(bool with_listener, int *listener)
+static int load(bool with_listener, bool with_netlink, int *listener)
 {
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
         return -ENOMEM;
-    add_rules(&rules, with_listener);
+    add_rules(&rules, with_listener, with_netlink);
     if (with_listener && rules.r == 0)
         rules.r = seccomp_rule_add(rules.ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
     errno = 0;
@@ -120,11 +129,11 @@ static int load(bool with_listener, int *listener)
     return rules.r;
 }
 
-int seccomp_confine_command(int *listener, struct error *e)
+int seccomp_confine_command(bool with_netlink, int *listener, struct error *e)
 {
-    int r = load(true, listener);
+    int r = load(true, with_netlink, listener);
 
     if (r == -EBUSY) /* the kernel allows one listener in a chain of filters */
-        r = load(false, listener);
+        r = load(false, with_netlink, listener);
     return r < 0 ? error_errno(e, -r, "cannot install the command's seccomp filter") : 0;
 }

@@ -2,11 +2,14 @@
 #ifndef CIJAIL_SECCOMP_H
 #define CIJAIL_SECCOMP_H
 
+#include <stdbool.h>
+
 #include "src/error.h"
 
 /* Installs the filter on the calling process and all that it will start. Needs CAP_SYS_ADMIN in the
  * process's user namespace; no_new_privs is not set, since sudo and its like work in a root's jail.
- */
-int seccomp_confine_command(int *listener, struct error *e);
+ * with_netlink: all protocols of AF_NETLINK can be had. *listener: where connect(2) is notified, or
+ * -1 in a jail in a jail. */
+int seccomp_confine_command(bool with_netlink, int *listener, struct error *e);
 
 #endif

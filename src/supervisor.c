@@ -33,6 +33,8 @@
 #include "src/libexec.h"
 #include "src/log.h"
 #include "src/memfd.h"
+#include "src/mirror.h"
+#include "src/relay.h"
 #include "src/resolver.h"
 #include "src/unix_gate.h"
 #include "src/upstream_dns.h"
@@ -41,6 +43,9 @@
 
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
+#define DRAIN_MS 10
+#define FDS_PER_RELAY                                                                              \
+    8 /* of the limit on descriptors: the relays' part is three quarters at most */
 
 /* What is passed on to the command. SIGTTIN and SIGTTOU stop a background job, cijail with it, by
  * default. */
@@ -62,7 +67,7 @@ struct supervisor {
     struct launch launch;
     pid_t keeper;
     struct event_base *base;
-    struct event *gate_event, *init_event, *signal_event, *timer;
+    struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
     int signals; /* signalfd */
     int diag;    /* sock_diag in J, until the gate has it */
     struct proxy dns, http;
@@ -71,6 +76,9 @@ struct supervisor {
     struct resolver *resolver;
     struct dialer *dialer;
     struct upstream_dns *upstream;
+    struct unix_judge *judge;
+    struct relays *relays;
+    struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     int result; /* exit status, or -errno with error filled */
     struct error error;
@@ -98,14 +106,24 @@ static void give_up(struct supervisor *s, int err, const char *fmt, ...)
 
 static void finish_if_all_said(struct supervisor *s)
 {
-    if (s->phase == PHASE_ENDING && !s->dns.channel && !s->http.channel)
+    if (s->phase == PHASE_ENDING && !s->dns.channel && !s->http.channel &&
+        (!s->mirror || mirror_is_drained(s->mirror)))
         (void)event_base_loopbreak(s->base);
+}
+
+/* While the last bytes of the jail are on their way to the host. */
+static void on_drain(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    finish_if_all_said(arg);
 }
 
 /* The command has ended, s->result is set: the proxies' last words, but not for long. */
 static void begin_ending(struct supervisor *s, int result)
 {
     static const struct timeval wait = {FINISH_MS / 1000, FINISH_MS % 1000 * 1000};
+    static const struct timeval drain = {0, DRAIN_MS * 1000};
     struct msg_finish m;
 
     s->result = result;
@@ -116,6 +134,8 @@ static void begin_ending(struct supervisor *s, int result)
     if (s->http.channel)
         (void)channel_send(s->http.channel, &m, -1);
     (void)event_add(s->timer, &wait);
+    if (s->mirror)
+        (void)event_add(s->drain_timer, &drain);
     finish_if_all_said(s);
 }
 
@@ -133,15 +153,35 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* --- messages of the proxies --- */
 
-static void go_if_ready(struct supervisor *s)
+/* All is there that the command may use: it starts. */
+static void go(void *arg)
 {
-    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready)
+    struct supervisor *s = arg;
+
+    if (s->phase != PHASE_SETUP)
         return;
     s->phase = PHASE_RUNNING;
     (void)event_del(s->timer);
     (void)event_add(s->signal_event, NULL); /* signals that came meanwhile are passed on now */
     if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
         give_up(s, EPIPE, "the jail's init ended during set-up");
+}
+
+static void go_if_ready(struct supervisor *s)
+{
+    struct mirror_setup mirror = {.base = s->base,
+                                  .policy = s->policy,
+                                  .allow_loopback = s->options->allow_loopback,
+                                  .log = s->log,
+                                  .relays = s->relays,
+                                  .init = s->launch.init_supervisor};
+
+    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready || s->mirror)
+        return;
+    if (mirror_is_wanted(s->policy, s->options->allow_loopback))
+        s->mirror = mirror_start(&mirror, go, s);
+    else
+        go(s);
 }
 
 static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
@@ -174,7 +214,8 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
         log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
         break;
     case MSG_LOG_CONNECT:
-        log_connect(s->log, (const struct msg_log_connect *)(const void *)m);
+        log_connect(s->log, MSG_DENY, POLICY_INDEX_NONE,
+                    (const struct msg_log_connect *)(const void *)m);
         break;
     default:
         break; /* the channel lets no other type through */
@@ -252,8 +293,7 @@ static void follow_stop(struct supervisor *s)
 /* The command's process is about to execute the command; its connects wait for the gate. */
 static void start_gate(struct supervisor *s, int listener)
 {
-    struct unix_gate gate = {
-        .listener = listener, .diag = s->diag, .policy = s->policy, .log = s->log};
+    struct unix_gate gate = {.listener = listener, .judge = s->judge, .log = s->log};
     struct error e;
 
     if (listener < 0) {
@@ -266,7 +306,8 @@ static void start_gate(struct supervisor *s, int listener)
         give_up(s, EPROTO,
                 "the kernel lacks AF_UNIX socket monitoring (CONFIG_UNIX_DIAG); run: modprobe "
                 "unix_diag");
-    else if (unix_gate_start(s->base, &gate, &e) < 0)
+    else if (unix_judge_set_jail(s->judge, s->diag, &e) < 0 ||
+             unix_gate_start(s->base, &gate, &e) < 0)
         give_up(s, EIO, "%s", e.text);
 }
 
@@ -296,6 +337,10 @@ static void on_init(evutil_socket_t fd, short what, void *arg)
         break;
     case LAUNCH_LISTENER:
         start_gate(s, passed);
+        break;
+    case LAUNCH_LISTENING:
+        if (s->mirror)
+            mirror_on_listening(s->mirror, passed, m.value);
         break;
     case LAUNCH_EXITED:
         begin_ending(s, exit_status(m.value));
@@ -493,12 +538,15 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     static const struct timeval setup = {SETUP_SECONDS, 0};
     struct launch *l = &s->launch;
 
-    (void)raise_nofile(); /* of this process: the command keeps the caller's limit */
+    size_t nofile = raise_nofile(); /* of this process: the command keeps the caller's limit */
+
     s->base = event_base_new();
     s->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (!s->base || s->signals < 0)
         die("cannot start the event loop");
     s->resolver = resolver_new(s->base);
+    s->judge = unix_judge_new(s->policy);
+    s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
     s->dialer = dialer_new(s->base, s->policy, s->resolver);
     s->upstream = upstream_dns_new(s->base, s->policy);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
@@ -510,7 +558,8 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->init_event = watch(s, l->init_supervisor, on_init, true);
     s->signal_event = watch(s, s->signals, on_signal, false);
     s->timer = evtimer_new(s->base, on_timer, s);
-    if (!s->timer || event_add(s->timer, &setup) < 0)
+    s->drain_timer = event_new(s->base, -1, EV_PERSIST, on_drain, s);
+    if (!s->timer || !s->drain_timer || event_add(s->timer, &setup) < 0)
         die("cannot start the event loop");
 }
 

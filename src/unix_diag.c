@@ -1,13 +1,18 @@
 /* unix_diag.c: a bound AF_UNIX socket's inode belongs to that socket for good: bind(2) makes a new
  * inode, and none is ever bound twice. So whether a listener is the jail's is a question about the
  * inode, with no race in it: is there a socket in the jail's network namespace that is bound to it?
- * The kernel answers it by UDIAG_SHOW_VFS. */
+ * The kernel answers it by UDIAG_SHOW_VFS, with the lower 32 bits of the inode's number.
+ *
+ * Only sockets that a connect(2) can meet are asked for: those that listen, and those that are
+ * bound and do not listen yet (TCP_CLOSE). The name that a socket was bound to stays its name,
+ * whatever is done to the file afterwards. */
 #include "src/unix_diag.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +23,7 @@
 
 struct search {
     uint32_t ino, dev;
+    const char *name; /* NULL: any */
     bool found;
 };
 
@@ -36,22 +42,35 @@ int unix_diag_open(struct error *e)
     return fd;
 }
 
+struct socket_entry {
+    bool inode, name; /* are those that are searched for */
+    const struct search *search;
+};
+
 static int on_attribute(const struct nlattr *attr, void *data)
 {
-    struct search *s = data;
+    struct socket_entry *entry = data;
+    const struct search *s = entry->search;
     const struct unix_diag_vfs *vfs = mnl_attr_get_payload(attr);
+    const char *name = mnl_attr_get_payload(attr);
+    size_t len = mnl_attr_get_payload_len(attr);
 
-    if (mnl_attr_get_type(attr) == UNIX_DIAG_VFS &&
-        mnl_attr_get_payload_len(attr) >= sizeof(*vfs) && vfs->udiag_vfs_ino == s->ino &&
-        vfs->udiag_vfs_dev == s->dev)
-        s->found = true;
+    if (mnl_attr_get_type(attr) == UNIX_DIAG_VFS && len >= sizeof(*vfs))
+        entry->inode = vfs->udiag_vfs_ino == s->ino && vfs->udiag_vfs_dev == s->dev;
+    else if (mnl_attr_get_type(attr) == UNIX_DIAG_NAME && s->name)
+        entry->name =
+            strnlen(name, len) == strlen(s->name) && memcmp(name, s->name, strlen(s->name)) == 0;
     return MNL_CB_OK;
 }
 
 static int on_socket(const struct nlmsghdr *head, void *data)
 {
+    struct search *s = data;
+    struct socket_entry entry = {.name = !s->name, .search = s};
+
     if (head->nlmsg_type == SOCK_DIAG_BY_FAMILY)
-        (void)mnl_attr_parse(head, sizeof(struct unix_diag_msg), on_attribute, data);
+        (void)mnl_attr_parse(head, sizeof(struct unix_diag_msg), on_attribute, &entry);
+    s->found |= entry.inode && entry.name;
     return MNL_CB_OK;
 }
 
@@ -61,21 +80,30 @@ static uint32_t kernel_dev(dev_t dev)
     return (uint32_t)(major(dev) << 20 | minor(dev));
 }
 
-int unix_diag_is_bound(int fd, const struct stat *st)
+/* What an earlier dump that broke off has left. */
+static void discard(int fd, void *buf, size_t size)
+{
+    while (recv(fd, buf, size, MSG_DONTWAIT) > 0)
+        ;
+}
+
+int unix_diag_is_bound(int fd, const struct stat *st, const char *name)
 {
     struct {
         struct nlmsghdr head;
         struct unix_diag_req req;
-    } q = {
-        .head = {.nlmsg_len = sizeof(q),
-                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .req = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_VFS}};
-    static unsigned sequence;
+    } q = {.head = {.nlmsg_len = sizeof(q),
+                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+           .req = {.sdiag_family = AF_UNIX,
+                   .udiag_states = 1u << TCP_LISTEN | 1u << TCP_CLOSE,
+                   .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_NAME}};
+    static _Atomic unsigned sequence;
     _Alignas(struct nlmsghdr) char buf[32768];
-    struct search s = {.ino = (uint32_t)st->st_ino, .dev = kernel_dev(st->st_dev)};
+    struct search s = {.ino = (uint32_t)st->st_ino, .dev = kernel_dev(st->st_dev), .name = name};
     int r = MNL_CB_OK;
 
+    discard(fd, buf, sizeof(buf));
     q.head.nlmsg_seq = ++sequence;
     if (send(fd, &q, sizeof(q), 0) < 0)
         return -errno;

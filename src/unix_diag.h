@@ -11,8 +11,9 @@
  * for that namespace whoever uses it later. */
 int unix_diag_open(struct error *e);
 
-/* Is a socket of the descriptor's network namespace bound to the inode that st is of? 1, 0, or
- * -errno. One caller at a time. */
-int unix_diag_is_bound(int fd, const struct stat *st);
+/* Is a socket of the descriptor's network namespace bound to the inode that st is of, and by that
+ * name (NULL: any)? 1, 0, or -errno. The inode's number is compared by its lower 32 bits. One
+ * caller at a time for each descriptor. */
+int unix_diag_is_bound(int fd, const struct stat *st, const char *name);
 
 #endif

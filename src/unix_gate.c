@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -37,12 +39,17 @@
 #define THREADS_MAX 4096
 #define THREADS_IDLE 4 /* more than these go when they have nothing to do */
 #define THREAD_STACK (192u << 10)
+#define FDS_PER_THREAD 16 /* of the limit on descriptors: a thread holds at most six */
 #define JANITOR_MS 50
+#define ORPHANS_MAX 64
 #define EVENTS_MAX 1024          /* waiting to be logged */
 #define INTERRUPT (SIGRTMIN + 3) /* none that is forwarded to the command */
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
+#endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
 
 struct gate_event {
@@ -53,28 +60,30 @@ struct gate_event {
 /* A thread that serves a notification: the janitor looks at these. */
 struct busy {
     uint64_t id;
+    pid_t tid;
     pthread_t thread;
     struct busy *next, **at;
 };
 
+/* A connection that was made when its caller did not wait any more; see was_orphaned. */
+struct orphan {
+    pid_t tid;
+    ino_t socket;
+};
+
 struct gate {
     struct unix_gate what;
-    struct unix_judge *judge;
     uint64_t host_netns;
+    unsigned threads_max;
     int eventfd;
     pthread_mutex_t lock; /* guards what follows */
     unsigned threads, idle;
+    struct orphan orphans[ORPHANS_MAX]; /* ring */
+    size_t orphan_next;
     struct busy *busy;
     struct gate_event *events; /* ring of EVENTS_MAX */
     size_t event_first, event_count;
     uint64_t events_lost;
-};
-
-/* The caller, as far as one connection needs it. Descriptors are closed by drop_caller. */
-struct caller {
-    pid_t tid;
-    struct unix_caller ids; /* from /proc/TID/status */
-    int pidfd, socket;
 };
 
 static void start_thread(struct gate *g, void *(*start)(void *));
@@ -97,14 +106,23 @@ static int copy_address(pid_t tid, uint64_t from, size_t len, struct sockaddr_st
     return process_vm_readv(tid, &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
 }
 
+/* A thread may have descriptors of its own (unshare(2) with CLONE_FILES); older kernels know the
+ * process's only. */
+static int open_pidfd(const struct unix_asker *c)
+{
+    int fd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
+
+    return fd >= 0 ? fd : (int)syscall(SYS_pidfd_open, c->ids.tgid, 0);
+}
+
 /* Takes the caller's socket. What is returned on failure is what connect(2) then returns. */
-static int take_socket(struct caller *c, int fd)
+static int take_socket(struct unix_asker *c, int fd)
 {
     int r = unix_caller_read(c->tid, &c->ids);
 
     if (r < 0)
         return -EACCES;
-    c->pidfd = (int)syscall(SYS_pidfd_open, c->ids.tgid, 0);
+    c->pidfd = open_pidfd(c);
     if (c->pidfd < 0)
         return -EACCES;
     c->socket = (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
@@ -113,7 +131,8 @@ static int take_socket(struct caller *c, int fd)
     return 0;
 }
 
-static void drop_caller(struct caller *c)
+/* Descriptors are closed; -1 where there is none. */
+static void drop_caller(struct unix_asker *c)
 {
     if (c->pidfd >= 0)
         (void)close(c->pidfd);
@@ -137,12 +156,12 @@ static void report(struct gate *g, const struct unix_verdict *v, const char *pat
     (void)!write(g->eventfd, &one, sizeof(one));
 }
 
-static int connect_unix(struct gate *g, const struct caller *c,
+static int connect_unix(struct gate *g, const struct unix_asker *c,
                         const struct sockaddr_storage *address, size_t len)
 {
     char path[UNIX_JUDGE_PATH_SIZE];
     struct unix_verdict v;
-    int r = unix_judge_connect(g->judge, c->tid, &c->ids, c->socket, address, len, path, &v);
+    int r = unix_judge_connect(g->what.judge, c, address, len, path, &v);
 
     if (v.logged)
         report(g, &v, path);
@@ -150,7 +169,7 @@ static int connect_unix(struct gate *g, const struct caller *c,
 }
 
 /* The connection itself: 0 or -errno, as the caller will see it. */
-static int make_connection(struct gate *g, const struct caller *c,
+static int make_connection(struct gate *g, const struct unix_asker *c,
                            const struct sockaddr_storage *address, size_t len)
 {
     socklen_t size = sizeof(int);
@@ -168,51 +187,106 @@ static int make_connection(struct gate *g, const struct caller *c,
     return connect(c->socket, (const struct sockaddr *)address, (socklen_t)len) < 0 ? -errno : 0;
 }
 
-/* True with *result if there is something to answer. */
-static bool serve(struct gate *g, const struct seccomp_notif *n, int *result)
-{
-    struct caller c = {.tid = (pid_t)n->pid, .pidfd = -1, .socket = -1};
-    int len = (int)n->data.args[2];
-    struct sockaddr_storage address;
-    int r;
+/* --- callers that were interrupted --- */
 
-    if (len < 0 || (size_t)len > sizeof(address)) {
-        *result = -EINVAL; /* move_addr_to_kernel */
+static ino_t socket_number(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) < 0 ? 0 : st.st_ino;
+}
+
+static void add_orphan(struct gate *g, pid_t tid, ino_t socket)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    g->orphans[g->orphan_next++ % ORPHANS_MAX] = (struct orphan){tid, socket};
+    (void)pthread_mutex_unlock(&g->lock);
+}
+
+static bool take_orphan(struct gate *g, pid_t tid, ino_t socket)
+{
+    bool found = false;
+
+    (void)pthread_mutex_lock(&g->lock);
+    for (size_t i = 0; i < ORPHANS_MAX && !found; i++)
+        if (g->orphans[i].tid == tid && g->orphans[i].socket == socket) {
+            g->orphans[i] = (struct orphan){0, 0};
+            found = true;
+        }
+    (void)pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+/* Does another thread still serve an earlier call of this one? */
+static bool is_served_twice(struct gate *g, uint64_t id, pid_t tid)
+{
+    bool found = false;
+
+    (void)pthread_mutex_lock(&g->lock);
+    for (struct busy *b = g->busy; b && !found; b = b->next)
+        found = b->tid == tid && b->id != id;
+    (void)pthread_mutex_unlock(&g->lock);
+    return found;
+}
+
+/* A call is made again after a signal (SA_RESTART), or by the program after EINTR, and finds the
+ * socket connected, because the connection of the interrupted call was made before the janitor
+ * stopped it. Then this call has succeeded. */
+static bool was_orphaned(struct gate *g, uint64_t id, const struct unix_asker *c)
+{
+    const struct timespec pause = {0, 1000000};
+
+    for (int i = 0; i < 4 * JANITOR_MS && is_served_twice(g, id, c->tid); i++)
+        (void)nanosleep(&pause, NULL);
+    return take_orphan(g, c->tid, socket_number(c->socket));
+}
+
+/* --- serving --- */
+
+/* Reads what the caller wants. False if the caller has gone. Else *r is 0 or what to answer. */
+static bool take_request(struct gate *g, const struct seccomp_notif *n, struct unix_asker *c,
+                         struct sockaddr_storage *address, int *r)
+{
+    int len = (int)n->data.args[2];
+
+    if (len < 0 || (size_t)len > sizeof(*address)) {
+        *r = -EINVAL; /* move_addr_to_kernel */
         return true;
     }
-    r = copy_address(c.tid, n->data.args[1], (size_t)len, &address);
-    if (r == 0)
-        r = take_socket(&c, (int)n->data.args[0]);
+    *r = copy_address(c->tid, n->data.args[1], (size_t)len, address);
+    if (*r == 0)
+        *r = take_socket(c, (int)n->data.args[0]);
     /* If it is valid now, all that was read above was the caller's, not of a process with a
      * recycled number. */
-    if (!still_valid(g, n->id)) {
-        drop_caller(&c);
-        return false;
-    }
-    if (r == 0)
-        r = make_connection(g, &c, &address, (size_t)len);
-    drop_caller(&c);
-    *result = r;
-    return true;
+    return still_valid(g, n->id);
 }
 
 static void answer(struct gate *g, const struct seccomp_notif *n)
 {
+    struct unix_asker c = {.tid = (pid_t)n->pid, .pidfd = -1, .socket = -1};
     struct seccomp_notif_resp resp = {.id = n->id};
+    struct sockaddr_storage address;
+    int r;
 
-    if (!serve(g, n, &resp.error))
-        return;
-    (void)ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_SEND,
-                &resp); /* ENOENT: the caller has gone */
+    if (take_request(g, n, &c, &address, &r)) {
+        if (r == 0)
+            r = make_connection(g, &c, &address, (size_t)n->data.args[2]);
+        if (r == -EISCONN && was_orphaned(g, n->id, &c))
+            r = 0;
+        resp.error = r;
+        if (ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && r == 0)
+            add_orphan(g, c.tid, socket_number(c.socket));
+    }
+    drop_caller(&c);
 }
 
 /* --- threads --- */
 
-static void begin_busy(struct gate *g, struct busy *b, uint64_t id)
+static void begin_busy(struct gate *g, struct busy *b, const struct seccomp_notif *n)
 {
     bool more;
 
-    *b = (struct busy){.id = id, .thread = pthread_self()};
+    *b = (struct busy){.id = n->id, .tid = (pid_t)n->pid, .thread = pthread_self()};
     (void)pthread_mutex_lock(&g->lock);
     b->next = g->busy;
     if (b->next)
@@ -220,7 +294,7 @@ static void begin_busy(struct gate *g, struct busy *b, uint64_t id)
     b->at = &g->busy;
     g->busy = b;
     g->idle--;
-    more = g->idle == 0 && g->threads < THREADS_MAX;
+    more = g->idle == 0 && g->threads < g->threads_max;
     if (more)
         g->threads++, g->idle++;
     (void)pthread_mutex_unlock(&g->lock);
@@ -246,6 +320,14 @@ static bool end_busy(struct gate *g, struct busy *b)
     return stay;
 }
 
+/* No process has the filter any more. Linux 6.11 says so by ENOENT, again and again. */
+static bool is_over(const struct gate *g)
+{
+    struct pollfd p = {.fd = g->what.listener};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
 static void *thread_main(void *arg)
 {
     struct gate *g = arg;
@@ -258,11 +340,11 @@ static void *thread_main(void *arg)
     for (;;) {
         memset(&u, 0, sizeof(u));
         if (ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_RECV, &u.n) < 0) {
-            if (errno == EINTR || errno == ENOENT)
+            if (errno == EINTR || (errno == ENOENT && !is_over(g)))
                 continue;
-            return NULL; /* the filter's last process is gone */
+            return NULL;
         }
-        begin_busy(g, &b, u.n.id);
+        begin_busy(g, &b, &u.n);
         answer(g, &u.n);
         if (!end_busy(g, &b))
             return NULL;
@@ -316,11 +398,17 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
 {
     struct gate *g = arg;
     struct gate_event e;
-    uint64_t n;
+    uint64_t n, lost;
     bool any;
 
     (void)what;
     (void)!read(fd, &n, sizeof(n));
+    (void)pthread_mutex_lock(&g->lock);
+    lost = g->events_lost;
+    g->events_lost = 0;
+    (void)pthread_mutex_unlock(&g->lock);
+    if (lost) /* as beyond what can be told one by one elsewhere */
+        log_unix(g->what.log, MSG_DENY, "*", POLICY_INDEX_NONE);
     do {
         (void)pthread_mutex_lock(&g->lock);
         any = g->event_count > 0;
@@ -360,10 +448,12 @@ int unix_gate_start(struct event_base *base, const struct unix_gate *what, struc
     int r;
 
     *g = (struct gate){.what = *what, .threads = 1, .idle = 1};
+    g->threads_max = raise_nofile() / FDS_PER_THREAD < THREADS_MAX
+                         ? (unsigned)(raise_nofile() / FDS_PER_THREAD)
+                         : THREADS_MAX;
     r = own_netns_cookie(&g->host_netns, e);
     if (r < 0)
         return r;
-    g->judge = unix_judge_new(what->policy, what->diag);
     g->events = xcalloc(EVENTS_MAX, sizeof(*g->events));
     (void)pthread_mutex_init(&g->lock, NULL);
     (void)sigaction(INTERRUPT, &action, NULL);

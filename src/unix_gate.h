@@ -6,12 +6,11 @@
 
 #include "src/error.h"
 #include "src/log.h"
-#include "src/policy.h"
+#include "src/unix_judge.h"
 
 struct unix_gate {
-    int listener; /* of the command's filter; owned */
-    int diag;     /* unix_diag_open's, of the jail's network namespace; owned */
-    const struct policy *policy;
+    int listener;             /* of the command's filter; owned */
+    struct unix_judge *judge; /* knows the jail (unix_judge_set_jail) */
     struct log *log;
 };
 

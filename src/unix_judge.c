@@ -1,19 +1,30 @@
 /* unix_judge.c: the road of one AF_UNIX connect.
  *
- *   abstract or unnamed    the name is looked up in the socket's own network namespace, which is
- * not the host's: free a path                 opened once in the caller's root (O_PATH): from here
- * on it is an inode, not a name a listener inside    a socket of the jail's network namespace is
- * bound to that inode (unix_diag.h): free one outside          must be the inode of a path that the
- * policy names, in the host's file system then                   connect(2) to the pinned inode by
- * its descriptor, with the caller's ids, so that the file's permissions and SO_PEERCRED at the
- * listener are as they would be outside
+ *   abstract or unnamed  the name is looked up in the socket's own network namespace, which is not
+ *                        the host's: free (a name that the policy allows is bridged, mirror.h)
+ *   a path               opened once in the caller's root (O_PATH): from here on it is an inode,
+ *                        not a name
+ *   a listener inside    a socket of the jail's network namespace is bound to that inode
+ *                        (unix_diag.h), and none of the host's: free
+ *   one outside          must be a socket that the policy names
+ *   then                 connect(2) to the pinned inode by its descriptor, with the caller's ids
+ *                        (unix_ids.h), so that the file's permissions and SO_PEERCRED at the
+ *                        listener are as they would be outside
  *
- * How the path was resolved decides nothing: the inode does. Datagram sockets are refused: after a
- * connect, sendto(2) with another address would go around this. */
+ * How the path was resolved decides nothing: the inode does. What the policy names is a path,
+ * though, and the command may be able to rename, link and replace files there. So "the socket that
+ * the policy names" is either the inode that was at the path before the command started, which is
+ * kept open; or, for a service that was started anew meanwhile, the inode that is there now if a
+ * socket of the host's network namespace was bound to it by this very name. bind(2) to a name is
+ * not undone by renaming.
+ *
+ * Datagram sockets are refused: after a connect, sendto(2) with another address would go around
+ * this. */
 #include "src/unix_judge.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -27,90 +38,128 @@
 #include "src/unix_diag.h"
 #include "src/util.h"
 
+#define PINS_MAX 256 /* descriptors; what is beyond goes by the name that it was bound to */
+
+/* A socket that the policy names. */
+struct named {
+    const struct endpoint *endpoint;
+    char *real;  /* its path without symbolic links, as far as it was there at the start */
+    bool pinned; /* its inode: was there at the start, and is held */
+    dev_t dev;
+    ino_t ino;
+};
+
 struct unix_judge {
     const struct policy *policy;
-    int diag;
+    struct named *named;
+    size_t count;
+    int jail, host; /* unix_diag.h: of either network namespace; -1 */
     pthread_mutex_t diag_lock;
 };
 
-struct unix_judge *unix_judge_new(const struct policy *policy, int diag)
+/* --- what the policy names --- */
+
+/* The path of the folder without symbolic links, and the last component as it is. */
+static char *real_path(const char *path)
+{
+    cleanup_free char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    cleanup_free char *real = realpath(folder[0] ? folder : "/", NULL);
+    char *whole = realpath(path, NULL);
+
+    if (whole)
+        return whole;
+    return xasprintf("%s%s", !real ? folder : strcmp(real, "/") ? real : "", strrchr(path, '/'));
+}
+
+static void add_named(struct unix_judge *j, const struct endpoint *ep)
+{
+    struct named *n = &j->named[j->count++];
+    cleanup_close int fd = -1;
+    struct stat st;
+
+    *n = (struct named){.endpoint = ep, .real = real_path(ep->path)};
+    if (j->count > PINS_MAX)
+        return;
+    fd = open(ep->path, O_PATH | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return;
+    n->pinned = true;
+    n->dev = st.st_dev;
+    n->ino = st.st_ino;
+    (void)steal_fd(
+        &fd); /* held as long as the process lives, so that the number is not used again */
+}
+
+struct unix_judge *unix_judge_new(const struct policy *policy)
 {
     struct unix_judge *j = xcalloc(1, sizeof(*j));
 
     j->policy = policy;
-    j->diag = diag;
+    j->jail = -1;
+    j->host = unix_diag_open(NULL);
+    j->named = xcalloc(policy->count + 1, sizeof(*j->named));
+    for (size_t i = 0; i < policy->count; i++)
+        if (policy->endpoints[i].kind == ENDPOINT_UNIX)
+            add_named(j, &policy->endpoints[i]);
     (void)pthread_mutex_init(&j->diag_lock, NULL);
     return j;
 }
 
-/* "Uid:\treal effective saved fs", likewise Gid. */
-static bool read_fs_id(const char *text, const char *name, unsigned *out)
+int unix_judge_set_jail(struct unix_judge *j, int diag, struct error *e)
 {
-    const char *at = strstr(text, name);
-    unsigned real, effective, saved;
-
-    return at && sscanf(at + strlen(name), "%u %u %u %u", &real, &effective, &saved, out) == 4;
+    j->jail = diag;
+    if (j->host >= 0)
+        return 0;
+    j->host = unix_diag_open(e);
+    return j->host < 0 ? j->host : 0;
 }
 
-static void read_groups(const char *text, struct unix_caller *out)
+static bool is_bound(struct unix_judge *j, int diag, const struct stat *st, const char *name)
 {
-    const char *at = strstr(text, "\nGroups:");
-    unsigned group;
-    int used;
-
-    at = at ? at + strlen("\nGroups:") : "";
-    while (out->group_count < UNIX_CALLER_GROUPS && sscanf(at, " %u%n", &group, &used) == 1) {
-        out->groups[out->group_count++] = group;
-        at += used;
-        if (*at == '\n' || at[strspn(at, " \t")] == '\n')
-            break;
-    }
-}
-
-int unix_caller_read(pid_t tid, struct unix_caller *out)
-{
-    cleanup_free char *text = NULL;
-    char path[64];
-    const char *at;
-    unsigned uid, gid;
-    size_t len;
     int r;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-    r = read_file(path, 65536, &text, &len, NULL);
-    if (r < 0)
-        return r;
-    *out = (struct unix_caller){0};
-    at = strstr(text, "\nTgid:");
-    if (!at || !read_fs_id(text, "\nUid:", &uid) || !read_fs_id(text, "\nGid:", &gid))
-        return -EPROTO;
-    out->tgid = (pid_t)strtol(at + strlen("\nTgid:"), NULL, 10);
-    out->fsuid = uid;
-    out->fsgid = gid;
-    read_groups(text, out);
-    return out->tgid > 0 ? 0 : -EPROTO;
+    (void)pthread_mutex_lock(&j->diag_lock);
+    r = unix_diag_is_bound(diag, st, name);
+    (void)pthread_mutex_unlock(&j->diag_lock);
+    return r == 1;
 }
 
-/* --- the caller's ids, on this thread alone (the system calls themselves: the libc's would change
- * all threads) --- */
-
-static bool borrow_ids(const struct unix_caller *ids)
+/* The second question is about numbers that agree in their lower 32 bits only, as the command could
+ * get by making files for some hours. */
+static bool is_bound_inside(struct unix_judge *j, const struct stat *st)
 {
-    if (ids->fsuid == geteuid() && ids->fsgid == getegid())
-        return true; /* a user's jail: always */
-    return syscall(SYS_setgroups, ids->group_count, ids->groups) == 0 &&
-           syscall(SYS_setresgid, -1, ids->fsgid, -1) == 0 &&
-           syscall(SYS_setresuid, -1, ids->fsuid, -1) == 0;
+    return is_bound(j, j->jail, st, NULL) && !is_bound(j, j->host, st, NULL);
 }
 
-static void return_ids(uid_t uid, gid_t gid)
+static bool is_at(const char *path, const struct stat *st)
 {
-    /* As in a root's jail only: euid 0 comes back from the saved id. */
-    if (syscall(SYS_setresuid, -1, uid, -1) < 0 || syscall(SYS_setresgid, -1, gid, -1) < 0)
-        die("cannot take own ids back: %s", strerror(errno));
+    struct stat at;
+
+    return stat(path, &at) == 0 && at.st_dev == st->st_dev && at.st_ino == st->st_ino;
+}
+
+static uint32_t find_endpoint(struct unix_judge *j, const struct stat *st)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        const struct named *n = &j->named[i];
+        const char *path = n->endpoint->path;
+        if ((n->pinned && n->dev == st->st_dev && n->ino == st->st_ino) ||
+            (is_at(path, st) &&
+             (is_bound(j, j->host, st, path) || is_bound(j, j->host, st, n->real))))
+            return policy_index(j->policy, n->endpoint);
+    }
+    return POLICY_INDEX_NONE;
 }
 
 /* --- paths --- */
+
+static int open_in(int place, const char *path, uint64_t resolve)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve};
+    long fd = syscall(SYS_openat2, place, path, &how, sizeof(how));
+
+    return fd < 0 ? -errno : (int)fd;
+}
 
 static int open_place(pid_t tid, const char *what)
 {
@@ -120,39 +169,81 @@ static int open_place(pid_t tid, const char *what)
     return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The socket's inode, pinned. */
-static int open_path(int place, const char *path)
+/* "/proc/self/fd/7/name" or "/proc/self/fd/7": the folder or file behind the caller's own
+ * descriptor, a common way around the length of sun_path. *rest: what follows, perhaps empty. The
+ * descriptor, or -1 if path is none of this kind. */
+static int open_own_fd(const struct unix_asker *who, const char *path, const char **rest)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC};
-    long fd;
+    static const char *const prefixes[] = {"/proc/self/fd/", "/proc/thread-self/fd/"};
+    char *end;
 
-    if (path[0] == '/')
-        how.resolve = RESOLVE_IN_ROOT;
-    fd = syscall(SYS_openat2, place, path, &how, sizeof(how));
-    return fd < 0 ? -errno : (int)fd;
-}
-
-static bool is_bound_inside(struct unix_judge *j, const struct stat *st)
-{
-    int r;
-
-    (void)pthread_mutex_lock(&j->diag_lock);
-    r = unix_diag_is_bound(j->diag, st);
-    (void)pthread_mutex_unlock(&j->diag_lock);
-    return r == 1;
-}
-
-static uint32_t find_endpoint(const struct unix_judge *j, const struct stat *st)
-{
-    for (size_t i = 0; i < j->policy->count; i++) {
-        const struct endpoint *ep = &j->policy->endpoints[i];
-        struct stat at;
-        if (ep->kind == ENDPOINT_UNIX && stat(ep->path, &at) == 0 && at.st_dev == st->st_dev &&
-            at.st_ino == st->st_ino)
-            return policy_index(j->policy, ep);
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        const char *number = path + strlen(prefixes[i]);
+        unsigned long fd;
+        if (strncmp(path, prefixes[i], strlen(prefixes[i])) != 0 || *number < '0' || *number > '9')
+            continue;
+        fd = strtoul(number, &end, 10);
+        if (fd > INT32_MAX || (*end && *end != '/'))
+            continue;
+        *rest = end + strspn(end, "/");
+        return (int)syscall(SYS_pidfd_getfd, who->pidfd, (int)fd, 0);
     }
-    return POLICY_INDEX_NONE;
+    return -1;
 }
+
+/* Where a path begins; all of it is opened with the supervisor's own ids. */
+struct places {
+    int root, cwd, own;      /* -1: none, or the path does not begin there */
+    const char *rest;        /* after own */
+    char cwd_text[PATH_MAX]; /* as the kernel has it */
+};
+
+static void find_places(const struct unix_asker *who, const char *path, struct places *p)
+{
+    char link[64];
+    ssize_t n;
+
+    *p = (struct places){.cwd = -1, .rest = path};
+    p->root = open_place(who->tid, "root");
+    p->own = open_own_fd(who, path, &p->rest);
+    if (path[0] == '/')
+        return;
+    p->cwd = open_place(who->tid, "cwd");
+    (void)snprintf(link, sizeof(link), "/proc/%d/cwd", (int)who->tid);
+    n = readlink(link, p->cwd_text, sizeof(p->cwd_text) - 1);
+    p->cwd_text[n < 0 ? 0 : n] = '\0';
+}
+
+static void close_places(const struct places *p)
+{
+    const int fds[] = {p->root, p->cwd, p->own};
+
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+}
+
+/* The socket's inode, pinned. Symbolic links are followed in the caller's root alone: for a
+ * relative path that has one, from the root, by the text of the working directory. */
+static int open_path(const struct places *p, const char *path)
+{
+    cleanup_free char *whole = NULL;
+    int fd;
+
+    if (p->own >= 0 && !*p->rest)
+        return fcntl(p->own, F_DUPFD_CLOEXEC, 0);
+    if (p->own >= 0)
+        return open_in(p->own, p->rest, RESOLVE_NO_SYMLINKS);
+    if (path[0] == '/')
+        return open_in(p->root, path, RESOLVE_IN_ROOT);
+    fd = open_in(p->cwd, path, RESOLVE_NO_SYMLINKS);
+    if (fd != -ELOOP || p->cwd_text[0] != '/')
+        return fd;
+    whole = xasprintf("%s/%s", p->cwd_text, path);
+    return open_in(p->root, whole, RESOLVE_IN_ROOT);
+}
+
+/* --- the connection --- */
 
 static int connect_pinned(int sock, int pinned)
 {
@@ -163,10 +254,10 @@ static int connect_pinned(int sock, int pinned)
 }
 
 /* With the caller's ids in force. */
-static int judge_and_connect(struct unix_judge *j, int place, int sock, const char *path,
-                             struct unix_verdict *v)
+static int judge_and_connect(struct unix_judge *j, const struct places *places, int sock,
+                             const char *path, struct unix_verdict *v)
 {
-    cleanup_close int pinned = open_path(place, path);
+    cleanup_close int pinned = open_path(places, path);
     struct stat st;
 
     if (pinned < 0)
@@ -186,23 +277,37 @@ static int judge_and_connect(struct unix_judge *j, int place, int sock, const ch
     return connect_pinned(sock, pinned);
 }
 
-static int connect_path(struct unix_judge *j, pid_t tid, const struct unix_caller *ids, int sock,
-                        const char *path, struct unix_verdict *v)
+static int connect_path(struct unix_judge *j, const struct unix_asker *who, const char *path,
+                        struct unix_verdict *v)
 {
-    cleanup_close int place = open_place(tid, path[0] == '/' ? "root" : "cwd");
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
+    struct places places;
+    struct unix_ids own;
     int r;
 
-    if (place < 0)
-        return -EACCES;
-    r = borrow_ids(ids) ? judge_and_connect(j, place, sock, path, v) : -EACCES;
-    if (ids->fsuid != uid || ids->fsgid != gid)
-        return_ids(uid, gid);
+    find_places(who, path, &places);
+    if (places.root < 0 || (path[0] != '/' && places.cwd < 0)) {
+        r = -EACCES;
+    } else if ((r = unix_ids_borrow(&who->ids, &own)) == 0) {
+        r = judge_and_connect(j, &places, who->socket, path, v);
+        unix_ids_return(&own);
+    }
+    close_places(&places);
     return r;
 }
 
-int unix_judge_connect(struct unix_judge *j, pid_t tid, const struct unix_caller *ids, int sock,
+static int connect_abstract(const struct unix_asker *who, const struct sockaddr_un *un, size_t len)
+{
+    struct unix_ids own;
+    int r = unix_ids_borrow(&who->ids, &own);
+
+    if (r < 0)
+        return r;
+    r = connect(who->socket, (const struct sockaddr *)un, (socklen_t)len) < 0 ? -errno : 0;
+    unix_ids_return(&own);
+    return r;
+}
+
+int unix_judge_connect(struct unix_judge *j, const struct unix_asker *who,
                        const struct sockaddr_storage *address, size_t len,
                        char path[UNIX_JUDGE_PATH_SIZE], struct unix_verdict *verdict)
 {
@@ -213,15 +318,15 @@ int unix_judge_connect(struct unix_judge *j, pid_t tid, const struct unix_caller
 
     *verdict = (struct unix_verdict){.allowed = true, .endpoint = POLICY_INDEX_NONE};
     path[0] = '\0';
-    if (getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+    if (getsockopt(who->socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
         return -errno;
     if (type == SOCK_DGRAM)
         return -EPROTONOSUPPORT;
     if (len <= offset || un->sun_family != AF_UNIX || len > sizeof(*un))
         return -EINVAL;
     if (un->sun_path[0] == '\0')
-        return connect(sock, (const struct sockaddr *)un, (socklen_t)len) < 0 ? -errno : 0;
+        return connect_abstract(who, un, len);
     memcpy(path, un->sun_path, len - offset);
     path[len - offset] = '\0';
-    return connect_path(j, tid, ids, sock, path, verdict);
+    return connect_path(j, who, path, verdict);
 }

@@ -8,18 +8,9 @@
 #include <sys/types.h>
 
 #include "src/policy.h"
+#include "src/unix_ids.h"
 
 #define UNIX_JUDGE_PATH_SIZE 112 /* sun_path and a NUL */
-#define UNIX_CALLER_GROUPS 64
-
-/* Ids of a thread, in the supervisor's user namespace. */
-struct unix_caller {
-    pid_t tgid;
-    uid_t fsuid;
-    gid_t fsgid;
-    size_t group_count;
-    gid_t groups[UNIX_CALLER_GROUPS];
-};
 
 struct unix_verdict {
     bool logged; /* worth a line: denied, or a socket of the host that the policy names */
@@ -29,16 +20,25 @@ struct unix_verdict {
 
 struct unix_judge;
 
-/* policy outlives it; diag as in unix_diag.h. */
-struct unix_judge *unix_judge_new(const struct policy *policy, int diag);
+/* Pins the sockets that the policy names, as they are now: to be called before the command starts.
+ * policy outlives it. */
+struct unix_judge *unix_judge_new(const struct policy *policy);
 
-/* Reads /proc/TID/status. 0 or -errno. */
-int unix_caller_read(pid_t tid, struct unix_caller *out);
+/* diag: as in unix_diag.h, of the jail's network namespace; owned. */
+int unix_judge_set_jail(struct unix_judge *j, int diag, struct error *e);
 
-/* Judges the address for the caller's AF_UNIX socket and, if it may be, connects it, with the
- * caller's file system ids. 0 or -errno as connect(2) has it (ENETUNREACH: denied). path: what was
- * asked for, as text. May block, as the socket does; safe from several threads. */
-int unix_judge_connect(struct unix_judge *j, pid_t tid, const struct unix_caller *ids, int sock,
+/* Who asks. */
+struct unix_asker {
+    struct unix_caller ids;
+    pid_t tid;
+    int pidfd;  /* of the process or the thread */
+    int socket; /* the caller's, AF_UNIX */
+};
+
+/* Judges the address for the asker's socket and, if it may be, connects it, with the asker's ids. 0
+ * or -errno as connect(2) has it (ENETUNREACH: denied). path: what was asked for, as text. May
+ * block, as the socket does; safe from several threads. */
+int unix_judge_connect(struct unix_judge *j, const struct unix_asker *who,
                        const struct sockaddr_storage *address, size_t len,
                        char path[UNIX_JUDGE_PATH_SIZE], struct unix_verdict *verdict);
 

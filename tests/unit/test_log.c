@@ -62,7 +62,16 @@ static void deny_connect(struct log *l, const char *address, uint16_t port, uint
         .count = times, .port = port, .family = AF_INET, .protocol = IPPROTO_TCP};
 
     assert_int_equal(inet_pton(AF_INET, address, m.address), 1);
-    log_connect(l, &m);
+    log_connect(l, MSG_DENY, POLICY_INDEX_NONE, &m);
+}
+
+static void allow_connect(struct log *l, const char *address, uint16_t port, uint32_t endpoint)
+{
+    struct msg_log_connect m = {
+        .count = 1, .port = port, .family = AF_INET6, .protocol = IPPROTO_TCP};
+
+    assert_int_equal(inet_pton(AF_INET6, address, m.address), 1);
+    log_connect(l, MSG_ALLOW, endpoint, &m);
 }
 
 static void request(struct log *l, uint32_t decision, int status, const char *method,
@@ -207,13 +216,34 @@ static void test_flood_is_bounded(void **state)
     free(text);
 }
 
+static void test_allowed_connections(void **state)
+{
+    struct fixture f = {.options.verbose = true};
+    struct fixture quiet = {0};
+    char *text;
+
+    (void)state;
+    open_log(&f);
+    allow_connect(f.log, "::1", 8080, POLICY_INDEX_NONE);
+    text = close_log(&f);
+    assert_int_equal(count(text, "] cijail: allow connect [::1]:8080\n"), 1);
+    assert_int_equal(count(text, "] cijail: 1 allowed, 0 denied\n"), 1);
+    free(text);
+    open_log(&quiet);
+    allow_connect(quiet.log, "::1", 8080, POLICY_INDEX_NONE);
+    assert_int_equal(log_denials(quiet.log), 0);
+    text = close_log(&quiet);
+    assert_int_equal(count(text, "connect"), 0);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_denials_are_folded),   cmocka_unit_test(test_verbose_writes_all),
         cmocka_unit_test(test_quiet_writes_nothing), cmocka_unit_test(test_nothing_happened),
         cmocka_unit_test(test_bytes_are_escaped),    cmocka_unit_test(test_json),
-        cmocka_unit_test(test_flood_is_bounded),
+        cmocka_unit_test(test_flood_is_bounded),     cmocka_unit_test(test_allowed_connections),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

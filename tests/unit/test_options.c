@@ -145,6 +145,28 @@ static void test_switch_variables(void **state)
     expect_error((char *[]){"true", NULL}, "'\\x1b'");
 }
 
+static void test_loopback(void **state)
+{
+    struct parsed p;
+
+    (void)state;
+    PARSE(&p, "true");
+    assert_int_equal(p.r, 0);
+    assert_false(p.options.allow_loopback);
+    PARSE(&p, "--allow-loopback", "true");
+    assert_int_equal(p.r, 0);
+    assert_true(p.options.allow_loopback);
+    (void)setenv("CIJAIL_ALLOW_LOOPBACK", "1", 1);
+    PARSE(&p, "true");
+    assert_int_equal(p.r, 0);
+    assert_true(p.options.allow_loopback);
+    (void)setenv("CIJAIL_ALLOW_LOOPBACK", "0", 1);
+    PARSE(&p, "true");
+    assert_false(p.options.allow_loopback);
+    PARSE(&p, "--allow-loopback", "true"); /* they add up */
+    assert_true(p.options.allow_loopback);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup(test_policy_file, clear_environment),
         cmocka_unit_test_setup(test_errors, clear_environment),
         cmocka_unit_test_setup(test_switch_variables, clear_environment),
+        cmocka_unit_test_setup(test_loopback, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

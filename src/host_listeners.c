@@ -1,0 +1,110 @@
+/* host_listeners.c: /proc/self/net/tcp, tcp6 and unix.
+ *
+ * The tables of TCP begin with the sockets that listen, so reading stops at the first that does
+ * not, however many connections the host has. sock_diag(7) would tell the same, but not to a
+ * supervisor that runs in a jail itself.
+ *
+ * These tables are written by the kernel; the names of abstract sockets in them are bytes that any
+ * process of the host chose. A line that such a name forges can at most name a socket that is not
+ * there. */
+#include "src/host_listeners.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "src/util.h"
+
+#define TCP_LISTEN_STATE 0x0a
+#define UNIX_ACCEPTCON 0x10000u /* __SO_ACCEPTCON */
+#define ROWS_MAX 100000
+
+/* "   0: 0100007F:1F90 00000000:0000 0A ...": each address as 32-bit words of the machine's order.
+ * False at the end of those that listen. */
+static bool parse_tcp(const char *line, int family, struct host_listener *l)
+{
+    unsigned word[4], port, state;
+    int n;
+
+    if (family == AF_INET) {
+        n = sscanf(line, " %*d: %8x:%4x %*8x:%*4x %2x", &word[0], &port, &state);
+        if (n != 3 || state != TCP_LISTEN_STATE)
+            return false;
+        memcpy(&l->v4, word, sizeof(l->v4));
+    } else {
+        n = sscanf(line, " %*d: %8x%8x%8x%8x:%4x %*32[0-9A-F]:%*4x %2x", &word[0], &word[1],
+                   &word[2], &word[3], &port, &state);
+        if (n != 6 || state != TCP_LISTEN_STATE)
+            return false;
+        memcpy(&l->v6, word, sizeof(l->v6));
+    }
+    l->port = (uint16_t)port;
+    l->family = family;
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&l->v6)) {
+        l->family = AF_INET;
+        memcpy(&l->v4, l->v6.s6_addr + 12, sizeof(l->v4));
+    }
+    return true;
+}
+
+void host_listeners_read_tcp(FILE *table, int family, host_listener_cb *cb, void *arg)
+{
+    cleanup_free char *line = NULL;
+    size_t size = 0;
+
+    if (getline(&line, &size, table) < 0) /* the heading */
+        return;
+    for (unsigned row = 0; row < ROWS_MAX && getline(&line, &size, table) > 0; row++) {
+        struct host_listener l = {0};
+        if (!parse_tcp(line, family, &l))
+            return;
+        cb(&l, arg);
+    }
+}
+
+/* "0000000000000000: 00000002 00000000 00010000 0001 01 20131 @name" */
+void host_listeners_read_abstract(FILE *table, host_listener_cb *cb, void *arg)
+{
+    cleanup_free char *line = NULL;
+    size_t size = 0;
+    ssize_t len;
+
+    for (unsigned row = 0; row < ROWS_MAX && (len = getline(&line, &size, table)) > 0; row++) {
+        struct host_listener l = {.family = AF_UNIX};
+        unsigned flags, type;
+        int at = 0;
+        if (line[len - 1] == '\n')
+            line[len - 1] = '\0';
+        if (sscanf(line, "%*x: %*x %*x %x %x %*x %*u %n", &flags, &type, &at) != 2 || at == 0 ||
+            !(flags & UNIX_ACCEPTCON) || type != SOCK_STREAM || line[at] != '@')
+            continue;
+        l.name = line + at + 1;
+        cb(&l, arg);
+    }
+}
+
+void host_listeners_tcp(host_listener_cb *cb, void *arg)
+{
+    FILE *table = fopen("/proc/self/net/tcp", "re");
+
+    if (table) {
+        host_listeners_read_tcp(table, AF_INET, cb, arg);
+        (void)fclose(table);
+    }
+    table = fopen("/proc/self/net/tcp6", "re");
+    if (table) {
+        host_listeners_read_tcp(table, AF_INET6, cb, arg);
+        (void)fclose(table);
+    }
+}
+
+void host_listeners_abstract(host_listener_cb *cb, void *arg)
+{
+    FILE *table = fopen("/proc/self/net/unix", "re");
+
+    if (!table)
+        return;
+    host_listeners_read_abstract(table, cb, arg);
+    (void)fclose(table);
+}
