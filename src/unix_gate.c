@@ -217,26 +217,31 @@ static bool take_orphan(struct gate *g, pid_t tid, ino_t socket)
     return found;
 }
 
-/* Does another thread still serve an earlier call of this one? */
-static bool is_served_twice(struct gate *g, uint64_t id, pid_t tid)
+/* Interrupts the threads that still serve an earlier call of this caller, which does not wait for
+ * them any more. False if there is none. */
+static bool interrupt_earlier(struct gate *g, uint64_t id, pid_t tid)
 {
     bool found = false;
 
     (void)pthread_mutex_lock(&g->lock);
-    for (struct busy *b = g->busy; b && !found; b = b->next)
-        found = b->tid == tid && b->id != id;
+    for (struct busy *b = g->busy; b; b = b->next)
+        if (b->tid == tid && b->id != id) {
+            (void)pthread_kill(b->thread, INTERRUPT);
+            found = true;
+        }
     (void)pthread_mutex_unlock(&g->lock);
     return found;
 }
 
-/* A call is made again after a signal (SA_RESTART), or by the program after EINTR, and finds the
- * socket connected, because the connection of the interrupted call was made before the janitor
- * stopped it. Then this call has succeeded. */
+/* A call is made again after a signal (SA_RESTART), or by the program after EINTR, while the thread
+ * of the interrupted one may still be in connect(2). Two at once on one socket would wait for each
+ * other's places in the backlog: so the earlier one ends first. If it made the connection before it
+ * could be stopped, this call has succeeded. */
 static bool was_orphaned(struct gate *g, uint64_t id, const struct unix_asker *c)
 {
-    const struct timespec pause = {0, 1000000};
+    const struct timespec pause = {0, 500000};
 
-    for (int i = 0; i < 4 * JANITOR_MS && is_served_twice(g, id, c->tid); i++)
+    while (interrupt_earlier(g, id, c->tid) && still_valid(g, id))
         (void)nanosleep(&pause, NULL);
     return take_orphan(g, c->tid, socket_number(c->socket));
 }
@@ -269,10 +274,8 @@ static void answer(struct gate *g, const struct seccomp_notif *n)
     int r;
 
     if (take_request(g, n, &c, &address, &r)) {
-        if (r == 0)
+        if (r == 0 && !was_orphaned(g, n->id, &c))
             r = make_connection(g, &c, &address, (size_t)n->data.args[2]);
-        if (r == -EISCONN && was_orphaned(g, n->id, &c))
-            r = 0;
         resp.error = r;
         if (ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && r == 0)
             add_orphan(g, c.tid, socket_number(c.socket));

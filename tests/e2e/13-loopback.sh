@@ -112,8 +112,8 @@ for target in '127.0.0.1:7004 127.0.0.1 7004 any' '127.0.0.9:7004 127.0.0.9 7004
     run cijail -e "$word" -- python3 say.py "$address" "$port"
     t_eq "$out" "$name"$'\n0 0'
 done
-run cijail -e 127.0.0.1:7006 -- python3 say.py 127.0.0.1 7006
-t_match "$out" '^(ECONNRESET|ECONNREFUSED)$'
+run cijail -e 127.0.0.1:7006 -- python3 say.py 127.0.0.1 7006 # this one is IPv6 alone
+t_no_match "$out" only
 
 t_case '--allow-loopback: every port of it, and nothing of the host'\''s other addresses'
 for target in '127.0.0.1 7001 four' '::1 7002 six' '127.0.0.2 7003 two' '127.0.0.1 7004 any' '127.0.0.1 7005 dual' \

@@ -269,8 +269,6 @@ static void test_enforced(void **state)
          NULL},
         {"1.1.1.1:54", "-e:1: '1.1.1.1:54': ADDRESS:PORT is not enforced"},
         {"10.0.0.0/8:1", "-e:1: '10.0.0.0/8:1': ADDRESS:PORT is not enforced"},
-        {"127.0.0.1:53", "-e:1: '127.0.0.1:53': ADDRESS:PORT is not enforced"},
-        {"127.0.0.0/8:53", "-e:1: '127.0.0.0/8:53': ADDRESS:PORT is not enforced"},
         {"[::1]:53", "-e:1: '[::1]:53': ADDRESS:PORT is not enforced"},
         {"127.0.0.1:53", "-e:1: '127.0.0.1:53': ADDRESS:PORT is not enforced"},
         {"126.0.0.0/7:80", "-e:1: '126.0.0.0/7:80': ADDRESS:PORT is not enforced"},
@@ -304,65 +302,81 @@ static void test_dns_server(void **state)
         const char *policy, *address;
         int which; /* index of the endpoint, or -1 */
     } cases[] = {
-        {"1.1.1.1:53", "1.1.1.1", 0}, {"1.1.1.1:53", "1.1.1.2", -1},
+        {"1.1.1.1:53", "1.1.1.1", 0},
+        {"1.1.1.1:53", "1.1.1.2", -1},
         {"1.1.1.1:54 h:53 https://1.1.1.1:53/", "1.1.1.1", -1},
         {"h 10.0.0.0/8:53 10.1.0.0/16:53", "10.1.2.3", 1},
         {"198.51.100.128/25:53", "198.51.100.128", 0},
         {"198.51.100.128/25:53", "198.51.100.255", 0},
-        {"198.51.100.128/25:53", "198.51.100.127", -1}, {"0.0.0.0/0:53", "255.255.255.255", 0},
+        {"198.51.100.128/25:53", "198.51.100.127", -1},
+        {"0.0.0.0/0:53", "255.255.255.255", 0},
         {"0.0.0.0/0:53", "127.0.0.53", -1}, /* the host's own */
-        {"0.0.0.0/0:53", "0.0.0.0", -1}, {"0.0.0.0/0:53", "2001:db8::1", -1},
-        {"[2001:db8::1]:53", "2001:db8::1", 0}, {"[2001:db8::1]:53", "2001:db8::2", -1},
+        {"0.0.0.0/0:53", "0.0.0.0", -1},
+        {"0.0.0.0/0:53", "2001:db8::1", -1},
+        {"[2001:db8::1]:53", "2001:db8::1", 0},
+        {"[2001:db8::1]:53", "2001:db8::2", -1},
         {"[2001:db8::]/33:53", "2001:db8:7fff::1", 0},
-        {"[2001:db8::]/33:53", "2001:db8:8000::1", -1}, {"[::]/0:53", "2001:db8::1", 0},
-        {"[::]/0:53", "::1", -1}, {"[::]/0:53", "::", -1}, {"[::]/0:53", "::ffff:127.0.0.1", -1},
+        {"[2001:db8::]/33:53", "2001:db8:8000::1", -1},
+        {"[::]/0:53", "2001:db8::1", 0},
+        {"[::]/0:53", "::1", -1},
+        {"[::]/0:53", "::", -1},
+        {"[::]/0:53", "::ffff:127.0.0.1", -1},
         {"[::]/0:53", "1.1.1.1", -1},
+    };
 
-        static void test_loopback(void **state){static const struct {const char * text, *address;
-    uint16_t port;
-    bool allowed;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int family = strchr(cases[i].address, ':') ? AF_INET6 : AF_INET;
+        const struct endpoint *ep;
+        struct in6_addr address;
+        struct policy p;
+
+        parse_text(&p, cases[i].policy);
+        assert_int_equal(inet_pton(family, cases[i].address, &address), 1);
+        ep = policy_match_dns_server(&p, family, &address);
+        if ((ep ? (int)policy_index(&p, ep) : -1) != cases[i].which)
+            fail_msg("%s in %s", cases[i].address, cases[i].policy);
+        policy_free(&p);
+    }
 }
-cases[] = {
-    {"127.0.0.1:80", "127.0.0.1", 80, true},
-    {"127.0.0.1:80", "127.0.0.1", 81, false},
-    {"127.0.0.1:80", "127.0.0.2", 80, false},
-    {"127.0.0.1:80", "::1", 80, false},
-    {"[::1]:80", "::1", 80, true},
-    {"[::1]:80", "::2", 80, false},
-    {"[::1]:80", "127.0.0.1", 80, false},
-    {"127.0.0.0/8:80", "127.255.0.1", 80, true},
-    {"127.0.0.0/8:80", "128.0.0.1", 80, false},
-    {"127.0.0.4/30:80", "127.0.0.7", 80, true},
-    {"127.0.0.4/30:80", "127.0.0.8", 80, false},
-    {"127.0.0.4/30:80", "127.0.0.3", 80, false},
-    {"0.0.0.0/0:80 [::]/0:80", "127.0.0.1", 80, false}, /* not of the loopback */
-    {"0.0.0.0/0:80 [::]/0:80", "::1", 80, false},
-    {"127.0.0.0/8:53", "127.0.0.1", 53, false},
-    {"h:80 https://127.0.0.1:80/", "127.0.0.1", 80, false},
-};
 
-(void)state;
-for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-    int family = strchr(cases[i].address, ':') ? AF_INET6 : AF_INET;
-    const struct endpoint *ep;
-    struct in6_addr address;
-    struct policy p;
+static void test_loopback(void **state)
+{
+    static const struct {
+        const char *text, *address;
+        uint16_t port;
+        bool allowed;
+    } cases[] = {
+        {"127.0.0.1:80", "127.0.0.1", 80, true},
+        {"127.0.0.1:80", "127.0.0.1", 81, false},
+        {"127.0.0.1:80", "127.0.0.2", 80, false},
+        {"127.0.0.1:80", "::1", 80, false},
+        {"[::1]:80", "::1", 80, true},
+        {"[::1]:80", "::2", 80, false},
+        {"[::1]:80", "127.0.0.1", 80, false},
+        {"127.0.0.0/8:80", "127.255.0.1", 80, true},
+        {"127.0.0.0/8:80", "128.0.0.1", 80, false},
+        {"127.0.0.4/30:80", "127.0.0.7", 80, true},
+        {"127.0.0.4/30:80", "127.0.0.8", 80, false},
+        {"127.0.0.4/30:80", "127.0.0.3", 80, false},
+        {"0.0.0.0/0:80 [::]/0:80", "127.0.0.1", 80, false}, /* not of the loopback */
+        {"0.0.0.0/0:80 [::]/0:80", "::1", 80, false},
+        {"127.0.0.0/8:53", "127.0.0.1", 53, false},
+        {"h:80 https://127.0.0.1:80/", "127.0.0.1", 80, false},
+    };
 
-    parse_text(&p, cases[i].policy);
-    assert_int_equal(inet_pton(family, cases[i].address, &address), 1);
-    ep = policy_match_dns_server(&p, family, &address);
-    if ((ep ? (int)policy_index(&p, ep) : -1) != cases[i].which)
-        fail_msg("%s in %s", cases[i].address, cases[i].policy);
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int family = strchr(cases[i].address, ':') ? AF_INET6 : AF_INET;
+        unsigned char address[16];
+        struct policy p;
 
-    unsigned char address[16];
-    struct policy p;
-
-    parse_text(&p, cases[i].text);
-    assert_int_equal(inet_pton(family, cases[i].address, address), 1);
-    if (!!policy_match_loopback(&p, family, address, cases[i].port) != cases[i].allowed)
-        fail_msg("%s: %s %u", cases[i].text, cases[i].address, cases[i].port);
-    policy_free(&p);
-}
+        parse_text(&p, cases[i].text);
+        assert_int_equal(inet_pton(family, cases[i].address, address), 1);
+        if (!!policy_match_loopback(&p, family, address, cases[i].port) != cases[i].allowed)
+            fail_msg("%s: %s %u", cases[i].text, cases[i].address, cases[i].port);
+        policy_free(&p);
+    }
 }
 
 static void test_abstract(void **state)
@@ -628,7 +642,6 @@ int main(void)
         cmocka_unit_test(test_to_text),
         cmocka_unit_test(test_enforced),
         cmocka_unit_test(test_dns_server),
-
         cmocka_unit_test(test_loopback),
         cmocka_unit_test(test_abstract),
         cmocka_unit_test(test_match_request),
