@@ -72,7 +72,7 @@ static bool find_dialled(int fd, struct url_authority *a)
         struct sockaddr sa;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } local;
+    } local = {.v6 = {0}};
     socklen_t len = sizeof(local);
     const void *address = &local.v4.sin_addr;
 

@@ -376,7 +376,7 @@ static void collect_endpoints(struct mirror *m)
 {
     const struct policy *p = m->what.policy;
 
-    m->endpoints = xcalloc(p->count + 1, sizeof(*m->endpoints));
+    m->endpoints = xcalloc(p->count + 1, sizeof(const struct endpoint *));
     for (size_t i = 0; i < p->count; i++)
         if (policy_is_loopback(&p->endpoints[i]))
             m->endpoints[m->endpoint_count++] = &p->endpoints[i];

@@ -78,20 +78,25 @@ static void prepare_inherited(struct twonets *t)
 /* "name port" of an address. */
 static void describe(const struct sockaddr_storage *a, char *text, size_t size)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)a;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)a;
+    struct sockaddr_in v4 = {0};
+    struct sockaddr_in6 v6 = {0};
     char address[INET6_ADDRSTRLEN];
-    bool is4 = a->ss_family == AF_INET;
 
-    CHECK(inet_ntop(a->ss_family, is4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr,
-                    address, sizeof address));
-    (void)snprintf(text, size, "%s %u", address, ntohs(is4 ? v4->sin_port : v6->sin6_port));
+    memcpy(&v4, a, sizeof v4);
+    memcpy(&v6, a, sizeof v6);
+    if (a->ss_family == AF_INET) {
+        CHECK(inet_ntop(AF_INET, &v4.sin_addr, address, sizeof address));
+        (void)snprintf(text, size, "%s %u", address, ntohs(v4.sin_port));
+    } else {
+        CHECK(inet_ntop(AF_INET6, &v6.sin6_addr, address, sizeof address));
+        (void)snprintf(text, size, "%s %u", address, ntohs(v6.sin6_port));
+    }
 }
 
 /* Accepts, and tells the client which socket it got to and whom it dialled. */
 static void serve_tcp(int which, int listening)
 {
-    struct sockaddr_storage local;
+    struct sockaddr_storage local = {0};
     socklen_t len = sizeof local;
     char text[128];
     char line[160];
