@@ -3,8 +3,8 @@
  * Init is pid 1 of P2: it prepares the mounts, configures the jail's end of the link, starts the
  * command, forwards the signals that the supervisor passes on, makes the listening sockets that the
  * supervisor asks for (mirror.c), reaps, and ends with the command; the kernel then kills what the
- * command left behind. It stays in U1, out of reach of the command's
- * ptrace(2), and keeps no capability but CAP_KILL.
+ * command left behind. It stays in U1, out of reach of the command's ptrace(2), and keeps no
+ * capability but CAP_KILL.
  *
  * The command is a child of init in a user namespace of its own (U2) below U1, so that it has no
  * capability over anything of cijail's: J, G, the mount namespace and the PID namespace are U1's.
