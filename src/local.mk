@@ -14,7 +14,8 @@ src_libcijail_a_SOURCES = \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/log.c src/log.h \
 	src/relay.c src/relay.h src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
-	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h
+	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h \
+	src/unix_path.c src/unix_path.h src/unix_nested.c src/unix_nested.h
 src_libcijail_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(EVENT_CFLAGS)
 
 bin_PROGRAMS += src/cijail

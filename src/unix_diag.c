@@ -5,21 +5,37 @@
  *
  * Only sockets that a connect(2) can meet are asked for: those that listen, and those that are
  * bound and do not listen yet (TCP_CLOSE). The name that a socket was bound to stays its name,
- * whatever is done to the file afterwards. */
+ * whatever is done to the file afterwards.
+ *
+ * The device is that of the file system (s_dev). On btrfs and on an overlayfs over several file
+ * systems stat(2) tells another one, of the subvolume or the layer; the mount that the inode was
+ * reached by tells the file system's (proc_pid_mountinfo(5)).
+ *
+ * Whether a socket of any network namespace at all is bound to an inode is learnt by a datagram
+ * socket's connect(2): ECONNREFUSED if there is none, EPROTOTYPE if there is one of another type.
+ * A datagram socket that is connected to does not notice it. */
 #include "src/unix_diag.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/magic.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "src/util.h"
+
+#define MOUNTS_MAX 100000 /* lines of mountinfo that are looked at */
 
 struct search {
     uint32_t ino, dev;
@@ -87,7 +103,7 @@ static void discard(int fd, void *buf, size_t size)
         ;
 }
 
-int unix_diag_is_bound(int fd, const struct stat *st, const char *name)
+int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)
 {
     struct {
         struct nlmsghdr head;
@@ -100,7 +116,7 @@ int unix_diag_is_bound(int fd, const struct stat *st, const char *name)
                    .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_NAME}};
     static _Atomic unsigned sequence;
     _Alignas(struct nlmsghdr) char buf[32768];
-    struct search s = {.ino = (uint32_t)st->st_ino, .dev = kernel_dev(st->st_dev), .name = name};
+    struct search s = {.ino = (uint32_t)inode->ino, .dev = kernel_dev(inode->dev), .name = name};
     int r = MNL_CB_OK;
 
     discard(fd, buf, sizeof(buf));
@@ -116,4 +132,55 @@ int unix_diag_is_bound(int fd, const struct stat *st, const char *name)
         r = mnl_cb_run(buf, (size_t)n, q.head.nlmsg_seq, 0, on_socket, &s);
     }
     return r < 0 ? -errno : s.found;
+}
+
+/* --- which inode --- */
+
+/* "ID PARENT MAJOR:MINOR ...", proc_pid_mountinfo(5). False if the mount is not there: it is not
+ * below the thread's root, or is detached. */
+static bool device_of_mount(pid_t tid, uint64_t mount, dev_t *dev)
+{
+    cleanup_free char *line = NULL;
+    char path[64];
+    size_t size = 0;
+    bool found = false;
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)tid);
+    f = fopen(path, "re");
+    if (!f)
+        return false;
+    for (unsigned i = 0; i < MOUNTS_MAX && !found && getline(&line, &size, f) > 0; i++) {
+        unsigned long long id;
+        unsigned maj, min;
+        if (sscanf(line, "%llu %*u %u:%u", &id, &maj, &min) == 3 && id == mount) {
+            *dev = makedev(maj, min);
+            found = true;
+        }
+    }
+    (void)fclose(f);
+    return found;
+}
+
+struct unix_inode unix_diag_inode(int fd, const struct stat *st, pid_t tid)
+{
+    struct unix_inode inode = {st->st_ino, st->st_dev};
+    struct statx sx;
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) == 0 &&
+        (fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == (long)BTRFS_SUPER_MAGIC) &&
+        statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &sx) == 0 && (sx.stx_mask & STATX_MNT_ID))
+        (void)device_of_mount(tid, sx.stx_mnt_id, &inode.dev);
+    return inode;
+}
+
+bool unix_diag_is_bound_anywhere(int fd)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    cleanup_close int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", fd);
+    return probe < 0 || connect(probe, (struct sockaddr *)&to, sizeof(to)) == 0 ||
+           errno != ECONNREFUSED;
 }

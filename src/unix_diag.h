@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "src/error.h"
 
@@ -11,9 +12,21 @@
  * for that namespace whoever uses it later. */
 int unix_diag_open(struct error *e);
 
-/* Is a socket of the descriptor's network namespace bound to the inode that st is of, and by that
- * name (NULL: any)? 1, 0, or -errno. The inode's number is compared by its lower 32 bits. One
- * caller at a time for each descriptor. */
-int unix_diag_is_bound(int fd, const struct stat *st, const char *name);
+/* An inode as sock_diag knows it. */
+struct unix_inode {
+    ino_t ino; /* compared by its lower 32 bits */
+    dev_t dev; /* of the file system: not always what stat(2) says */
+};
+
+/* The inode that fd (O_PATH) and its st are of, in the mount namespace of thread tid. */
+struct unix_inode unix_diag_inode(int fd, const struct stat *st, pid_t tid);
+
+/* Is a socket of the descriptor's network namespace bound to that inode, and by that name (NULL:
+ * any)? 1, 0, or -errno. One caller at a time for each descriptor. */
+int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name);
+
+/* Is any socket of the machine bound to the inode that the O_PATH descriptor fd is of, as far as
+ * the calling thread may know? Nobody's socket notices. */
+bool unix_diag_is_bound_anywhere(int fd);
 
 #endif

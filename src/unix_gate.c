@@ -3,7 +3,8 @@
  * Only connect(2) is notified. Each notification is taken by one thread, which copies the address
  * once, takes the socket itself by pidfd_getfd(2), judges both, and makes the connection on that
  * socket with that copy: what the command changes in its memory or its descriptors meanwhile
- * changes nothing. SECCOMP_USER_NOTIF_FLAG_CONTINUE is never answered.
+ * changes nothing. SECCOMP_USER_NOTIF_FLAG_CONTINUE is never answered. Right before the connection
+ * is made, the kernel is asked whether the caller still waits for it; if not, none is made.
  *
  * A connect that blocks (a full backlog) blocks its thread: there is always one more thread that
  * waits for the next notification, up to THREADS_MAX. If the caller is interrupted by a signal or
@@ -95,6 +96,11 @@ static bool still_valid(const struct gate *g, uint64_t id)
     return ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+static bool asker_waits(const struct unix_asker *c)
+{
+    return still_valid(c->arg, c->id);
+}
+
 static int copy_address(pid_t tid, uint64_t from, size_t len, struct sockaddr_storage *to)
 {
     struct iovec local = {.iov_base = to, .iov_len = len};
@@ -184,6 +190,8 @@ static int make_connection(struct gate *g, const struct unix_asker *c,
         return -ENETUNREACH;
     if (domain == AF_UNIX)
         return connect_unix(g, c, address, len);
+    if (!asker_waits(c))
+        return -EINTR;
     return connect(c->socket, (const struct sockaddr *)address, (socklen_t)len) < 0 ? -errno : 0;
 }
 
@@ -268,7 +276,12 @@ static bool take_request(struct gate *g, const struct seccomp_notif *n, struct u
 
 static void answer(struct gate *g, const struct seccomp_notif *n)
 {
-    struct unix_asker c = {.tid = (pid_t)n->pid, .pidfd = -1, .socket = -1};
+    struct unix_asker c = {.tid = (pid_t)n->pid,
+                           .pidfd = -1,
+                           .socket = -1,
+                           .waits = asker_waits,
+                           .arg = g,
+                           .id = n->id};
     struct seccomp_notif_resp resp = {.id = n->id};
     struct sockaddr_storage address;
     int r;

@@ -3,13 +3,15 @@
  *   abstract or unnamed  the name is looked up in the socket's own network namespace, which is not
  *                        the host's: free (a name that the policy allows is bridged, mirror.h)
  *   a path               opened once in the caller's root (O_PATH): from here on it is an inode,
- *                        not a name
- *   a listener inside    a socket of the jail's network namespace is bound to that inode
- *                        (unix_diag.h), and none of the host's: free
+ *                        (unix_path.h), not a name
+ *   a listener inside    a socket of the jail's network namespace, or of one that was made in the
+ *                        jail, is bound to that inode (unix_diag.h, unix_nested.h), and none of the
+ *                        host's: free
+ *   none at all          ECONNREFUSED, as outside: nobody is bound to the file any more
  *   one outside          must be a socket that the policy names
  *   then                 connect(2) to the pinned inode by its descriptor, with the caller's ids
  *                        (unix_ids.h), so that the file's permissions and SO_PEERCRED at the
- *                        listener are as they would be outside
+ *                        listener are as they would be outside; if the caller still waits for it
  *
  * How the path was resolved decides nothing: the inode does. What the policy names is a path,
  * though, and the command may be able to rename, link and replace files there. So "the socket that
@@ -24,18 +26,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/openat2.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "src/unix_diag.h"
+#include "src/unix_nested.h"
+#include "src/unix_path.h"
 #include "src/util.h"
 
 #define PINS_MAX 256 /* descriptors; what is beyond goes by the name that it was bound to */
@@ -54,7 +55,7 @@ struct unix_judge {
     struct named *named;
     size_t count;
     int jail, host; /* unix_diag.h: of either network namespace; -1 */
-    pthread_mutex_t diag_lock;
+    pthread_mutex_t diag_lock, nested_lock;
 };
 
 /* --- what the policy names --- */
@@ -102,6 +103,7 @@ struct unix_judge *unix_judge_new(const struct policy *policy)
         if (policy->endpoints[i].kind == ENDPOINT_UNIX)
             add_named(j, &policy->endpoints[i]);
     (void)pthread_mutex_init(&j->diag_lock, NULL);
+    (void)pthread_mutex_init(&j->nested_lock, NULL);
     return j;
 }
 
@@ -114,21 +116,32 @@ int unix_judge_set_jail(struct unix_judge *j, int diag, struct error *e)
     return j->host < 0 ? j->host : 0;
 }
 
-static bool is_bound(struct unix_judge *j, int diag, const struct stat *st, const char *name)
+/* A socket's file, held by its descriptor. */
+struct pinned {
+    int fd; /* O_PATH; -1 */
+    struct stat st;
+    struct unix_inode inode;
+};
+
+/* 1, 0, or -errno. */
+static int is_bound(struct unix_judge *j, int diag, const struct pinned *p, const char *name)
 {
     int r;
 
     (void)pthread_mutex_lock(&j->diag_lock);
-    r = unix_diag_is_bound(diag, st, name);
+    r = unix_diag_is_bound(diag, &p->inode, name);
     (void)pthread_mutex_unlock(&j->diag_lock);
-    return r == 1;
+    return r;
 }
 
-/* The second question is about numbers that agree in their lower 32 bits only, as the command could
- * get by making files for some hours. */
-static bool is_bound_inside(struct unix_judge *j, const struct stat *st)
+static bool is_bound_nested(struct unix_judge *j, const struct pinned *p)
 {
-    return is_bound(j, j->jail, st, NULL) && !is_bound(j, j->host, st, NULL);
+    bool bound;
+
+    (void)pthread_mutex_lock(&j->nested_lock);
+    bound = unix_nested_is_bound(j->jail, &p->inode);
+    (void)pthread_mutex_unlock(&j->nested_lock);
+    return bound;
 }
 
 static bool is_at(const char *path, const struct stat *st)
@@ -138,172 +151,96 @@ static bool is_at(const char *path, const struct stat *st)
     return stat(path, &at) == 0 && at.st_dev == st->st_dev && at.st_ino == st->st_ino;
 }
 
-static uint32_t find_endpoint(struct unix_judge *j, const struct stat *st)
+static uint32_t find_endpoint(struct unix_judge *j, const struct pinned *p)
 {
     for (size_t i = 0; i < j->count; i++) {
         const struct named *n = &j->named[i];
         const char *path = n->endpoint->path;
-        if ((n->pinned && n->dev == st->st_dev && n->ino == st->st_ino) ||
-            (is_at(path, st) &&
-             (is_bound(j, j->host, st, path) || is_bound(j, j->host, st, n->real))))
+        if ((n->pinned && n->dev == p->st.st_dev && n->ino == p->st.st_ino) ||
+            (is_at(path, &p->st) &&
+             (is_bound(j, j->host, p, path) == 1 || is_bound(j, j->host, p, n->real) == 1)))
             return policy_index(j->policy, n->endpoint);
     }
     return POLICY_INDEX_NONE;
 }
 
-/* --- paths --- */
-
-static int open_in(int place, const char *path, uint64_t resolve)
+/* Whose socket is it? 0: the jail's, or one that the policy names. Numbers that agree in their
+ * lower 32 bits only, as the command could get by making files for some hours, are the host's. */
+static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdict *v)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve};
-    long fd = syscall(SYS_openat2, place, path, &how, sizeof(how));
+    bool in_jail = is_bound(j, j->jail, p, NULL) == 1;
+    bool on_host = is_bound(j, j->host, p, NULL) != 0;
 
-    return fd < 0 ? -errno : (int)fd;
-}
-
-static int open_place(pid_t tid, const char *what)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, what);
-    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
-/* "/proc/self/fd/7/name" or "/proc/self/fd/7": the folder or file behind the caller's own
- * descriptor, a common way around the length of sun_path. *rest: what follows, perhaps empty. The
- * descriptor, or -1 if path is none of this kind. */
-static int open_own_fd(const struct unix_asker *who, const char *path, const char **rest)
-{
-    static const char *const prefixes[] = {"/proc/self/fd/", "/proc/thread-self/fd/"};
-    char *end;
-
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-        const char *number = path + strlen(prefixes[i]);
-        unsigned long fd;
-        if (strncmp(path, prefixes[i], strlen(prefixes[i])) != 0 || *number < '0' || *number > '9')
-            continue;
-        fd = strtoul(number, &end, 10);
-        if (fd > INT32_MAX || (*end && *end != '/'))
-            continue;
-        *rest = end + strspn(end, "/");
-        return (int)syscall(SYS_pidfd_getfd, who->pidfd, (int)fd, 0);
-    }
-    return -1;
-}
-
-/* Where a path begins; all of it is opened with the supervisor's own ids. */
-struct places {
-    int root, cwd, own;      /* -1: none, or the path does not begin there */
-    const char *rest;        /* after own */
-    char cwd_text[PATH_MAX]; /* as the kernel has it */
-};
-
-static void find_places(const struct unix_asker *who, const char *path, struct places *p)
-{
-    char link[64];
-    ssize_t n;
-
-    *p = (struct places){.cwd = -1, .rest = path};
-    p->root = open_place(who->tid, "root");
-    p->own = open_own_fd(who, path, &p->rest);
-    if (path[0] == '/')
-        return;
-    p->cwd = open_place(who->tid, "cwd");
-    (void)snprintf(link, sizeof(link), "/proc/%d/cwd", (int)who->tid);
-    n = readlink(link, p->cwd_text, sizeof(p->cwd_text) - 1);
-    p->cwd_text[n < 0 ? 0 : n] = '\0';
-}
-
-static void close_places(const struct places *p)
-{
-    const int fds[] = {p->root, p->cwd, p->own};
-
-    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-        if (fds[i] >= 0)
-            (void)close(fds[i]);
-}
-
-/* The socket's inode, pinned. Symbolic links are followed in the caller's root alone: for a
- * relative path that has one, from the root, by the text of the working directory. */
-static int open_path(const struct places *p, const char *path)
-{
-    cleanup_free char *whole = NULL;
-    int fd;
-
-    if (p->own >= 0 && !*p->rest)
-        return fcntl(p->own, F_DUPFD_CLOEXEC, 0);
-    if (p->own >= 0)
-        return open_in(p->own, p->rest, RESOLVE_NO_SYMLINKS);
-    if (path[0] == '/')
-        return open_in(p->root, path, RESOLVE_IN_ROOT);
-    fd = open_in(p->cwd, path, RESOLVE_NO_SYMLINKS);
-    if (fd != -ELOOP || p->cwd_text[0] != '/')
-        return fd;
-    whole = xasprintf("%s/%s", p->cwd_text, path);
-    return open_in(p->root, whole, RESOLVE_IN_ROOT);
+    if (in_jail && !on_host)
+        return 0;
+    if (!on_host && !unix_diag_is_bound_anywhere(p->fd))
+        return -ECONNREFUSED;
+    if (!on_host && is_bound_nested(j, p))
+        return 0;
+    v->logged = true;
+    v->endpoint = find_endpoint(j, p);
+    v->allowed = v->endpoint != POLICY_INDEX_NONE;
+    return v->allowed ? 0 : -ENETUNREACH;
 }
 
 /* --- the connection --- */
 
-static int connect_pinned(int sock, int pinned)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-
-    (void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", pinned);
-    return connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
-}
-
-/* With the caller's ids in force. */
-static int judge_and_connect(struct unix_judge *j, const struct places *places, int sock,
-                             const char *path, struct unix_verdict *v)
-{
-    cleanup_close int pinned = open_path(places, path);
-    struct stat st;
-
-    if (pinned < 0)
-        return pinned;
-    if (fstat(pinned, &st) < 0)
-        return -errno;
-    if (!S_ISSOCK(st.st_mode))
-        return -ECONNREFUSED;
-    if (is_bound_inside(j, &st))
-        return connect_pinned(sock, pinned);
-    v->logged = true;
-    v->endpoint = find_endpoint(j, &st);
-    if (v->endpoint == POLICY_INDEX_NONE) {
-        v->allowed = false;
-        return -ENETUNREACH;
-    }
-    return connect_pinned(sock, pinned);
-}
-
-static int connect_path(struct unix_judge *j, const struct unix_asker *who, const char *path,
-                        struct unix_verdict *v)
-{
-    struct places places;
-    struct unix_ids own;
-    int r;
-
-    find_places(who, path, &places);
-    if (places.root < 0 || (path[0] != '/' && places.cwd < 0)) {
-        r = -EACCES;
-    } else if ((r = unix_ids_borrow(&who->ids, &own)) == 0) {
-        r = judge_and_connect(j, &places, who->socket, path, v);
-        unix_ids_return(&own);
-    }
-    close_places(&places);
-    return r;
-}
-
-static int connect_abstract(const struct unix_asker *who, const struct sockaddr_un *un, size_t len)
+/* With the caller's ids, if it still waits: whom nobody waits for is not connected to. */
+static int connect_as(const struct unix_asker *who, const void *address, size_t len)
 {
     struct unix_ids own;
     int r = unix_ids_borrow(&who->ids, &own);
 
     if (r < 0)
         return r;
-    r = connect(who->socket, (const struct sockaddr *)un, (socklen_t)len) < 0 ? -errno : 0;
+    if (!who->waits(who))
+        r = -EINTR;
+    else if (connect(who->socket, address, (socklen_t)len) < 0)
+        r = -errno;
     unix_ids_return(&own);
+    return r;
+}
+
+static int connect_pinned(const struct unix_asker *who, const struct pinned *p)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", p->fd);
+    return connect_as(who, &to, sizeof(to));
+}
+
+/* Opens the path as the caller may. p->fd is the reader's to close. */
+static int pin(const struct unix_asker *who, const char *path, struct pinned *p)
+{
+    struct unix_places places;
+    struct unix_ids own;
+    int r = unix_places_find(who->tid, who->pidfd, path, &places);
+
+    if (r == 0 && (r = unix_ids_borrow(&who->ids, &own)) == 0) {
+        p->fd = r = unix_places_open(&places, path);
+        unix_ids_return(&own);
+    }
+    unix_places_close(&places);
+    if (r < 0)
+        return r;
+    if (fstat(p->fd, &p->st) < 0)
+        return -errno;
+    if (!S_ISSOCK(p->st.st_mode))
+        return -ECONNREFUSED;
+    p->inode = unix_diag_inode(p->fd, &p->st, who->tid);
+    return 0;
+}
+
+static int connect_path(struct unix_judge *j, const struct unix_asker *who, const char *path,
+                        struct unix_verdict *v)
+{
+    struct pinned p = {.fd = -1};
+    int r = pin(who, path, &p);
+
+    if (r == 0 && (r = judge(j, &p, v)) == 0)
+        r = connect_pinned(who, &p);
+    if (p.fd >= 0)
+        (void)close(p.fd);
     return r;
 }
 
@@ -325,7 +262,7 @@ int unix_judge_connect(struct unix_judge *j, const struct unix_asker *who,
     if (len <= offset || un->sun_family != AF_UNIX || len > sizeof(*un))
         return -EINVAL;
     if (un->sun_path[0] == '\0')
-        return connect_abstract(who, un, len);
+        return connect_as(who, un, len);
     memcpy(path, un->sun_path, len - offset);
     path[len - offset] = '\0';
     return connect_path(j, who, path, verdict);

@@ -33,6 +33,10 @@ struct unix_asker {
     pid_t tid;
     int pidfd;  /* of the process or the thread */
     int socket; /* the caller's, AF_UNIX */
+    /* Does it still wait for the answer? Asked right before connect(2). */
+    bool (*waits)(const struct unix_asker *who);
+    const void *arg; /* of waits */
+    uint64_t id;     /* likewise */
 };
 
 /* Judges the address for the asker's socket and, if it may be, connects it, with the asker's ids. 0

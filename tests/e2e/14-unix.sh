@@ -295,15 +295,24 @@ def attempt(path):
     except OSError as e: print(errno.errorcode[e.errno])
 own = socket.socket(socket.AF_UNIX); own.bind("root/d/other"); own.listen()
 os.symlink("/d/other", "root/link")
-socket.socket
+os.symlink("/link", "root/d/twice")
+os.symlink("../../../link", "root/d/up")
+os.symlink("/nothing", "root/d/nothing")
 if os.getuid():
     ctypes.CDLL(None).unshare(0x10000000)
 os.chroot("root"); os.chdir("/")
-for path in "/d/other", "d/other", "/link", "/../../d/other", sys.argv[1]: attempt(path)
+for path in "/d/other", "d/other", "/link", "/../../d/other", sys.argv[1], "out": attempt(path)
+d = os.open("d", os.O_RDONLY)
+for path in "link", "./d//twice", "../../d/other", "d/up", f"/proc/self/fd/{d}/twice", f"/proc/self/fd/{d}/../link": attempt(path)
+os.chdir("d")
+for path in "../link", "twice", "../../../d/../link", "up": attempt(path)
+for path in "nothing", "other/", "other/.", "twice/": attempt(path)
 END
 ln -s "$D/other" root/out
-run cijail -- python3 chroot.py "$D/other"
-t_eq "$(tr '\n' ' ' <<<"$out")" 'connected connected connected connected ENOENT '
+run cijail --fail-on-deny -- python3 chroot.py "$D/other"
+t_status 0
+t_eq "$(tr '\n' ' ' <<<"$out")" "$(printf 'connected %.0s' {1..4})ENOENT ENOENT $(printf 'connected %.0s' {1..10}
+    )ENOENT ENOTDIR ENOTDIR ENOTDIR "
 
 t_case 'datagram sockets stay refused, and addresses that are none'
 cat >bad.py <<'END'
