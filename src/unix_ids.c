@@ -120,14 +120,26 @@ static int remember(struct unix_ids *own)
 
     own->uid = geteuid();
     own->gid = getegid();
+    own->groups_known = n >= 0;
     own->group_count = n < 0 ? 0 : (size_t)n; /* more than fit: root needs none */
     return get_caps(&own->caps, data);
 }
 
-static int set_ids(const struct unix_caller *caller)
+/* Where setgroups(2) is denied (user_namespaces(7)) nobody has other groups. */
+static bool same_groups(const struct unix_caller *caller, const struct unix_ids *own)
 {
-    if (syscall(SYS_setgroups, caller->group_count, caller->groups) < 0 ||
-        syscall(SYS_setresgid, -1, caller->fsgid, -1) < 0 ||
+    return own->groups_known && caller->group_count == own->group_count &&
+           memcmp(caller->groups, own->groups, own->group_count * sizeof(own->groups[0])) == 0;
+}
+
+static int set_ids(const struct unix_caller *caller, struct unix_ids *own)
+{
+    if (!same_groups(caller, own)) {
+        if (syscall(SYS_setgroups, caller->group_count, caller->groups) < 0)
+            return -errno;
+        own->groups_changed = true;
+    }
+    if (syscall(SYS_setresgid, -1, caller->fsgid, -1) < 0 ||
         syscall(SYS_setresuid, -1, caller->fsuid, -1) < 0)
         return -errno;
     return 0;
@@ -144,7 +156,7 @@ int unix_ids_borrow(const struct unix_caller *caller, struct unix_ids *own)
     if (own->caps == 0) /* a user's jail */
         return same ? 0 : -EACCES;
     own->changed = true;
-    if ((same && own->uid != 0) || set_ids(caller) == 0)
+    if ((same && own->uid != 0) || set_ids(caller, own) == 0)
         if (set_effective_caps(caller->fsuid == own->uid ? own->caps & caller->caps : 0) == 0)
             return 0;
     unix_ids_return(own);
@@ -158,6 +170,6 @@ void unix_ids_return(const struct unix_ids *own)
     /* The user first: with it come the capabilities for the rest, or by the line after. */
     if (syscall(SYS_setresuid, -1, own->uid, -1) < 0 || set_effective_caps(own->caps) < 0 ||
         syscall(SYS_setresgid, -1, own->gid, -1) < 0 ||
-        (own->uid == 0 && syscall(SYS_setgroups, own->group_count, own->groups) < 0))
+        (own->groups_changed && syscall(SYS_setgroups, own->group_count, own->groups) < 0))
         die("cannot take own ids back: %s", strerror(errno));
 }

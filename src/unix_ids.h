@@ -21,7 +21,7 @@ struct unix_caller {
 
 /* What the calling thread had before. */
 struct unix_ids {
-    bool changed;
+    bool changed, groups_changed, groups_known;
     uid_t uid;
     gid_t gid;
     uint64_t caps;
