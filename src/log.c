@@ -21,7 +21,10 @@
 
 #define DISTINCT_MAX 2048
 #define BUCKETS 4096
-#define LINE_SIZE (4 * MSG_URL_SIZE + 4096)
+/* What the longest strings make, each byte escaped: \xNN in text, \u00NN in JSON. */
+#define KEY_SIZE (4 * (MSG_URL_SIZE + MSG_METHOD_SIZE + MSG_TEXT_SIZE) + 256)
+#define JSON_SIZE (6 * (MSG_URL_SIZE + MSG_METHOD_SIZE + MSG_TEXT_SIZE + POLICY_WORD_MAX) + 1024)
+#define LINE_SIZE (JSON_SIZE + 256)
 
 struct seen {
     char *key;  /* the text after the time: "deny connect 1.1.1.1:53" */
@@ -239,7 +242,7 @@ static void begin_json(struct text *t, uint32_t decision, const char *kind)
 
 void log_request(struct log *l, const struct msg_log_request *m)
 {
-    char key[LINE_SIZE / 2], json[LINE_SIZE / 2], status[16] = "-";
+    char key[KEY_SIZE], json[JSON_SIZE], status[16] = "-";
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     if (m->status > 0)
@@ -267,7 +270,7 @@ void log_request(struct log *l, const struct msg_log_request *m)
 
 void log_resolve(struct log *l, const struct msg_log_resolve *m)
 {
-    char key[4096], json[8192], type[16];
+    char key[KEY_SIZE], json[JSON_SIZE], type[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *name = type_name(m->qtype, type);
 
@@ -286,7 +289,7 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
 void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
                  const struct msg_log_connect *m)
 {
-    char key[128], json[512], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
+    char key[128], json[JSON_SIZE], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *protocol = protocol_name(m->protocol, buf);
 
@@ -308,7 +311,7 @@ void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
 
 void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint)
 {
-    char key[1024], json[1024];
+    char key[1024], json[JSON_SIZE];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     put(&k, "%s unix ", decision_name(decision));

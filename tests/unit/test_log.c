@@ -237,13 +237,50 @@ static void test_allowed_connections(void **state)
     free(text);
 }
 
+/* The longest strings that a message can carry, all of bytes that are escaped, are not cut. */
+static void test_long_strings_are_whole(void **state)
+{
+    static const enum log_format formats[] = {LOG_TEXT, LOG_JSON};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        struct fixture f = {.options = {.verbose = true, .log_format = formats[i]}};
+        const char *byte = formats[i] == LOG_JSON ? "\\u00e4" : "\\xe4";
+        struct msg_log_request m = {.decision = MSG_ALLOW, .endpoint = 0};
+        struct msg_log_resolve r = {
+            .decision = MSG_DENY, .endpoint = POLICY_INDEX_NONE, .count = 1};
+        size_t request_bytes, resolve_bytes = sizeof(r.name) - 1;
+        char *text;
+
+        memset(m.method, 0xe4, sizeof(m.method) - 1);
+        memset(m.url, 0xe4, sizeof(m.url) - 1);
+        memset(m.reason, 0xe4, sizeof(m.reason) - 1);
+        memset(r.name, 0xe4, sizeof(r.name) - 1);
+        memset(r.reason, 0xe4, sizeof(r.reason) - 1);
+        request_bytes = sizeof(m.method) + sizeof(m.url) + sizeof(m.reason) - 3;
+        if (formats[i] == LOG_JSON)
+            resolve_bytes += sizeof(r.reason) - 1;
+        open_log(&f);
+        log_request(f.log, &m);
+        log_resolve(f.log, &r);
+        text = close_log(&f);
+        assert_int_equal(count(text, byte), request_bytes + resolve_bytes);
+        if (formats[i] == LOG_JSON) {
+            assert_int_equal(count(text, "\"endpoint\":\"https://a.example/\""), 1);
+            assert_int_equal(count(text, "\"}\n"), 2);
+        }
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denials_are_folded),   cmocka_unit_test(test_verbose_writes_all),
-        cmocka_unit_test(test_quiet_writes_nothing), cmocka_unit_test(test_nothing_happened),
-        cmocka_unit_test(test_bytes_are_escaped),    cmocka_unit_test(test_json),
-        cmocka_unit_test(test_flood_is_bounded),     cmocka_unit_test(test_allowed_connections),
+        cmocka_unit_test(test_denials_are_folded),     cmocka_unit_test(test_verbose_writes_all),
+        cmocka_unit_test(test_quiet_writes_nothing),   cmocka_unit_test(test_nothing_happened),
+        cmocka_unit_test(test_bytes_are_escaped),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_flood_is_bounded),       cmocka_unit_test(test_allowed_connections),
+        cmocka_unit_test(test_long_strings_are_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
