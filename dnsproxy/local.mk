@@ -45,6 +45,11 @@ check_PROGRAMS += $(DNSPROXY_FUZZ_TARGETS)
 if !FUZZERS
 TESTS += $(DNSPROXY_FUZZ_TARGETS)
 endif
+# The seeds of fuzz_msg: checked here, written anew by its --write.
+check_PROGRAMS += tests/fuzz/msg_corpus
+TESTS += tests/fuzz/msg_corpus
+tests_fuzz_msg_corpus_SOURCES = tests/fuzz/msg_corpus.c
+tests_fuzz_msg_corpus_LDADD = $(COMMON_LIBS)
 tests_fuzz_fuzz_msg_SOURCES = tests/fuzz/fuzz_msg.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_msg_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_msg_LDADD = $(COMMON_LIBS)

@@ -1,0 +1,229 @@
+/* msg_corpus.c: the seeds of fuzz_msg, tests/fuzz/corpus/msg.
+ *
+ *     msg_corpus             checks that the corpus is what the table below makes: each seed is
+ * there and a message that msg_check accepts, and each type has one (make check) msg_corpus --write
+ * writes them anew, after a message has changed or come to be
+ *
+ * A new type needs one function and one line in the table. The folder is
+ * $srcdir/tests/fuzz/corpus/msg. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "src/msg.h"
+#include "src/url.h"
+#include "src/util.h"
+
+/* Fills the zeroed message but for its head; its length is returned. */
+typedef size_t fill_fn(void *m);
+
+static size_t fill_ready(void *m)
+{
+    (void)m;
+    return sizeof(struct msg_ready);
+}
+
+static size_t fill_ca(void *arg)
+{
+    struct msg_ca *m = arg;
+    static const char pem[] = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+
+    m->pem_len = sizeof(pem) - 1;
+    memcpy(m->pem, pem, sizeof(pem) - 1);
+    return sizeof(*m);
+}
+
+static size_t fill_dial(void *arg)
+{
+    struct msg_dial *m = arg;
+
+    m->id = 1;
+    m->scheme = URL_HTTPS;
+    m->port = 443;
+    copy_string(m->host, sizeof(m->host), "staex.io");
+    return sizeof(*m);
+}
+
+static size_t fill_dialed(void *arg)
+{
+    struct msg_dialed *m = arg;
+
+    m->id = 1;
+    m->error = ECONNREFUSED;
+    copy_string(m->text, sizeof(m->text), "connection refused");
+    return sizeof(*m);
+}
+
+static size_t fill_query(void *arg)
+{
+    struct msg_query *m = arg;
+
+    m->id = 7;
+    m->qtype = 28;
+    m->transport = MSG_UDP;
+    copy_string(m->name, sizeof(m->name), "staex.io");
+    return sizeof(*m);
+}
+
+static size_t fill_query_server(void *arg)
+{
+    struct msg_query *m = arg;
+
+    (void)fill_query(m);
+    m->transport = MSG_TCP;
+    m->server.family = AF_INET6;
+    memcpy(m->server.address, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x53", 16);
+    return sizeof(*m);
+}
+
+static size_t fill_reply(void *arg)
+{
+    struct msg_reply *m = arg;
+
+    m->id = 7;
+    m->dns_id = 0x4d00;
+    m->data_len = 12; /* a header */
+    memcpy(m->data, "\x4d\x00\x81\x80", 4);
+    return offsetof(struct msg_reply, data) + m->data_len;
+}
+
+static size_t fill_reply_error(void *arg)
+{
+    struct msg_reply *m = arg;
+
+    m->id = 7;
+    m->error = ETIMEDOUT;
+    return offsetof(struct msg_reply, data);
+}
+
+static size_t fill_log_request(void *arg)
+{
+    struct msg_log_request *m = arg;
+
+    m->decision = MSG_ALLOW;
+    m->status = 200;
+    m->bytes_received = 1234;
+    copy_string(m->method, sizeof(m->method), "GET");
+    copy_string(m->url, sizeof(m->url), "https://staex.io/a");
+    return sizeof(*m);
+}
+
+static size_t fill_log_resolve(void *arg)
+{
+    struct msg_log_resolve *m = arg;
+
+    m->decision = MSG_DENY;
+    m->endpoint = UINT32_MAX;
+    m->count = 3;
+    m->qtype = 16;
+    copy_string(m->name, sizeof(m->name), "secret\\255.attacker.tld");
+    copy_string(m->reason, sizeof(m->reason), "not in the policy");
+    return sizeof(*m);
+}
+
+static size_t fill_log_connect(void *arg)
+{
+    struct msg_log_connect *m = arg;
+
+    m->count = 1;
+    m->port = 53;
+    m->family = AF_INET;
+    m->protocol = IPPROTO_UDP;
+    memset(m->address, 1, 4);
+    return sizeof(*m);
+}
+
+static size_t fill_finish(void *m)
+{
+    (void)m;
+    return sizeof(struct msg_finish);
+}
+
+static const struct seed {
+    const char *file;
+    enum msg_type type;
+    fill_fn *fill;
+} seeds[] = {
+    {"ready", MSG_READY, fill_ready},
+    {"ca", MSG_CA, fill_ca},
+    {"dial", MSG_DIAL, fill_dial},
+    {"dialed", MSG_DIALED, fill_dialed},
+    {"query", MSG_QUERY, fill_query},
+    {"query_server", MSG_QUERY, fill_query_server},
+    {"reply", MSG_REPLY, fill_reply},
+    {"reply_error", MSG_REPLY, fill_reply_error},
+    {"log_request", MSG_LOG_REQUEST, fill_log_request},
+    {"log_resolve", MSG_LOG_RESOLVE, fill_log_resolve},
+    {"log_connect", MSG_LOG_CONNECT, fill_log_connect},
+    {"finish", MSG_FINISH, fill_finish},
+};
+
+static uint64_t message[MSG_MAX / sizeof(uint64_t) + 1];
+
+static size_t make(const struct seed *s)
+{
+    size_t len;
+
+    memset(message, 0, sizeof(message));
+    len = s->fill(message);
+    msg_init(message, s->type, len);
+    return len;
+}
+
+static bool write_seed(const char *path, size_t len)
+{
+    cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd >= 0 && write_all(fd, message, len) == 0)
+        return true;
+    perror(path);
+    return false;
+}
+
+static bool is_in_corpus(const char *path, size_t len)
+{
+    cleanup_free char *data = NULL;
+    size_t n;
+
+    if (read_file(path, MSG_MAX, &data, &n, NULL) == 0 && n == len && !memcmp(data, message, n))
+        return true;
+    printf("%s: is not what tests/fuzz/msg_corpus --write makes\n", path);
+    return false;
+}
+
+static bool do_seed(const struct seed *s, bool anew)
+{
+    const char *srcdir = getenv("srcdir");
+    cleanup_free char *path =
+        xasprintf("%s/tests/fuzz/corpus/msg/%s", srcdir ? srcdir : ".", s->file);
+    size_t len = make(s);
+
+    if (msg_check(message, len) != 0) {
+        printf("%s: msg_check does not accept it\n", s->file);
+        return false;
+    }
+    return anew ? write_seed(path, len) : is_in_corpus(path, len);
+}
+
+int main(int argc, char **argv)
+{
+    bool anew = argc == 2 && !strcmp(argv[1], "--write"), has[MSG_TYPE_END] = {false}, good = true;
+
+    for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
+        has[seeds[i].type] = true;
+        good &= do_seed(&seeds[i], anew);
+    }
+    for (unsigned type = MSG_READY; type < MSG_TYPE_END; type++)
+        if (!has[type]) {
+            printf("no seed of message type %u: add one to tests/fuzz/msg_corpus.c\n", type);
+            good = false;
+        }
+    return good ? 0 : 1;
+}
