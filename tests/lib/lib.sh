@@ -10,6 +10,7 @@
 #
 # Each case is one line of output, "ok - NAME" or "not ok - NAME", with the reasons before it as "# " lines; t_done
 # prints "1..CASES", without which the runner takes the file for one that broke off. A case that asserts nothing fails.
+# A case for which need found no kernel feature is "skip - NAME", and fails if CIJAIL_MUST_WORK is set.
 # shellcheck shell=bash disable=SC2034 # variables for the test files
 set -u
 export LC_ALL=C TZ=UTC
@@ -21,7 +22,7 @@ export PATH=${CIJAIL%/*}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 GATEWAY=192.0.0.1
 PROXY=http://$GATEWAY:3128
 
-t_name='' t_bad=0 t_asserted=0 t_cases=0
+t_name='' t_bad=0 t_asserted=0 t_cases=0 t_lacks=''
 status=0 out='' err='' ms=0
 
 [[ -x $CIJAIL ]] || { echo "Bail out! $CIJAIL is missing: build it, or set BUILD or CIJAIL"; exit 1; }
@@ -43,13 +44,19 @@ in_real_network() {
 
 t_case() {
     t_end
-    t_name=$1 t_bad=0 t_asserted=0 last=
+    t_name=$1 t_bad=0 t_asserted=0 t_lacks='' last=
 }
 
 t_end() {
     [[ -n $t_name ]] || return 0
-    ((t_asserted)) || t_fail 'the case asserted nothing'
-    if ((t_bad)); then echo "not ok - $t_name"; else echo "ok - $t_name"; fi
+    ((t_asserted)) || [[ -n $t_lacks ]] || t_fail 'the case asserted nothing'
+    if ((t_bad)); then
+        echo "not ok - $t_name"
+    elif [[ -n $t_lacks ]]; then
+        echo "skip - $t_name: this machine lacks $t_lacks"
+    else
+        echo "ok - $t_name"
+    fi
     t_cases=$((t_cases + 1))
     t_name=
 }
@@ -118,6 +125,18 @@ t_count() { # N TEXT REGEX: exactly N lines match
     local n
     n=$(grep -cE -e "$3" <<<"$2")
     t_assert "$n lines match /$3/, expected $1" test "$n" = "$1"
+}
+
+# need FEATURE COMMAND...: does COMMAND succeed, that is, has this machine's kernel the feature that the rest of the case
+# needs? If not, the case is reported as skipped; with CIJAIL_MUST_WORK, as in CI, it has failed.
+need() {
+    "${@:2}" >/dev/null 2>&1 </dev/null && return 0
+    if [[ -n ${CIJAIL_MUST_WORK:-} ]]; then
+        t_fail "this machine lacks $1, and CIJAIL_MUST_WORK is set"
+    else
+        t_lacks=$1
+    fi
+    return 1
 }
 
 alive() { pgrep -f "$1" >/dev/null; } # a process whose command line matches
