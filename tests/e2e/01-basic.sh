@@ -215,12 +215,27 @@ t_case 'orphans are reaped'
 run cijail sh -c 'for i in 1 2 3 4 5; do (sleep 0.05 & ) ; done; sleep 0.5; ps ax -o stat= | grep -c Z'
 t_eq "$out" 0
 
-t_case 'a jail in a jail works, and is no way out of the outer one'
-run cijail -e https://registry.example/pkg/ -- cijail -e 'https://registry.example/ https://files.example/' -- \
-    sh -c 'echo inside; curl -s -o /dev/null -w "%{http_code}\n" https://files.example/public/file.txt; exit 9'
+t_case 'a jail in a jail reaches what both allow, and is no way out of either'
+cat >nested.sh <<'END'
+for url in registry.example/pkg/lodash registry.example/other files.example/public/file.txt; do
+    curl -s -o /dev/null -w '%{http_connect} %{http_code}\n' "https://$url"
+done
+exit 9
+END
+run cijail -e https://registry.example/pkg/ -- cijail -e 'https://registry.example/ https://files.example/' -- sh nested.sh
 t_status 9
-t_match "$out" '^inside$'
-t_no_match "$out" '^200$'
+t_eq "$out" $'200 200\n200 403\n200 502' # the outer one: not this URL, not even this name
+t_match "$err" ' cijail: deny - GET https://registry.example/other$'
+t_match "$err" ' cijail: deny resolve files.example A$'
+run cijail -e 'https://registry.example/ https://files.example/' -- cijail -e https://registry.example/pkg/ -- sh nested.sh
+t_status 9
+t_eq "$out" $'200 200\n200 403\n403 000' # the inner one
+t_match "$err" ' cijail: deny - CONNECT files.example:443$'
+run cijail -e 'https://registry.example/ https://files.example/' -- cijail -e 'https://registry.example/ https://files.example/' -- sh nested.sh
+t_status 9
+t_no_match "$out" ' (403|502|000)$'
+t_match "$out" '^200 200$'
+t_denials 0
 run cijail -e https://registry.example/pkg/ -- sh -c 'cijail true && curl -s https://registry.example/pkg/lodash'
 t_eq "$out" 'a package'
 
