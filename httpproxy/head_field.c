@@ -175,8 +175,7 @@ const struct head_field *head_find_field(const struct head_field *fields, size_t
     return found;
 }
 
-/* The next element of a comma-separated list; false at its end. Empty elements are passed over. */
-static bool next_token(const char **at, const char *end, const char **token, size_t *len)
+bool head_next_element(const char **at, const char *end, const char **token, size_t *len)
 {
     const char *p = *at, *stop;
 
@@ -237,7 +236,7 @@ static int take_connection(const struct head_field *f, struct head_field *fields
     const char *at = f->value, *end = f->value + f->value_len, *option;
     size_t len;
 
-    while (next_token(&at, end, &option, &len)) {
+    while (head_next_element(&at, end, &option, &len)) {
         int r = check_option(option, len, c, e);
         if (r < 0)
             return r;

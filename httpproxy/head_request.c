@@ -142,11 +142,23 @@ static int check_framing(const struct head_request *r, struct error *e)
     return 0;
 }
 
+/* The server may switch once it has the whole request: a body that goes along has a bounded length,
+ * so that it is known where it ends and what follows it belongs to the new protocol. */
+static int take_upgrade(struct head_request *r, struct error *e)
+{
+    int status = head_parse_upgrade(r->fields, r->field_count, true, r->upgrade, e);
+
+    if (status == 0 && r->upgrade[0] &&
+        (r->body == BODY_CHUNKED || r->content_length > HEAD_UPGRADE_BODY_MAX))
+        return error_set(e, 400, "Upgrade with a body that is chunked or longer than %d bytes",
+                         HEAD_UPGRADE_BODY_MAX);
+    return status;
+}
+
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e)
 {
     struct head_connection connection = {.request = true};
     size_t next, at = head_empty_lines(buf, len);
-    bool many;
     long line;
     int status;
 
@@ -174,9 +186,7 @@ int head_parse_request(const char *buf, size_t len, struct head_request *out, st
     if (status < 0)
         return status;
     out->keep_alive = !connection.close && (out->minor >= 1 || connection.keep_alive);
-    out->upgrade = connection.upgrade && out->minor >= 1 &&
-                   head_find_field(out->fields, out->field_count, "upgrade", &many) != NULL;
-    return 0;
+    return connection.upgrade && out->minor >= 1 ? take_upgrade(out, e) : 0;
 }
 
 static int url_status(int r)

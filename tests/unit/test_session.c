@@ -311,8 +311,7 @@ static void test_switch(void **state)
     int server;
 
     (void)state;
-    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nConnection: "
-                  "upgrade\r\nUpgrade: x\r\n\r\n",
+    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nUpgrade: x\r\n\r\n",
                   SENT_OK, &server);
     fixture_send(&f, server,
                  "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
