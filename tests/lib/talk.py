@@ -65,6 +65,12 @@ class Tls:
             return b""
 
     def shutdown(self, _):
+        global buffer
+        try:  # unwrap takes it for an error if there is something to be read
+            while data := self.tls.read(65536):
+                buffer += data
+        except ssl.SSLWantReadError:
+            pass
         try:
             self.tls.unwrap()
         except ssl.SSLWantReadError:
