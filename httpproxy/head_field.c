@@ -49,6 +49,18 @@ bool head_field_is(const struct head_field *f, const char *name)
     return head_equal_word(f->name, f->name_len, name);
 }
 
+bool head_field_like(const struct head_field *f, const char *name)
+{
+    if (strlen(name) != f->name_len)
+        return false;
+    for (size_t i = 0; i < f->name_len; i++) {
+        char c = f->name[i] == '_' ? '-' : f->name[i];
+        if (strncasecmp(&c, &name[i], 1) != 0)
+            return false;
+    }
+    return true;
+}
+
 size_t head_empty_lines(const char *buf, size_t len)
 {
     size_t at = 0;

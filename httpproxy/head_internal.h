@@ -31,6 +31,9 @@ int head_parse_fields(const char *buf, size_t len, struct head_field *fields, si
 
 bool head_field_is(const struct head_field *f, const char *name);
 
+/* The same, '_' in place of any '-' included. */
+bool head_field_like(const struct head_field *f, const char *name);
+
 /* Fields that never go past this hop, whether Connection names them or not (RFC 9110, 7.6.1). */
 bool head_is_hop(const struct head_field *f);
 

@@ -155,6 +155,23 @@ static int take_upgrade(struct head_request *r, struct error *e)
     return status;
 }
 
+/* Fields by which some servers take another method, path or host than those of the request, which
+ * alone are judged; with '_' for '-' as above. */
+static int check_overrides(const struct head_request *r, struct error *e)
+{
+    static const char *const names[] = {
+        "x-http-method-override", "x-http-method",  "x-method-override",   "x-original-url",
+        "x-rewrite-url",          "x-original-host", "x-forwarded-host",
+    };
+
+    for (size_t i = 0; i < r->field_count; i++)
+        for (size_t k = 0; k < ARRAY_LEN(names); k++)
+            if (head_field_like(&r->fields[i], names[k]))
+                return error_set(e, 400, "%s would override what is judged: method, URL and Host",
+                                 names[k]);
+    return 0;
+}
+
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e)
 {
     struct head_connection connection = {.request = true};
@@ -179,6 +196,8 @@ int head_parse_request(const char *buf, size_t len, struct head_request *out, st
                                     &out->content_length, e);
     if (status == 0)
         status = check_framing(out, e);
+    if (status == 0)
+        status = check_overrides(out, e);
     if (status == 0)
         status = take_host(out, e);
     if (status == 0)

@@ -66,6 +66,7 @@ static void check_request(const struct head_request *r, const char *text, size_t
         check_text(f->name, f->name_len);
         check_text(f->value, f->value_len);
         hosts += is(f, "host");
+        CHECK(!is(f, "x-http-method-override") && !is(f, "x_original_url"));
         framings += is(f, "content-length") || is(f, "transfer-encoding");
         CHECK(!is(f, "connection") || f->hop);
         CHECK(!is(f, "host") || !f->hop);
