@@ -16,7 +16,9 @@
  *
  * An early response (413 in the middle of an upload) is passed on at once with "Connection: close".
  * The body goes on as long as the server takes it; when the response is over, so is the exchange.
- */
+ *
+ * A request that offers another protocol (Upgrade) gets a connection of its own. If the server
+ * takes the offer, the rest is in upgrade.c. */
 #include "httpproxy/exchange.h"
 
 #include <errno.h>
@@ -123,6 +125,7 @@ static void answer_failure(struct session *s, const struct exchange *x)
 static void finish(struct session *s)
 {
     struct exchange *x = s->exchange;
+    bool upgraded = x->phase == EXCHANGE_UPGRADED;
     bool whole = x->request.done && x->keep_alive;
 
     report(x, x->reason);
@@ -130,7 +133,10 @@ static void finish(struct session *s)
     switch (x->end) {
     case EXCHANGE_GOES_ON:
     case EXCHANGE_DONE:
-        session_enter(s, whole ? SESSION_HEAD : SESSION_LINGER);
+        if (upgraded) /* both sides have ended */
+            session_enter(s, SESSION_DEAD);
+        else
+            session_enter(s, whole ? SESSION_HEAD : SESSION_LINGER);
         break;
     case EXCHANGE_FAILED:
         answer_failure(s, x);
@@ -139,8 +145,10 @@ static void finish(struct session *s)
         if (x->responded)
             (void)session_flush(s);
         /* Without a length or chunks only a reset tells the client that this is not the end. */
-        if (x->responded && x->response.out == BODY_CLOSE)
+        if (upgraded ? x->reset : x->responded && x->response.out == BODY_CLOSE)
             stream_reset(&s->client);
+        if (upgraded && x->reset)
+            stream_reset(&x->upstream->stream);
         session_enter(s, SESSION_DEAD);
         break;
     }
@@ -153,6 +161,8 @@ void exchange_timeout(struct exchange *x)
         exchange_fail(x, 504, "no connection to %s in time", x->authority.host);
     else if (x->phase == EXCHANGE_HANDSHAKE)
         exchange_fail(x, 504, "the TLS handshake with %s took too long", x->authority.host);
+    else if (x->phase == EXCHANGE_UPGRADED)
+        exchange_cut(x, "nothing was said for too long");
     else if (x->request.done)
         exchange_fail(x, 504, "%s sent nothing for too long", x->authority.host);
     else
@@ -192,9 +202,11 @@ static void dial(struct exchange *x)
 
 static void connect_server(struct exchange *x)
 {
-    struct upstream *up =
-        upstream_take(x->session->proxy, x->scheme, &x->authority,
-                      idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
+    struct upstream *up = NULL;
+
+    if (!x->upgrade[0])
+        up = upstream_take(x->session->proxy, x->scheme, &x->authority,
+                           idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
 
     if (!up) {
         dial(x);
@@ -346,8 +358,11 @@ static bool push_response(struct exchange *x)
 
 static bool step(struct exchange *x)
 {
-    bool moved = pull_request(x);
+    bool moved;
 
+    if (x->phase == EXCHANGE_UPGRADED)
+        return upgrade_step(x);
+    moved = pull_request(x);
     if (x->end != EXCHANGE_GOES_ON || x->phase == EXCHANGE_DIALING)
         return moved;
     if (x->phase == EXCHANGE_HANDSHAKE)
@@ -378,10 +393,14 @@ bool exchange_run(struct session *s)
 void exchange_rest(struct exchange *x, bool moved)
 {
     struct session *s = x->session;
+    bool upgraded = x->phase == EXCHANGE_UPGRADED;
     uint64_t stall = now_ms() + (s->eof ? LIMIT_HALF_CLOSED_MS : LIMIT_STALL_MS);
 
+    if (upgraded)
+        stall = now_ms() + (s->eof || x->upstream_end ? LIMIT_STALL_MS : LIMIT_UPGRADED_MS);
+
     /* A client that has ended its side may still read, but most that do so are gone. */
-    if ((moved && x->phase == EXCHANGE_ACTIVE) || (s->eof && s->deadline > stall))
+    if ((moved && (x->phase == EXCHANGE_ACTIVE || upgraded)) || (s->eof && s->deadline > stall))
         s->deadline = stall;
     if (!x->pinned)
         buf_tidy(&x->send);
@@ -395,7 +414,7 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
 {
     struct scratch *t = &s->proxy->scratch;
     struct exchange *x = xcalloc(1, sizeof(*x));
-    int head_len = head_write_request(r, url, false, t->head, sizeof(t->head));
+    int head_len = head_write_request(r, url, true, t->head, sizeof(t->head));
 
     x->session = s;
     x->phase = EXCHANGE_ACTIVE;
@@ -407,6 +426,7 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
     x->minor = r->minor;
     x->keep_alive = r->keep_alive && r->minor >= 1;
     x->expect_continue = r->expect_continue;
+    copy_string(x->upgrade, sizeof(x->upgrade), r->upgrade);
     body_init(&x->request, r->body, r->content_length,
               r->body == BODY_CHUNKED ? BODY_CHUNKED : BODY_LENGTH);
     x->has_body = !x->request.done;

@@ -11,6 +11,7 @@ enum exchange_phase {
     EXCHANGE_DIALING,   /* the dialer has been asked */
     EXCHANGE_HANDSHAKE, /* TLS with the server */
     EXCHANGE_ACTIVE,    /* bytes of the request and of the response move */
+    EXCHANGE_UPGRADED,  /* after a 101: a tunnel (upgrade.c) */
 };
 
 enum exchange_end {
@@ -37,6 +38,7 @@ struct exchange {
     bool expect_continue;
     bool has_body;
     struct body request;
+    char upgrade[HEAD_UPGRADE_SIZE]; /* the protocols that it offers */
     /* the server */
     uint64_t dial; /* EXCHANGE_DIALING: its id */
     struct upstream *upstream;
@@ -57,6 +59,11 @@ struct exchange {
     unsigned informational;
     int status;
     struct body response;
+    /* EXCHANGE_UPGRADED */
+    int client_error; /* 0, or how the client's side broke */
+    bool server_told; /* that the client has ended its side */
+    bool client_told; /* that the server has */
+    bool reset;       /* EXCHANGE_CUT: the peers are to see a reset */
 };
 
 /* The request in the scratch (r, its canonical URL) has been allowed by ep: begins it and enters
@@ -85,7 +92,7 @@ void exchange_interrupted(struct exchange *x, const char *why);
 /* Closes the connection to the server, if there is one. */
 void exchange_free(struct exchange *x);
 
-/* --- between exchange.c and response.c --- */
+/* --- between exchange.c, response.c and upgrade.c --- */
 
 /* Ends the exchange: FAILED with this status, or CUT if a response has begun. */
 void exchange_fail(struct exchange *x, int status, const char *fmt, ...)
@@ -105,5 +112,11 @@ void exchange_unpin(struct exchange *x);
  * (response.c). */
 bool response_pull(struct exchange *x);
 bool response_process(struct exchange *x);
+
+/* A 101 has come: the tunnel begins, or the exchange fails with 502 (upgrade.c). */
+void upgrade_begin(struct exchange *x, const struct head_response *r);
+
+/* One step of the tunnel; true if anything moved, or it is over. */
+bool upgrade_step(struct exchange *x);
 
 #endif

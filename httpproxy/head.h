@@ -20,6 +20,8 @@
 #define HEAD_MAX 65536 /* bytes of a head, request line included */
 #define HEAD_FIELDS_MAX 200
 #define HEAD_METHOD_SIZE 32
+#define HEAD_UPGRADE_SIZE 128       /* protocols of Upgrade, NUL included */
+#define HEAD_UPGRADE_BODY_MAX 65536 /* bytes of a body beside an Upgrade */
 
 struct head_field {
     const char *name; /* points into the caller's buffer; not NUL-terminated */
@@ -50,7 +52,9 @@ struct head_request {
     uint64_t content_length; /* BODY_LENGTH */
     bool keep_alive;         /* the client wants the connection to go on */
     bool expect_continue;
-    bool upgrade; /* Connection: upgrade with an Upgrade field */
+    /* With Connection: upgrade, in HTTP/1.1: what Upgrade offers, separated by ", ", without
+     * protocols that carry HTTP (h2c). Empty: nothing. */
+    char upgrade[HEAD_UPGRADE_SIZE];
     struct head_field fields[HEAD_FIELDS_MAX];
     size_t field_count;
 };
@@ -63,6 +67,7 @@ struct head_response {
     enum head_body body;
     uint64_t content_length;
     bool keep_alive; /* the server lets the connection go on */
+    char upgrade[HEAD_UPGRADE_SIZE]; /* 101: what it has switched to; empty: it does not say */
     struct head_field fields[HEAD_FIELDS_MAX];
     size_t field_count;
 };
@@ -94,8 +99,8 @@ int head_request_url(const struct head_request *r, enum url_scheme scheme,
  * end-to-end fields, the framing (Content-Length or Transfer-Encoding: chunked), "Connection:
  * keep-alive" left out (HTTP/1.1's default). Proxy-* fields, Connection and what it names,
  * Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade are left out; Expect: 100-continue stays.
- * with_upgrade: Connection: upgrade and the Upgrade field are kept (a judged WebSocket). Returns
- * the length, -ENOSPC, or -EINVAL if a part of r holds what may not stand there. */
+ * with_upgrade: Connection: upgrade, and Upgrade with r->upgrade if that is not empty (a judged
+ * WebSocket). Returns the length, -ENOSPC, or -EINVAL if a part of r holds what may not stand there. */
 int head_write_request(const struct head_request *r, const struct url *url, bool with_upgrade,
                        char *buf, size_t size);
 
@@ -106,6 +111,10 @@ int head_write_request(const struct head_request *r, const struct url *url, bool
  * Returns as head_write_request. */
 int head_write_response(const struct head_response *r, enum head_body body, bool close,
                         bool with_upgrade, char *buf, size_t size);
+
+/* Has the server switched to something, and to nothing that was not offered? Both as in upgrade of
+ * the structs above; compared without regard to case (RFC 6455, 4.1). */
+bool head_upgrade_offered(const char *offered, const char *chosen);
 
 /* Chunked bodies (RFC 9112, 7.1): strict: hex size of at most 15 digits, CRLF only; extensions and
  * trailers are read within bounds, checked for bare CR, LF and NUL, and dropped. */

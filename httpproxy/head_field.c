@@ -49,6 +49,18 @@ bool head_field_is(const struct head_field *f, const char *name)
     return head_equal_word(f->name, f->name_len, name);
 }
 
+bool head_field_like(const struct head_field *f, const char *name)
+{
+    if (strlen(name) != f->name_len)
+        return false;
+    for (size_t i = 0; i < f->name_len; i++) {
+        char c = f->name[i] == '_' ? '-' : f->name[i];
+        if (strncasecmp(&c, &name[i], 1) != 0)
+            return false;
+    }
+    return true;
+}
+
 size_t head_empty_lines(const char *buf, size_t len)
 {
     size_t at = 0;
@@ -175,8 +187,7 @@ const struct head_field *head_find_field(const struct head_field *fields, size_t
     return found;
 }
 
-/* The next element of a comma-separated list; false at its end. Empty elements are passed over. */
-static bool next_token(const char **at, const char *end, const char **token, size_t *len)
+bool head_next_element(const char **at, const char *end, const char **token, size_t *len)
 {
     const char *p = *at, *stop;
 
@@ -237,7 +248,7 @@ static int take_connection(const struct head_field *f, struct head_field *fields
     const char *at = f->value, *end = f->value + f->value_len, *option;
     size_t len;
 
-    while (next_token(&at, end, &option, &len)) {
+    while (head_next_element(&at, end, &option, &len)) {
         int r = check_option(option, len, c, e);
         if (r < 0)
             return r;

@@ -31,6 +31,9 @@ int head_parse_fields(const char *buf, size_t len, struct head_field *fields, si
 
 bool head_field_is(const struct head_field *f, const char *name);
 
+/* The same, '_' in place of any '-' included. */
+bool head_field_like(const struct head_field *f, const char *name);
+
 /* Fields that never go past this hop, whether Connection names them or not (RFC 9110, 7.6.1). */
 bool head_is_hop(const struct head_field *f);
 
@@ -56,6 +59,16 @@ int head_mark_hops(struct head_field *fields, size_t count, struct head_connecti
  * if they are ambiguous. */
 int head_parse_framing(const struct head_field *fields, size_t count, int minor,
                        enum head_body *body, uint64_t *content_length, struct error *e);
+
+/* The next element of a comma-separated list; false at its end. Empty elements are passed over. *at
+ * moves on. */
+bool head_next_element(const char **at, const char *end, const char **token, size_t *len);
+
+/* The protocols of all Upgrade fields, separated by ", "; empty if there are none. request: without
+ * those that would carry HTTP past the judge (h2c and its like). -400 if one is no protocol, or
+ * they are too long. */
+int head_parse_upgrade(const struct head_field *fields, size_t count, bool request,
+                       char out[HEAD_UPGRADE_SIZE], struct error *e);
 
 /* Compares bytes with a lower-case word, without regard to case. */
 bool head_equal_word(const char *text, size_t len, const char *word);

@@ -142,11 +142,40 @@ static int check_framing(const struct head_request *r, struct error *e)
     return 0;
 }
 
+/* The server may switch once it has the whole request: a body that goes along has a bounded length,
+ * so that it is known where it ends and what follows it belongs to the new protocol. */
+static int take_upgrade(struct head_request *r, struct error *e)
+{
+    int status = head_parse_upgrade(r->fields, r->field_count, true, r->upgrade, e);
+
+    if (status == 0 && r->upgrade[0] &&
+        (r->body == BODY_CHUNKED || r->content_length > HEAD_UPGRADE_BODY_MAX))
+        return error_set(e, 400, "Upgrade with a body that is chunked or longer than %d bytes",
+                         HEAD_UPGRADE_BODY_MAX);
+    return status;
+}
+
+/* Fields by which some servers take another method, path or host than those of the request, which
+ * alone are judged; with '_' for '-' as above. */
+static int check_overrides(const struct head_request *r, struct error *e)
+{
+    static const char *const names[] = {
+        "x-http-method-override", "x-http-method",  "x-method-override",   "x-original-url",
+        "x-rewrite-url",          "x-original-host", "x-forwarded-host",
+    };
+
+    for (size_t i = 0; i < r->field_count; i++)
+        for (size_t k = 0; k < ARRAY_LEN(names); k++)
+            if (head_field_like(&r->fields[i], names[k]))
+                return error_set(e, 400, "%s would override what is judged: method, URL and Host",
+                                 names[k]);
+    return 0;
+}
+
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e)
 {
     struct head_connection connection = {.request = true};
     size_t next, at = head_empty_lines(buf, len);
-    bool many;
     long line;
     int status;
 
@@ -168,15 +197,15 @@ int head_parse_request(const char *buf, size_t len, struct head_request *out, st
     if (status == 0)
         status = check_framing(out, e);
     if (status == 0)
+        status = check_overrides(out, e);
+    if (status == 0)
         status = take_host(out, e);
     if (status == 0)
         status = take_expect(out, e);
     if (status < 0)
         return status;
     out->keep_alive = !connection.close && (out->minor >= 1 || connection.keep_alive);
-    out->upgrade = connection.upgrade && out->minor >= 1 &&
-                   head_find_field(out->fields, out->field_count, "upgrade", &many) != NULL;
-    return 0;
+    return connection.upgrade && out->minor >= 1 ? take_upgrade(out, e) : 0;
 }
 
 static int url_status(int r)

@@ -80,7 +80,9 @@ int head_parse_response(const char *buf, size_t len, const char *request_method,
     if (head_parse_fields(buf + next, len - next, out->fields, &out->field_count, e) < 0 ||
         head_mark_hops(out->fields, out->field_count, &connection, e) < 0 ||
         head_parse_framing(out->fields, out->field_count, out->minor, &out->body,
-                           &out->content_length, e) < 0) {
+                           &out->content_length, e) < 0 ||
+        (out->status == 101 && out->minor >= 1 && connection.upgrade &&
+         head_parse_upgrade(out->fields, out->field_count, false, out->upgrade, e) < 0)) {
         error_prefix(e, "the server's answer: ");
         return -EPROTO;
     }

@@ -87,12 +87,13 @@ static void put_framing(struct out *o, enum head_body body, uint64_t content_len
     }
 }
 
-static void put_upgrade(struct out *o, const struct head_field *fields, size_t count)
+static void put_upgrade(struct out *o, const char *protocols)
 {
-    put_text(o, "Connection: upgrade\r\n");
-    for (size_t i = 0; i < count; i++)
-        if (head_field_is(&fields[i], "upgrade"))
-            put_field(o, &fields[i]);
+    if (!head_is_text(protocols, strlen(protocols)))
+        o->illegal = true;
+    put_text(o, "Connection: upgrade\r\nUpgrade: ");
+    put_text(o, protocols);
+    put_text(o, "\r\n");
 }
 
 static int finish(struct out *o)
@@ -153,8 +154,8 @@ int head_write_request(const struct head_request *r, const struct url *url, bool
     else
         put_framing(&o, r->body, r->content_length);
     put_fields(&o, r->fields, r->field_count, true);
-    if (with_upgrade && r->upgrade)
-        put_upgrade(&o, r->fields, r->field_count);
+    if (with_upgrade && r->upgrade[0])
+        put_upgrade(&o, r->upgrade);
     return finish(&o);
 }
 
@@ -185,8 +186,8 @@ int head_write_response(const struct head_response *r, enum head_body body, bool
              r->status != 204) /* HEAD, 304: what a GET's would have been */
         put_field(&o, length);
     put_fields(&o, r->fields, r->field_count, false);
-    if (with_upgrade)
-        put_upgrade(&o, r->fields, r->field_count);
+    if (with_upgrade && r->upgrade[0])
+        put_upgrade(&o, r->upgrade);
     else if (close || body == BODY_CLOSE)
         put_text(&o, "Connection: close\r\n");
     return finish(&o);

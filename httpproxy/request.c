@@ -58,6 +58,29 @@ static int request_url(const struct session *s, const struct head_request *r, st
     return 0;
 }
 
+static bool has_body(const struct head_request *r)
+{
+    return r->body == BODY_CHUNKED || (r->body == BODY_LENGTH && r->content_length > 0);
+}
+
+/* A body that goes along with a GET is an upload, unseen by a list of methods. */
+#define UPLOAD                                                                                     \
+    "a request with a body is an upload, and the endpoint for this URL lists methods that have "   \
+    "none; without a list it allows any method, and bodies"
+
+/* The text of the 403, and what the log says. */
+static const char *deny_text(struct session *s, const struct head_request *r, const struct url *url)
+{
+    struct scratch *t = &s->proxy->scratch;
+
+    if (has_body(r) && policy_match_request(&s->proxy->policy, r->method, url)) {
+        reply_failed(t->text, sizeof(t->text), UPLOAD, r->method, t->url_text);
+        return "a request with a body, but no endpoint allows an upload";
+    }
+    reply_denied(t->text, sizeof(t->text), r->method, url);
+    return "no endpoint allows it";
+}
+
 static void deny(struct session *s, const struct head_request *r, const struct url *url, size_t len)
 {
     struct scratch *t = &s->proxy->scratch;
@@ -67,8 +90,7 @@ static void deny(struct session *s, const struct head_request *r, const struct u
     enum session_state next = session_after(r->body, left, keep, &skip);
     bool head = strcmp(r->method, "HEAD") == 0;
 
-    log_deny(s->proxy, r->method, t->url_text, "no endpoint allows it");
-    reply_denied(t->text, sizeof(t->text), r->method, url);
+    log_deny(s->proxy, r->method, t->url_text, deny_text(s, r, url));
     buf_consume(&s->in, len);
     session_reply(s, 403, t->text, head, skip, next);
 }
@@ -95,7 +117,9 @@ void request_begin(struct session *s, size_t len)
         refuse_head(s, head, len, 414, "the URL is too long");
         return;
     }
-    const struct endpoint *ep = policy_match_request(&s->proxy->policy, r->method, &t->url);
+    const struct policy *policy = &s->proxy->policy;
+    const struct endpoint *ep = has_body(r) ? policy_match_upload(policy, r->method, &t->url)
+                                            : policy_match_request(policy, r->method, &t->url);
     if (ep)
         exchange_begin(s, r, &t->url, ep, len);
     else

@@ -85,7 +85,7 @@ static bool put_head(struct exchange *x, const struct head_response *r, enum hea
 static void take_informational(struct exchange *x, const struct head_response *r)
 {
     if (r->status == 101)
-        exchange_fail(x, 502, "%s switched protocols without being asked to", x->authority.host);
+        upgrade_begin(x, r);
     else if (++x->informational > LIMIT_INFORMATIONAL)
         exchange_fail(x, 502, "%s sent too many interim responses", x->authority.host);
     else if (x->minor >= 1)

@@ -270,14 +270,34 @@ ssize_t stream_discard(struct stream *s, size_t max)
     return raw_read(s, waste, max < sizeof(waste) ? max : sizeof(waste));
 }
 
+/* -EAGAIN if it could not be written now, else 0. */
+static int close_notify(struct stream *s)
+{
+    int err = 0;
+
+    if (!s->ssl || s->broken || !SSL_is_init_finished(s->ssl))
+        return 0;
+    ERR_clear_error();
+    errno = 0;
+    int r = SSL_shutdown(s->ssl); /* 0: sent, and the peer's has not come yet */
+    if (r < 0 && SSL_get_error(s->ssl, r) == SSL_ERROR_WANT_WRITE)
+        err = -EAGAIN;
+    ERR_clear_error();
+    return err;
+}
+
 void stream_shutdown(struct stream *s)
 {
-    if (s->ssl && !s->broken && SSL_is_init_finished(s->ssl)) {
-        ERR_clear_error();
-        (void)SSL_shutdown(s->ssl);
-        ERR_clear_error();
-    }
+    (void)close_notify(s);
     (void)shutdown(s->fd, SHUT_WR);
+}
+
+int stream_end(struct stream *s)
+{
+    if (close_notify(s) == -EAGAIN)
+        return -EAGAIN;
+    (void)shutdown(s->fd, SHUT_WR);
+    return 0;
 }
 
 void stream_close(struct stream *s)

@@ -62,6 +62,10 @@ ssize_t stream_discard(struct stream *s, size_t max);
 /* Nothing more is written: close_notify, then FIN. What the peer sends can still be discarded. */
 void stream_shutdown(struct stream *s);
 
+/* The same in the middle of a connection: stream_read goes on working. -EAGAIN: close_notify could
+ * not be written yet, and is to be tried again; else 0. */
+int stream_end(struct stream *s);
+
 /* Closes at once; without close_notify. Nothing is done if s was closed already. */
 void stream_close(struct stream *s);
 

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += src/libcommon.a src/libcijail.a
 src_libcommon_a_SOURCES = \
 	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
-	src/name.c src/name.h src/url.c src/url_target.c src/url.h src/url_split.h \
+	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
 	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_word.h src/policy.h \
 	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
 	src/memfd.c src/memfd.h

@@ -251,15 +251,46 @@ static bool prefix_matches(const struct endpoint *ep, const struct url *url)
     return strncmp(ep->prefix, url->target, strlen(ep->prefix)) == 0;
 }
 
+static bool request_matches(const struct endpoint *ep, const char *method, const struct url *url)
+{
+    return authority_matches(ep, url->scheme, &url->authority) && method_matches(ep, method) &&
+           prefix_matches(ep, url);
+}
+
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
-        if (authority_matches(ep, url->scheme, &url->authority) && method_matches(ep, method) &&
-            prefix_matches(ep, url))
-            return ep;
-    }
+    for (size_t i = 0; i < p->count; i++)
+        if (request_matches(&p->endpoints[i], method, url))
+            return &p->endpoints[i];
+    return NULL;
+}
+
+/* Content of these has no meaning (RFC 9110, 9.3.1, 9.3.2, 9.3.5, 9.3.7, 9.3.8). */
+static bool has_body(const char *method)
+{
+    static const char *const without[] = {"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"};
+
+    for (size_t i = 0; i < ARRAY_LEN(without); i++)
+        if (strcmp(method, without[i]) == 0)
+            return false;
+    return true;
+}
+
+static bool allows_uploads(const struct endpoint *ep)
+{
+    for (size_t i = 0; i < ep->method_count; i++)
+        if (has_body(ep->methods[i]))
+            return true;
+    return ep->method_count == 0;
+}
+
+const struct endpoint *policy_match_upload(const struct policy *p, const char *method,
+                                           const struct url *url)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (allows_uploads(&p->endpoints[i]) && request_matches(&p->endpoints[i], method, url))
+            return &p->endpoints[i];
     return NULL;
 }
 

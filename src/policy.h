@@ -88,6 +88,11 @@ char *policy_to_text(const struct policy *p, size_t *len);
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url);
 
+/* The same of a request with a body: an upload. An endpoint whose methods are all of those that
+ * have no body (GET, HEAD, DELETE, OPTIONS, TRACE) does not allow it; one without methods does. */
+const struct endpoint *policy_match_upload(const struct policy *p, const char *method,
+                                           const struct url *url);
+
 /* Is there a URL endpoint of this scheme, host and port at all? What the dialer and CONNECT go by.
  */
 const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,

@@ -39,6 +39,10 @@ int url_parse_port(const char *text, size_t len, uint16_t *port, struct error *e
 int url_canon_host(const char *host, size_t len, bool bracketed, struct url_authority *out,
                    struct error *e);
 
+/* Refuses a canonical path in which a dot segment appears if it is decoded further, or an overlong
+ * UTF-8 form of a character that paths are made of (url_deep.c). */
+int url_check_deep(const char *path, size_t len, struct error *e);
+
 /* What follows the authority (it may be empty or begin with '?') to out->target. */
 int url_parse_rest(const char *text, size_t len, struct url *out, struct error *e);
 

@@ -1,6 +1,6 @@
 /* url_target.c: the path and the query of a URL to their canonical form.
  *
- * Three steps, each over the output of the one before:
+ * Four steps, each over the output of the one before:
  *  1. characters: percent-encodings of unreserved characters are decoded, the others get upper-case
  * digits, what may not stand in a URI is percent-encoded (RFC 3986, 6.2.2.1, 6.2.2.2); so "%2e" is
  * now ".";
@@ -8,6 +8,7 @@
  * decoding would make an empty or a dot segment, and a dot segment with a parameter ("..;x":
  * servers that cut parameters off, as servlet containers do, then see "..");
  *  3. dot segments are removed (RFC 3986, 5.2.4). Empty segments stay: "/a//b" is not "/a/b".
+ *  4. what would be a dot segment to who decodes once more is refused (url_deep.c).
  * The segments of the output are some of those of step 2, so the output is its own canonical form.
  *
  * The query goes through step 1 alone: '/', '?', an encoded slash, backslash or NUL mean nothing
@@ -219,9 +220,10 @@ static int canon_path(struct sink *s, const char *path, size_t len, struct error
     r = canon_chars(s, path, len, false, e);
     if (r == 0)
         r = check_segments(s->text, s->len, e);
-    if (r == 0)
-        s->len = remove_dot_segments(s->text, s->len);
-    return r;
+    if (r < 0)
+        return r;
+    s->len = remove_dot_segments(s->text, s->len);
+    return url_check_deep(s->text, s->len, e);
 }
 
 int url_parse_rest(const char *text, size_t len, struct url *out, struct error *e)

@@ -48,6 +48,27 @@ done
 run cijail -- curl -s --path-as-is 'https://files.example/private/../public/%66ile.txt'
 t_eq "$out" 'a public file'
 
+t_case 'nor do encodings upon encodings, or overlong UTF-8'
+for path in /public/%252e%252e/private/file.txt /public/.%252e/private/file.txt /public/%25252e%252e/private/file.txt \
+    /public/..%252fprivate/file.txt /public/..%255cprivate/file.txt /public/%c0%ae%c0%ae/private/file.txt \
+    /public/..%c0%afprivate/file.txt /public/%e0%80%ae./private/file.txt /public/%25c0%25ae./private/file.txt; do
+    wire_start
+    run cijail -- curl -s --path-as-is -w '\n%{http_code}' "https://files.example$path"
+    wire_stop
+    t_match "$out" '^400$'
+    t_match "$out" '(more than once|overlong)'
+    t_no_match "$out" 'a private file'
+    t_denials 1
+    t_no_match "$WIRE" 'Flags \[S\]'
+done
+for path in /public/100%25 /public/%252fa /public/a%252eb /public/%C0%E9; do # legal, and not there
+    code "https://files.example$path"
+    t_eq "$out" 404
+done
+CIJAIL_ENDPOINTS='https://files.example/public/%252e%252e/' run cijail -- true
+t_status 125
+t_match "$err" 'more than once'
+
 t_case 'what goes upstream is the canonical form'
 CIJAIL_ENDPOINTS='https://origin.example/head http://origin.example/head'
 run cijail -- curl -s --path-as-is 'https://origin.example/x/../head?q=%7e%2f'
@@ -133,6 +154,47 @@ CONNECT http://registry.example/ HTTP/1.1\r\nHost: registry.example\r\n\r\n
 END
 talk 'send:GET http://registry.example/pkg/lodash HTTP/1.1\r\nHost: registry.example\r\n\r\n' response
 t_match "$out" '^HTTP/1.1 200'
+
+t_case 'fields by which a server takes another method, path or host are refused with 400'
+CIJAIL_ENDPOINTS='GET,HEAD:https://origin.example/ http://origin.example/'
+for field in X-HTTP-Method-Override X-HTTP-Method X-Method-Override X-Original-URL X-Rewrite-URL X-Forwarded-Host \
+    X-Original-Host x_http_method_override X_Forwarded-Host; do
+    wire_start
+    run cijail -- curl -s -w '%{http_code}' -H "$field: PUT" https://origin.example/head
+    wire_stop
+    t_match "$out" '400$'
+    t_match "$out" 'override'
+    t_count 1 "$err" ' cijail: deny - GET '
+    t_no_match "$WIRE" 'Flags \[S\]'
+    run cijail -- curl -s -w '%{http_code}' -H "$field: PUT" http://origin.example/head
+    t_match "$out" '400$'
+done
+run cijail -- curl -s -H 'X-Forwarded-For: 1' -H 'X-Http: 2' -H 'X-Method: 3' https://origin.example/head
+t_count 3 "$out" '^X-(Forwarded-For: 1|Http: 2|Method: 3)$'
+talk 'send:POST http://origin.example/upload HTTP/1.1\r\nHost: origin.example\r\nTransfer-Encoding: chunked\r\nTrailer: X-HTTP-Method\r\n\r\n3\r\nabc\r\n0\r\nX-HTTP-Method: PUT\r\n\r\n' response
+t_match "$out" '^POST 3 [0-9a-f]* chunked$' # trailers are not sent on
+
+t_case 'a body where the list of methods has none is an upload, and refused'
+CIJAIL_ENDPOINTS='GET,HEAD,DELETE,OPTIONS:https://origin.example/ https://origin.example/upload'
+for method in GET HEAD DELETE OPTIONS; do
+    wire_start
+    run cijail -- curl -s -i -X $method -m 20 --data-binary secret https://origin.example/head
+    wire_stop
+    t_match "$out" '^HTTP/1.1 403'
+    t_count 1 "$err" " cijail: deny - $method https://origin\\.example/head\$"
+    t_no_match "$WIRE" 'Flags \[S\]'
+    [[ $method == HEAD ]] || t_match "$out" 'is an upload'
+    run cijail -- curl -s -i -X $method -m 20 -H 'Transfer-Encoding: chunked' -d secret https://origin.example/head
+    t_match "$out" '^HTTP/1.1 403'
+    [[ $method == HEAD ]] && continue # curl waits for a body
+    code -X $method -H 'Content-Length: 0' https://origin.example/head
+    t_eq "$out" 200
+    run cijail -- curl -s -X $method --data-binary secret https://origin.example/upload # has no list
+    t_match "$out" "^$method 6 "
+done
+CIJAIL_ENDPOINTS='GET,POST:https://origin.example/'
+run cijail -- curl -s -X GET --data-binary secret https://origin.example/upload
+t_match "$out" '^GET 6 '
 
 t_case 'methods: only those of the list'
 CIJAIL_ENDPOINTS='GET,HEAD:https://registry.example/'

@@ -66,6 +66,7 @@ static void check_request(const struct head_request *r, const char *text, size_t
         check_text(f->name, f->name_len);
         check_text(f->value, f->value_len);
         hosts += is(f, "host");
+        CHECK(!is(f, "x-http-method-override") && !is(f, "x_original_url"));
         framings += is(f, "content-length") || is(f, "transfer-encoding");
         CHECK(!is(f, "connection") || f->hop);
         CHECK(!is(f, "host") || !f->hop);
@@ -118,7 +119,7 @@ static void check_same(const struct head_request *a, const struct head_request *
 /* Connection, Upgrade and the rest of the hop-by-hop fields only where they are wanted. */
 static void check_hops(const struct head_request *b, bool upgrade)
 {
-    CHECK(b->upgrade == upgrade);
+    CHECK((b->upgrade[0] != 0) == upgrade);
     for (size_t i = 0; i < b->field_count; i++) {
         const struct head_field *f = &b->fields[i];
         if (f->hop)
@@ -148,7 +149,7 @@ static void check_written(const struct head_request *a, const struct url *url, b
         return;
     check_request(&b, out, (size_t)n);
     check_same(a, &b);
-    check_hops(&b, with_upgrade && a->upgrade);
+    check_hops(&b, with_upgrade && a->upgrade[0]);
     CHECK(b.form == TARGET_ORIGIN || (b.form == TARGET_ASTERISK && !strcmp(url->target, "/")));
     if (b.form == TARGET_ORIGIN)
         CHECK(b.target_len == url->target_len && !memcmp(b.target, url->target, b.target_len));

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""talk.py [-s HOST:PORT] STEP...: bytes to and from the proxy, exactly as said.
+"""talk.py [-s HOST:PORT | -c HOST:PORT | -d HOST:PORT | -ds HOST:PORT] STEP...: bytes to and from the proxy, exactly
+as said.
 
-With -s, CONNECT HOST:PORT first and TLS inside. Steps: "send:TEXT" (with the escapes of Python's strings),
+With -s, CONNECT HOST:PORT first and TLS inside; with -c, CONNECT alone. With -d, not to the proxy, but to HOST:PORT;
+with -ds, TLS inside. Steps: "send:TEXT" (with the escapes of Python's strings),
 "file:PATH" (its bytes), "head" (reads a response's head and prints it), "response" (head and body by Content-Length
-or chunks, prints both), "rest" (prints all up to the end), "sleep:SECONDS", "half" (shuts down the sending side).
+or chunks, prints both), "rest" (prints all up to the end), "sleep:SECONDS", "half" (shuts down the sending side; of TLS
+by close_notify).
 A connection that ends is printed as "<closed>", reset as "<reset>".
 """
 import codecs
@@ -15,9 +18,65 @@ import time
 from urllib.parse import urlsplit
 
 steps = sys.argv[1:]
-proxy = urlsplit(os.environ["http_proxy"])
-sock = socket.create_connection((proxy.hostname, proxy.port), timeout=20)
+option = steps.pop(0) if steps[0] in ("-s", "-c", "-d", "-ds") else ""
+authority = steps.pop(0) if option else ""
+peer = urlsplit(f"http://{authority}" if option.startswith("-d") else os.environ["http_proxy"])
+sock = socket.create_connection((peer.hostname, peer.port), timeout=20)
 buffer = b""
+
+
+class Tls:
+    """TLS over a socket, of which one side can be shut down."""
+
+    def __init__(self, raw, name):
+        self.raw, self.input, self.output = raw, ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+        self.tls = context.wrap_bio(self.input, self.output, server_hostname=name)
+        self.call(self.tls.do_handshake)
+
+    def flush(self):
+        if self.output.pending:
+            self.raw.sendall(self.output.read())
+
+    def call(self, function, *arguments):
+        while True:
+            try:
+                result = function(*arguments)
+                self.flush()
+                return result
+            except ssl.SSLWantReadError:
+                self.flush()
+                data = self.raw.recv(65536)
+                if data:
+                    self.input.write(data)
+                else:
+                    self.input.write_eof()
+
+    def sendall(self, data):
+        self.call(self.tls.write, data)
+
+    def recv(self, size):
+        try:
+            return self.call(self.tls.read, size)
+        except ssl.SSLZeroReturnError:
+            return b""
+        except ssl.SSLEOFError:
+            show(b"<no close_notify>")
+            return b""
+
+    def shutdown(self, _):
+        global buffer
+        try:  # unwrap takes it for an error if there is something to be read
+            while data := self.tls.read(65536):
+                buffer += data
+        except ssl.SSLWantReadError:
+            pass
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self.flush()
+        self.raw.shutdown(socket.SHUT_WR)
 
 
 class Closed(Exception):
@@ -84,16 +143,14 @@ def rest():
 
 
 try:
-    if steps[0] == "-s":
-        authority = steps[1]
-        steps = steps[2:]
+    if option in ("-s", "-c"):
         sock.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
         head = until(b"\r\n\r\n")
         if b" 200 " not in head.split(b"\r\n")[0]:
             show(head)
             rest()
-        context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-        sock = context.wrap_socket(sock, server_hostname=authority.rsplit(":", 1)[0].strip("[]"))
+    if option.endswith("s"):
+        sock = Tls(sock, authority.rsplit(":", 1)[0].strip("[]"))
     for step in steps:
         verb, _, argument = step.partition(":")
         if verb == "send":

@@ -20,6 +20,12 @@ Written on plain sockets, so that each odd byte is deliberate. The path says wha
   /badhead          a field line with no colon
   /hugehead         a head of a megabyte
   /switch           101 Switching Protocols that nobody asked for
+  /upgrade?PROTOCOL          101 for it whatever was offered, "hello", then the client's bytes come back; at their
+                             end "end N SHA256"
+  /upgrade-pieces?PROTOCOL   the same, the head byte by byte
+  /upgrade-late?SECONDS      the same after that time, for the protocol that was offered
+  /upgrade-refused?SECONDS   426 after that time
+  /upgrade-half?PROTOCOL     101, "bye", its own end, then counts the client's bytes: "half N" on standard output
   /hints            103 Early Hints before the answer
   /nocontent        204
   /git/...          git http-backend
@@ -207,6 +213,55 @@ class Connection:
 
     def do_switch(self):
         self.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw bytes")
+
+    def switch(self, protocol, pause=0.0):
+        head = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode()
+        if pause:
+            for i in range(len(head) - 1):
+                self.send(head[i:i + 1])
+                time.sleep(pause)
+            head = head[-1:]
+        self.send(head + b"hello")
+
+    def echo(self):
+        digest, length = hashlib.sha256(), 0
+        while True:
+            data, self.buffer = self.buffer or self.sock.recv(65536), b""
+            if not data:
+                break
+            digest.update(data)
+            length += len(data)
+            self.send(data)
+        self.send(f"end {length} {digest.hexdigest()}\n".encode())
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.unwrap()
+        raise Closed
+
+    def do_upgrade(self):
+        self.switch(self.query)
+        self.echo()
+
+    def do_upgrade_pieces(self):
+        self.switch(self.query, 0.005)
+        self.echo()
+
+    def do_upgrade_late(self):
+        time.sleep(float(self.query))
+        self.switch(self.fields[b"upgrade"].decode())
+        self.echo()
+
+    def do_upgrade_refused(self):
+        time.sleep(float(self.query))
+        self.answer("no\n", "426 Upgrade Required")
+
+    def do_upgrade_half(self):
+        self.send(b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: " + self.query.encode() + b"\r\n\r\nbye")
+        self.sock.shutdown(socket.SHUT_WR)
+        length = len(self.buffer)
+        while data := self.sock.recv(65536):
+            length += len(data)
+        print("half", length, flush=True)
+        raise Closed
 
     def do_hints(self):
         self.send(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")

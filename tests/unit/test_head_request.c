@@ -465,6 +465,26 @@ static void test_connection(void **state)
     expect_pairs(pairs, ARRAY_LEN(pairs));
 }
 
+static void test_overrides(void **state)
+{
+    static const struct pair pairs[] = {
+        BAD(400, "override", GET "X-HTTP-Method-Override: PUT\r\n\r\n", GET "X-HTTP: PUT\r\n\r\n"),
+        BAD(400, "override", GET "x-http-method: PUT\r\n\r\n", GET "x-method: PUT\r\n\r\n"),
+        BAD(400, "override", GET "X_Method_Override: a\r\n\r\n", GET "X-Override: a\r\n\r\n"),
+        BAD(400, "override", GET "X_HTTP-METHOD_Override:\r\n\r\n", GET "XHTTPMethod:\r\n\r\n"),
+        BAD(400, "override", GET "X-Original-URL: /b\r\n\r\n", GET "X-Original: /b\r\n\r\n"),
+        BAD(400, "override", GET "X_Original_URL: /b\r\n\r\n", GET "Original-URL: /b\r\n\r\n"),
+        BAD(400, "override", GET "X-Rewrite-Url: /b\r\n\r\n", GET "X-Rewrite-URLs: /b\r\n\r\n"),
+        BAD(400, "override", GET "X-Forwarded-Host: b\r\n\r\n", GET "X-Forwarded-For: b\r\n\r\n"),
+        BAD(400, "override", GET "X-Original-Host: b\r\n\r\n", GET "Forwarded: by=b\r\n\r\n"),
+        BAD(400, "override", GET "Connection: X-HTTP-Method\r\nX-HTTP-Method: PUT\r\n\r\n",
+            GET "Connection: X-HTTP-Method\r\n\r\n"),
+    };
+
+    (void)state;
+    expect_pairs(pairs, ARRAY_LEN(pairs));
+}
+
 static void test_keep_alive(void **state)
 {
 #define GET10 "GET / HTTP/1.0\r\n"
@@ -493,7 +513,7 @@ static void test_keep_alive(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         case_taken(&at, rows[i].head, rows[i].len);
-        if (request->keep_alive != rows[i].keep_alive || request->upgrade != rows[i].upgrade)
+        if (request->keep_alive != rows[i].keep_alive || (request->upgrade[0] != 0) != rows[i].upgrade)
             fail_msg("%s", rows[i].head);
     }
 }
@@ -612,7 +632,7 @@ int main(void)
         cmocka_unit_test(test_targets),      cmocka_unit_test(test_target_forms),
         cmocka_unit_test(test_long_target),  cmocka_unit_test(test_host),
         cmocka_unit_test(test_framing),      cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_connection),   cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_connection),   cmocka_unit_test(test_overrides), cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_hop_by_hop),   cmocka_unit_test(test_named_before),
         cmocka_unit_test(test_expect),       cmocka_unit_test(test_most_fields),
         cmocka_unit_test(test_field_values),

@@ -512,6 +512,41 @@ static void test_match_request(void **state)
     }
 }
 
+/* A body is not for methods that have none, if the endpoint lists only such. */
+static void test_match_upload(void **state)
+{
+    static const struct {
+        const char *policy, *method;
+        long plain, upload; /* index of the endpoint, or -1 */
+    } rows[] = {
+        {"https://h/", "GET", 0, 0},
+        {"https://h/", "POST", 0, 0},
+        {"GET:https://h/", "GET", 0, -1},
+        {"GET,HEAD:https://h/", "GET", 0, -1},
+        {"GET,HEAD,OPTIONS,TRACE,DELETE:https://h/", "DELETE", 0, -1},
+        {"GET,POST:https://h/", "GET", 0, 0},
+        {"POST:https://h/", "POST", 0, 0},
+        {"GET,PROPFIND:https://h/", "PROPFIND", 0, 0},
+        {"GET:https://h/ POST:https://h/", "GET", 0, -1},
+        {"GET:https://h/ https://h/", "GET", 0, 1},
+        {"GET:https://h/ https://h/b/", "GET", 0, -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static struct url u;
+        struct policy p;
+
+        parse_text(&p, rows[i].policy);
+        assert_int_equal(url_parse("https://h/a", 11, &u, NULL), 0);
+        const struct endpoint *plain = policy_match_request(&p, rows[i].method, &u);
+        const struct endpoint *upload = policy_match_upload(&p, rows[i].method, &u);
+        assert_int_equal(plain ? plain - p.endpoints : -1, rows[i].plain);
+        assert_int_equal(upload ? upload - p.endpoints : -1, rows[i].upload);
+        policy_free(&p);
+    }
+}
+
 /* The first that allows, in the order of the text. */
 static void test_match_order(void **state)
 {
@@ -645,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_loopback),
         cmocka_unit_test(test_abstract),
         cmocka_unit_test(test_match_request),
+        cmocka_unit_test(test_match_upload),
         cmocka_unit_test(test_match_order),
         cmocka_unit_test(test_match_authority),
         cmocka_unit_test(test_match_resolve),

@@ -305,14 +305,53 @@ static void test_continue(void **state)
     (void)close(c);
 }
 
+/* What a list of methods does not allow does not go along with one that it allows. */
+static void test_upload(void **state)
+{
+    static const char *const refused[] = {
+        "GET http://get.test/x HTTP/1.1\r\nHost: get.test\r\nContent-Length: 3\r\n\r\nabc",
+        "GET http://get.test/x HTTP/1.1\r\nHost: get.test\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
+    };
+    int server;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        int c = fixture_client(&f);
+        fixture_send(&f, c, refused[i]);
+        expect_log(MSG_DENY, 0, "GET", "http://get.test/x", "with a body");
+        assert_true(fixture_silent(&f));
+        const char *got = fixture_read(&f, c);
+        assert_non_null(strstr(got, "HTTP/1.1 403 "));
+        assert_non_null(strstr(got, "is an upload"));
+        (void)close(c);
+        fixture_turn(&f);
+    }
+    int c = fixture_client(&f);
+    fixture_send(&f, c,
+                 "GET http://get.test/x HTTP/1.1\r\nHost: get.test\r\nContent-Length: 0\r\n\r\n");
+    server = fixture_accept(&f, fixture_dial(&f, URL_HTTP, "get.test", 80));
+    fixture_expect(&f, server,
+                   "GET /x HTTP/1.1\r\nHost: get.test\r\nContent-Length: 0\r\n\r\n");
+    fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\n");
+    expect_log(MSG_ALLOW, 204, "GET", "http://get.test/x", NULL);
+    (void)close(server);
+    (void)close(c);
+    c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc",
+              "GET /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc", &server);
+    fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\n");
+    expect_log(MSG_ALLOW, 204, "GET", "http://a.test/ok/x", NULL);
+    (void)close(server);
+    (void)close(c);
+}
+
 /* A switch of protocols that nobody asked for would be a way around the judge. */
 static void test_switch(void **state)
 {
     int server;
 
     (void)state;
-    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nConnection: "
-                  "upgrade\r\nUpgrade: x\r\n\r\n",
+    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nUpgrade: x\r\n\r\n",
                   SENT_OK, &server);
     fixture_send(&f, server,
                  "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
@@ -535,7 +574,7 @@ int main(void)
         TEST(test_continue),      TEST(test_switch),          TEST(test_early_response),
         TEST(test_backpressure),  TEST(test_pipeline),        TEST(test_stray_dialed),
         TEST(test_client_leaves), TEST(test_time_outs),       TEST(test_half_close),
-        TEST(test_finish),
+        TEST(test_finish),        TEST(test_upload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
