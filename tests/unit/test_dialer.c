@@ -1,5 +1,5 @@
-/* test_dialer.c: what waits in line at the dialer is bounded. The event loop does not run meanwhile,
- * so that no dial ends. */
+/* test_dialer.c: what waits in line at the dialer is bounded. The event loop does not run
+ * meanwhile, so that no dial ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
