@@ -13,15 +13,20 @@ struct block4 {
     enum address_class class;
 };
 
-/* RFC 6890 and its registry, as far as a build could be harmed by it. */
+/* RFC 6890 and its registry, as far as a build could be harmed by it; before them single addresses
+ * in public or private blocks at which a cloud answers its own machines, with credentials too: a
+ * TLS certificate proves nothing there. */
 static const struct block4 blocks4[] = {
+    {0xa83f8110, 32, ADDRESS_LOCAL},   /* 168.63.129.16: Azure's wire server */
+    {0x646464c8, 32, ADDRESS_LOCAL},   /* 100.100.100.200: Alibaba's metadata */
+    {0x64646464, 32, ADDRESS_LOCAL},   /* 100.100.100.100: Tailscale's, served by the host itself */
     {0x00000000, 8, ADDRESS_LOCAL},    /* 0.0.0.0/8: this host */
     {0x0a000000, 8, ADDRESS_PRIVATE},  /* 10/8 */
-    {0x64400000, 10, ADDRESS_PRIVATE}, /* 100.64/10: carrier NAT, and clouds' metadata */
+    {0x64400000, 10, ADDRESS_PRIVATE}, /* 100.64/10: carrier NAT, overlays */
     {0x7f000000, 8, ADDRESS_LOCAL},    /* 127/8 */
     {0xa9fe0000, 16, ADDRESS_LOCAL},   /* 169.254/16: link-local, metadata */
     {0xac100000, 12, ADDRESS_PRIVATE}, /* 172.16/12 */
-    {0xc0000000, 24, ADDRESS_LOCAL},   /* 192.0.0/24: the jail's link is in it */
+    {0xc0000000, 24, ADDRESS_LOCAL},   /* 192.0.0/24: the jail's link, and Oracle's metadata */
     {0xc0a80000, 16, ADDRESS_PRIVATE}, /* 192.168/16 */
     {0xc6120000, 15, ADDRESS_PRIVATE}, /* 198.18/15: benchmarking */
     {0xe0000000, 3, ADDRESS_LOCAL},    /* 224/4 multicast, 240/4 reserved, broadcast */
@@ -40,23 +45,57 @@ static uint32_t get32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+struct block6 {
+    uint8_t base[6];
+    enum address_class class;
+};
+
+/* What clouds have in fc00::/7 for their own machines: metadata, time, names. */
+static const struct block6 cloud6[] = {
+    {{0xfd, 0x00, 0x0e, 0xc2, 0x00, 0x00}, ADDRESS_LOCAL}, /* fd00:ec2::254: Amazon */
+    {{0xfd, 0x00, 0x00, 0xc1, 0x00, 0x00}, ADDRESS_LOCAL}, /* fd00:c1::a9fe:a9fe: Oracle */
+    {{0xfd, 0x20, 0x00, 0xce, 0x00, 0x00}, ADDRESS_LOCAL}, /* fd20:ce::254: Google */
+};
+
+/* The higher one is the worse one. */
+static enum address_class worse(enum address_class a, enum address_class b)
+{
+    return a > b ? a : b;
+}
+
+/* fc00::/7 (RFC 4193). */
+static enum address_class classify_unique_local(const uint8_t a[16])
+{
+    for (size_t i = 0; i < ARRAY_LEN(cloud6); i++)
+        if (!memcmp(a, cloud6[i].base, sizeof(cloud6[i].base)))
+            return cloud6[i].class;
+    return ADDRESS_PRIVATE;
+}
+
+/* An IPv4 address inside is where the packet ends up, if anything on its way translates: mapped
+ * (RFC 4291), translated (RFC 2765), NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), and Teredo (RFC
+ * 4380, inverted). */
 static enum address_class classify6(const uint8_t a[16])
 {
     static const uint8_t zero[16];
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t translated[12] = {[8] = 0xff, [9] = 0xff};
+    static const uint8_t teredo[4] = {0x20, 0x01, 0x00, 0x00};
     static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
     static const uint8_t nat64_local[6] = {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01};
 
-    if (!memcmp(a, mapped, 12) || !memcmp(a, nat64, 12))
+    if (!memcmp(a, mapped, 12) || !memcmp(a, translated, 12) || !memcmp(a, nat64, 12))
         return classify4(get32(a + 12));
     if (!memcmp(a, nat64_local, 6))
-        return ADDRESS_PRIVATE;
+        return worse(ADDRESS_PRIVATE, classify4(get32(a + 12)));
+    if (!memcmp(a, teredo, 4))
+        return classify4(~get32(a + 12));
     if (!memcmp(a, zero, 12)) /* ::, ::1 and the IPv4-compatible ones */
         return get32(a + 12) < 2 ? ADDRESS_LOCAL : classify4(get32(a + 12));
     if (a[0] == 0x20 && a[1] == 0x02) /* 6to4 */
         return classify4(get32(a + 2));
     if ((a[0] & 0xfe) == 0xfc)
-        return ADDRESS_PRIVATE;
+        return classify_unique_local(a);
     if (a[0] == 0xff || (a[0] == 0xfe && (a[1] & 0x80))) /* multicast, link-local, site-local */
         return ADDRESS_LOCAL;
     return ADDRESS_PUBLIC;

@@ -9,12 +9,12 @@
 enum address_class {
     ADDRESS_PUBLIC = 0, /* routed, or a documentation range */
     ADDRESS_PRIVATE,    /* RFC 1918, RFC 6598, fc00::/7 */
-    ADDRESS_LOCAL, /* loopback, link-local (cloud metadata), unspecified, multicast, broadcast, the
+    ADDRESS_LOCAL, /* loopback, link-local, clouds' metadata, unspecified, multicast, broadcast, the
                       jail's link */
 };
 
 /* Class of an address; data: 4 or 16 bytes in network order by family. IPv6 forms that embed an
- * IPv4 address (mapped, compatible, NAT64 of RFC 6052, 6to4) are classed by that address. */
+ * IPv4 address (mapped, compatible, translated, NAT64, 6to4, Teredo) are classed by that address. */
 enum address_class address_classify(int family, const void *data);
 
 /* The same of a sockaddr_in or sockaddr_in6. */

@@ -18,7 +18,8 @@
 #include "src/connector.h"
 #include "src/util.h"
 
-#define DIALS_MAX 1024 /* at once; more wait in line */
+#define DIALS_MAX 1024    /* at once; more wait in line */
+#define WAITING_MAX 65536 /* in line; what comes on top is refused at once */
 
 struct dial {
     struct dialer *dialer;
@@ -34,7 +35,7 @@ struct dialer {
     const struct policy *policy;
     struct resolver *resolver;
     struct dial *active, *waiting, **waiting_end;
-    size_t active_count;
+    size_t active_count, waiting_count;
 };
 
 static void reply(struct channel *c, uint64_t id, int fd, int err, const char *text)
@@ -77,6 +78,7 @@ static void finish(struct dial *dial, int fd, int err, const char *text)
     if (!next)
         return;
     d->waiting = next->next;
+    d->waiting_count--;
     if (!d->waiting)
         d->waiting_end = &d->waiting;
     link_active(d, next);
@@ -207,6 +209,10 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
         reply(c, m->id, -1, EACCES, "the policy does not name this host");
         return;
     }
+    if (d->waiting_count >= WAITING_MAX) {
+        reply(c, m->id, -1, EAGAIN, "too many connections are being made");
+        return;
+    }
     dial = xcalloc(1, sizeof(*dial));
     *dial = (struct dial){.dialer = d,
                           .channel = c,
@@ -216,6 +222,7 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
     if (d->active_count >= DIALS_MAX) {
         *d->waiting_end = dial;
         d->waiting_end = &dial->next;
+        d->waiting_count++;
         return;
     }
     link_active(d, dial);

@@ -1,17 +1,25 @@
 /* mounts.c: the jail's view of the file system.
  *
  * It is the host's, in a mount namespace of its own, with these mounts on top:
- *   /proc                       of the jail's PID namespace; as root its writable knobs are
- * read-only, since uid 0 is the host's uid 0 to the kernel when it writes a sysctl /sys as root:
- * read-only, for the same reason /etc/resolv.conf            (or what it points to) the gateway the
- * files of roots          the same and the jail's CA /run/systemd, /dev/log ...  empty: services of
- * the host that would resolve or send on behalf of the jail
+ *   /proc                       of the jail's PID namespace; as root all in it that is not of a
+ *                               process is read-only: uid 0 is the host's uid 0 to the kernel when
+ *                               it writes a sysctl
+ *   /sys                        as root: read-only, for the same reason
+ *   /etc/resolv.conf            (or what it points to) the gateway
+ *   the files of roots          the same and the jail's CA
+ *   /run/systemd, /dev/log ...  empty: services of the host that would resolve or send on behalf of
+ *                               the jail, and devices that are no files
+ *   where an automounter waits  empty, but for what it has mounted there already (autofs.h)
  *
  * The new files live in one tmpfs that is seen at no path: it is mounted on /proc for the moment of
  * set-up only, and clones of its files are moved onto their places (open_tree(2), move_mount(2)).
- * Nothing is written to a disk. */
+ * Nothing is written to a disk.
+ *
+ * Network file systems of the host (NFS, sshfs and the like) are files as all others: the host
+ * itself asks the server that it has mounted, and no other. */
 #include "src/mounts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,23 +28,30 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/autofs.h"
 #include "src/net.h"
 #include "src/util.h"
 
 #define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
 #define RESOLV_CONF "/etc/resolv.conf"
 
+#define MOUNT_TABLE "/proc/self/mounts"
+
 /* Covered by nothing, each where it exists. Varlink, D-Bus and caches that resolve names
- * (systemd-resolved, nscd, avahi), and engines that start processes outside of the jail. */
+ * (systemd-resolved, nscd, avahi), and engines that start processes outside of the jail. Devices
+ * that are ways to other machines: vhost-vsock is a guest beside this one, which speaks vsock to
+ * its services; infiniband and hfi1 send without a network namespace being asked; vmci and vbox...
+ * speak to the hypervisor. uinput, uhid and vhci are keyboards, which type into the host's
+ * sessions; kmsg is its log. (/dev/net/tun gives nothing without a network namespace of one's own.)
+ */
 static const char *const covered[] = {
     "/run/systemd", "/run/nscd",        "/run/avahi-daemon", "/run/dbus",
     "/dev/log",     "/run/docker.sock", "/run/docker",       "/run/containerd",
-    "/run/podman",  "/run/crio",        "/run/snapd.socket",
+    "/run/podman",  "/run/crio",        "/run/snapd.socket", "/dev/vhost-vsock",
+    "/dev/vsock",   "/dev/vhost-net",   "/dev/infiniband",   "/dev/hfi1_0",
+    "/dev/hfi1_1",  "/dev/vmci",        "/dev/vboxguest",    "/dev/vboxuser",
+    "/dev/uinput",  "/dev/uhid",        "/dev/vhci",         "/dev/kmsg",
 };
-
-/* Files of procfs and sysfs that uid 0 may write to the host's harm. */
-static const char *const read_only_proc[] = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",
-                                             "/proc/bus"};
 
 struct stage {
     int fd;         /* the tmpfs's root */
@@ -47,8 +62,8 @@ static int attach_read_only(int dirfd, const char *name, const char *target, str
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                           MOUNT_ATTR_NOEXEC};
-    cleanup_close int tree =
-        open_tree(dirfd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    cleanup_close int tree = open_tree(
+        dirfd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE);
 
     if (tree < 0)
         return error_errno(e, errno, "open_tree for %s", target);
@@ -96,18 +111,27 @@ static size_t resolv_conf_text(const struct mounts *m, char *buf, size_t size)
     return n < 0 ? 0 : (size_t)n;
 }
 
-/* An empty file of the stage at folder + rest (which begins with '/'), with the folders above it.
- */
-static int stage_path(struct stage *s, const char *folder, const char *rest, struct error *e)
+/* In the stage, the folders above folder + rest (which begins with '/'). */
+static int stage_folders(struct stage *s, const char *folder, const char *rest, struct error *e)
 {
     char path[PATH_MAX];
-    int fd;
 
     for (const char *slash = strchr(rest + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         (void)snprintf(path, sizeof(path), "%s%.*s", folder, (int)(slash - rest), rest);
         if (mkdirat(s->fd, path, 0755) < 0 && errno != EEXIST)
             return error_errno(e, errno, "cannot make a folder for the jail");
     }
+    return 0;
+}
+
+/* An empty file of the stage at folder + rest, with the folders above it. */
+static int stage_path(struct stage *s, const char *folder, const char *rest, struct error *e)
+{
+    char path[PATH_MAX];
+    int fd, r = stage_folders(s, folder, rest, e);
+
+    if (r < 0)
+        return r;
     if (snprintf(path, sizeof(path), "%s%s", folder, rest) >= (int)sizeof(path))
         return error_set(e, ENAMETOOLONG, "%s is too long", rest);
     fd = openat(s->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
@@ -117,17 +141,25 @@ static int stage_path(struct stage *s, const char *folder, const char *rest, str
     return 0;
 }
 
+/* An empty folder of the stage; its name is left in name. */
+static int stage_folder(struct stage *s, char name[16], struct error *e)
+{
+    (void)snprintf(name, 16, "d%u", s->count++);
+    if (mkdirat(s->fd, name, 0755) < 0)
+        return error_errno(e, errno, "cannot make a folder for the jail");
+    return 0;
+}
+
 /* Covers a folder by an empty one. Where resolv.conf points into it (systemd-resolved), a file is
  * kept there, over which the jail's is mounted later. */
 static int cover_folder(struct stage *s, const char *folder, const char *resolv, struct error *e)
 {
     size_t n = strlen(folder);
     char name[16];
-    int r;
+    int r = stage_folder(s, name, e);
 
-    (void)snprintf(name, sizeof(name), "d%u", s->count++);
-    if (mkdirat(s->fd, name, 0755) < 0)
-        return error_errno(e, errno, "cannot make a folder for the jail");
+    if (r < 0)
+        return r;
     if (!strncmp(resolv, folder, n) && resolv[n] == '/' &&
         (r = stage_path(s, name, resolv + n, e)) < 0)
         return r;
@@ -167,6 +199,56 @@ static int cover_services(struct stage *s, const struct mounts *m, const char *r
     return 0;
 }
 
+/* --- automounters --- */
+
+/* A clone of what is mounted at path, and below it, to the same place below the cover. What cannot
+ * be taken along is hidden. */
+static int keep_mount(struct stage *s, const char *cover, const char *path, const char *rest,
+                      struct error *e)
+{
+    cleanup_close int tree = open_tree(AT_FDCWD, path,
+                                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE |
+                                           AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW);
+    char to[PATH_MAX];
+    struct stat st;
+    int r;
+
+    if (tree < 0 || fstat(tree, &st) < 0 || !S_ISDIR(st.st_mode) ||
+        snprintf(to, sizeof(to), "%s%s", cover, rest) >= (int)sizeof(to))
+        return 0;
+    if ((r = stage_folders(s, cover, rest, e)) < 0)
+        return r;
+    if (mkdirat(s->fd, to, 0755) < 0 && errno != EEXIST)
+        return error_errno(e, errno, "cannot make a folder for the jail");
+    (void)move_mount(tree, "", s->fd, to, MOVE_MOUNT_F_EMPTY_PATH);
+    return 0;
+}
+
+static int cover_automounter(struct stage *s, const struct autofs *a, size_t i, struct error *e)
+{
+    const char *path = a->mounts[i].path;
+    char name[16];
+    int r = stage_folder(s, name, e);
+
+    for (size_t j = 0; r == 0 && j < a->count; j++)
+        if (autofs_is_kept(a, i, j))
+            r = keep_mount(s, name, a->mounts[j].path, a->mounts[j].path + strlen(path), e);
+    return r < 0 ? r : attach_read_only(s->fd, name, path, e);
+}
+
+/* From the last one to the first: those within others come first. /proc has a cover of its own. */
+static int cover_automounters(struct stage *s, const struct autofs *a, struct error *e)
+{
+    int r = 0;
+
+    for (size_t i = a->count; r == 0 && i-- > 0;)
+        if (autofs_is_trigger(a, i) && strncmp(a->mounts[i].path, "/proc/", 6) != 0)
+            r = cover_automounter(s, a, i, e);
+    return r;
+}
+
+/* --- the rest --- */
+
 static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char *resolv,
                              struct error *e)
 {
@@ -205,20 +287,42 @@ static int read_only_recursive(const char *path, struct error *e)
     return 0;
 }
 
+/* What is no process of /proc, and may be written by its mode: /proc/sys, sysrq-trigger, mtrr, and
+ * folders of drivers and file systems, which are different ones on each host. */
+static bool is_knob(const char *path, const char *name)
+{
+    struct stat st;
+
+    if (name[0] == '.' || (name[0] >= '0' && name[0] <= '9') || lstat(path, &st) < 0)
+        return false;
+    return S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && (st.st_mode & 0222));
+}
+
+static int protect_knob(const char *path, struct error *e)
+{
+    if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return errno == ENOENT ? 0 : error_errno(e, errno, "cannot cover %s", path);
+    return read_only_recursive(path, e);
+}
+
 /* As root: knobs of the kernel are not for the jail. */
 static int protect_knobs(struct error *e)
 {
-    int r;
+    DIR *d = opendir("/proc");
+    struct dirent *entry;
+    int r = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(read_only_proc); i++) {
-        const char *path = read_only_proc[i];
-        if (access(path, F_OK) < 0)
-            continue;
-        if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
-            return error_errno(e, errno, "cannot cover %s", path);
-        if ((r = read_only_recursive(path, e)) < 0)
-            return r;
+    if (!d)
+        return error_errno(e, errno, "cannot read /proc in the jail");
+    while (r == 0 && (entry = readdir(d))) {
+        char path[sizeof("/proc/") + sizeof(entry->d_name)];
+        (void)snprintf(path, sizeof(path), "/proc/%s", entry->d_name);
+        if (is_knob(path, entry->d_name))
+            r = protect_knob(path, e);
     }
+    (void)closedir(d);
+    if (r < 0)
+        return r;
     return access("/sys/kernel", F_OK) == 0 ? read_only_recursive("/sys", e) : 0;
 }
 
@@ -238,6 +342,7 @@ static int mount_proc(const struct mounts *m, struct error *e)
 int mounts_setup(const struct mounts *m, struct error *e)
 {
     struct stage s = {.fd = -1};
+    struct autofs automounters;
     char resolv[PATH_MAX];
     int r;
 
@@ -248,10 +353,15 @@ int mounts_setup(const struct mounts *m, struct error *e)
                            "%s cannot be resolved, so the jail's resolver has no place; make it a "
                            "file (it may be empty)",
                            RESOLV_CONF);
+    if ((r = autofs_read(&automounters, MOUNT_TABLE, e)) < 0)
+        return r;
     if ((r = open_stage(&s, e)) < 0)
         return r;
     /* The folders first: /etc/resolv.conf's target may stand in one of them. */
     r = cover_services(&s, m, resolv, e);
+    if (r == 0)
+        r = cover_automounters(&s, &automounters, e);
+    autofs_free(&automounters);
     if (r == 0)
         r = cover_resolv_conf(&s, m, resolv, e);
     if (r == 0)

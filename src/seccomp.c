@@ -6,7 +6,11 @@
  * protocols other than NETLINK_ROUTE and NETLINK_NETFILTER, unless the policy says [netlink];
  * AF_UNIX datagram sockets and pairs of them (sendto on one reaches any path: syslog, journald,
  * sd_notify); io_uring, which makes sockets and connects them without system calls that a filter
- * sees; typing into the terminal (TIOCSTI, TIOCLINUX), which runs commands in the caller's shell.
+ * sees; typing into the terminal (TIOCSTI, TIOCLINUX), which runs commands in the caller's shell;
+ * the kernel's keyrings, which are the host user's too, and whose request_key(2) has a program of
+ * the host resolve names (request-key(8), dns_resolver). The last ones of the list are no ways out
+ * by themselves, but what attacks on the kernel are made of, and refused to an ordinary user of
+ * most hosts anyway; builds and nested user namespaces do without.
  * connect(2) is not refused but notified: unix_gate.c makes the connection.
  * Calls of another architecture (x32, i386) answer ENOSYS: no rule can be gone around by them. */
 #include "src/seccomp.h"
@@ -23,6 +27,7 @@
 #define LOW32 0xffffffffu
 #define SOCK_TYPE_BITS 0xfu
 #define FAMILIES_MAX 64
+#define PROTOCOL_SMC 256 /* IPPROTO_SMC, in newer headers */
 
 struct rules {
     scmp_filter_ctx ctx;
@@ -81,6 +86,40 @@ static void refuse_sockets(struct rules *rules, bool with_unix)
     refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socketpair), 2, unix_raw);
 }
 
+/* Refused whatever their arguments. */
+static const struct {
+    int call, err;
+} refused[] = {
+    {SCMP_SYS(io_uring_setup), ENOSYS},
+    {SCMP_SYS(io_uring_enter), ENOSYS},
+    {SCMP_SYS(io_uring_register), ENOSYS},
+    {SCMP_SYS(add_key), ENOSYS}, /* as in a kernel without keys: runc and crun go on */
+    {SCMP_SYS(request_key), ENOSYS},
+    {SCMP_SYS(keyctl), ENOSYS},
+    {SCMP_SYS(bpf), EPERM},
+    {SCMP_SYS(perf_event_open), EPERM},
+    {SCMP_SYS(userfaultfd), EPERM},
+    {SCMP_SYS(open_by_handle_at), EPERM}, /* files below what is covered */
+    {SCMP_SYS(kexec_load), EPERM},
+    {SCMP_SYS(kexec_file_load), EPERM},
+    {SCMP_SYS(init_module), EPERM},
+    {SCMP_SYS(finit_module), EPERM},
+    {SCMP_SYS(delete_module), EPERM},
+};
+
+/* SMC has two entrances: a family, and since Linux 6.10 a protocol of the internet's. */
+static void refuse_smc(struct rules *rules)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        const struct scmp_arg_cmp smc[] = {
+            SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, (scmp_datum_t)families[i]),
+            SCMP_A2(SCMP_CMP_MASKED_EQ, LOW32, PROTOCOL_SMC)};
+        refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, smc);
+    }
+}
+
 static void refuse_others(struct rules *rules)
 {
     const struct scmp_arg_cmp sti = SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, TIOCSTI);
@@ -88,9 +127,8 @@ static void refuse_others(struct rules *rules)
 
     refuse(rules, EPERM, SCMP_SYS(ioctl), 1, &sti);
     refuse(rules, EPERM, SCMP_SYS(ioctl), 1, &linux_console);
-    refuse(rules, ENOSYS, SCMP_SYS(io_uring_setup), 0, NULL);
-    refuse(rules, ENOSYS, SCMP_SYS(io_uring_enter), 0, NULL);
-    refuse(rules, ENOSYS, SCMP_SYS(io_uring_register), 0, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+        refuse(rules, refused[i].err, refused[i].call, 0, NULL);
 }
 
 /* The rules that hold in any jail. */
@@ -104,6 +142,7 @@ static void add_rules(struct rules *rules, bool with_unix, bool with_netlink)
     refuse_sockets(rules, with_unix);
     if (!with_netlink)
         refuse_netlink(rules);
+    refuse_smc(rules);
     refuse_others(rules);
 }
 

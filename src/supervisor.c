@@ -80,6 +80,7 @@ struct supervisor {
     struct relays *relays;
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
+    bool network_ended; /* and it has been said */
     int result; /* exit status, or -errno with error filled */
     struct error error;
 };
@@ -222,20 +223,38 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     }
 }
 
+static void drop_proxy(struct proxy *p)
+{
+    struct supervisor *s = p->supervisor;
+
+    if (!p->channel)
+        return;
+    dialer_forget(s->dialer, p->channel);
+    upstream_dns_forget(s->upstream, p->channel);
+    channel_free(p->channel);
+    p->channel = NULL;
+}
+
+/* One proxy without the other is not what the policy was written for: without its channel the other
+ * one ends too. */
 static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
 {
     struct proxy *p = arg;
     struct supervisor *s = p->supervisor;
 
-    dialer_forget(s->dialer, c);
-    upstream_dns_forget(s->upstream, c);
-    channel_free(c);
-    p->channel = NULL;
+    (void)c;
+    drop_proxy(p);
     if (s->phase == PHASE_ENDING)
         finish_if_all_said(s);
-    else if (reason)
+    if (s->phase == PHASE_RUNNING) {
+        drop_proxy(&s->dns);
+        drop_proxy(&s->http);
+    }
+    if (s->phase != PHASE_ENDING && reason) {
         log_error(s->log, "%s broke the protocol (%s); the jail's network has ended", p->name,
                   reason);
+        s->network_ended = true;
+    }
     if (s->phase == PHASE_SETUP && reason)
         give_up(s, EPROTO, "%s broke the protocol: %s", p->name, reason);
     /* Without a reason the keeper tells how it ended. */
@@ -270,9 +289,10 @@ static void on_gate(evutil_socket_t fd, short what, void *arg)
         describe_status(m.value, how, sizeof(how));
         if (s->phase == PHASE_SETUP)
             give_up(s, EIO, "%s %s before it was ready", m.text, how);
-        else
+        else if (!s->network_ended)
             log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
                       m.text, how);
+        s->network_ended = true;
     }
 }
 

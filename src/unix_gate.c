@@ -13,12 +13,15 @@
  * outside: EINTR, or the call is made again (signal(7)), which is a new notification.
  *
  * An AF_UNIX path is judged in unix_judge.c. Sockets of other families are in the jail's network,
- * where connecting is free; a socket of the host's network, which somebody passed in, is refused
- * whatever its family. */
+ * where connecting is free, but for netlink: to another socket than the kernel's, and to a group,
+ * connecting takes a capability over the network (netlink(7)), which this process has and the
+ * command has not. A socket of the host's network, which somebody passed in, is refused whatever
+ * its family. */
 #include "src/unix_gate.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -42,6 +45,8 @@
 #define THREAD_STACK (192u << 10)
 #define FDS_PER_THREAD 16 /* of the limit on descriptors: a thread holds at most six */
 #define JANITOR_MS 50
+#define JANITOR_CHECKS 64   /* with the lock held, before others may go on */
+#define JANITOR_BREATH_MS 2 /* until the next so many */
 #define ORPHANS_MAX 64
 #define EVENTS_MAX 1024          /* waiting to be logged */
 #define INTERRUPT (SIGRTMIN + 3) /* none that is forwarded to the command */
@@ -82,6 +87,7 @@ struct gate {
     struct orphan orphans[ORPHANS_MAX]; /* ring */
     size_t orphan_next;
     struct busy *busy;
+    struct busy *sweep;        /* the next one that the janitor looks at; NULL: begin anew */
     struct gate_event *events; /* ring of EVENTS_MAX */
     size_t event_first, event_count;
     uint64_t events_lost;
@@ -174,6 +180,14 @@ static int connect_unix(struct gate *g, const struct unix_asker *c,
     return r;
 }
 
+/* The kernel's own check would be made with this process's capabilities. */
+static bool is_free_netlink(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_nl *nl = (const struct sockaddr_nl *)(const void *)address;
+
+    return address->ss_family != AF_NETLINK || (nl->nl_pid == 0 && nl->nl_groups == 0);
+}
+
 /* The connection itself: 0 or -errno, as the caller will see it. */
 static int make_connection(struct gate *g, const struct unix_asker *c,
                            const struct sockaddr_storage *address, size_t len)
@@ -190,6 +204,8 @@ static int make_connection(struct gate *g, const struct unix_asker *c,
         return -ENETUNREACH;
     if (domain == AF_UNIX)
         return connect_unix(g, c, address, len);
+    if (domain == AF_NETLINK && !is_free_netlink(address))
+        return -EPERM;
     if (!asker_waits(c))
         return -EINTR;
     return connect(c->socket, (const struct sockaddr *)address, (socklen_t)len) < 0 ? -errno : 0;
@@ -327,6 +343,8 @@ static bool end_busy(struct gate *g, struct busy *b)
     *b->at = b->next;
     if (b->next)
         b->next->at = b->at;
+    if (g->sweep == b)
+        g->sweep = b->next;
     stay = g->idle < THREADS_IDLE;
     if (stay)
         g->idle++;
@@ -367,20 +385,29 @@ static void *thread_main(void *arg)
     }
 }
 
-/* Interrupts the threads whose caller waits no more. */
+/* Interrupts some of the threads whose caller waits no more. False once all have been looked at. */
+static bool sweep_some(struct gate *g)
+{
+    struct busy *b;
+    unsigned n;
+
+    (void)pthread_mutex_lock(&g->lock);
+    b = g->sweep ? g->sweep : g->busy;
+    for (n = 0; b && n < JANITOR_CHECKS; n++, b = b->next)
+        if (!still_valid(g, b->id))
+            (void)pthread_kill(b->thread, INTERRUPT);
+    g->sweep = b;
+    (void)pthread_mutex_unlock(&g->lock);
+    return b != NULL;
+}
+
 static void *janitor_main(void *arg)
 {
     const struct timespec pause = {0, JANITOR_MS * 1000000};
-    struct gate *g = arg;
+    const struct timespec breath = {0, JANITOR_BREATH_MS * 1000000};
 
-    for (;;) {
-        (void)nanosleep(&pause, NULL);
-        (void)pthread_mutex_lock(&g->lock);
-        for (struct busy *b = g->busy; b; b = b->next)
-            if (!still_valid(g, b->id))
-                (void)pthread_kill(b->thread, INTERRUPT);
-        (void)pthread_mutex_unlock(&g->lock);
-    }
+    for (;;)
+        (void)nanosleep(sweep_some(arg) ? &breath : &pause, NULL);
     return NULL;
 }
 

@@ -23,13 +23,21 @@ static const struct {
     {"11.0.0.0", ADDRESS_PUBLIC},
     {"100.63.255.255", ADDRESS_PUBLIC},
     {"100.64.0.0", ADDRESS_PRIVATE},
-    {"100.100.100.200", ADDRESS_PRIVATE},
+    {"100.100.100.99", ADDRESS_PRIVATE},
+    {"100.100.100.100", ADDRESS_LOCAL}, /* Tailscale */
+    {"100.100.100.101", ADDRESS_PRIVATE},
+    {"100.100.100.199", ADDRESS_PRIVATE},
+    {"100.100.100.200", ADDRESS_LOCAL}, /* Alibaba */
+    {"100.100.100.201", ADDRESS_PRIVATE},
     {"100.127.255.255", ADDRESS_PRIVATE},
     {"100.128.0.0", ADDRESS_PUBLIC},
     {"126.255.255.255", ADDRESS_PUBLIC},
     {"127.0.0.1", ADDRESS_LOCAL},
     {"127.255.255.255", ADDRESS_LOCAL},
     {"128.0.0.0", ADDRESS_PUBLIC},
+    {"168.63.129.15", ADDRESS_PUBLIC},
+    {"168.63.129.16", ADDRESS_LOCAL}, /* Azure */
+    {"168.63.129.17", ADDRESS_PUBLIC},
     {"169.253.255.255", ADDRESS_PUBLIC},
     {"169.254.169.254", ADDRESS_LOCAL},
     {"169.255.0.0", ADDRESS_PUBLIC},
@@ -38,6 +46,7 @@ static const struct {
     {"172.31.255.255", ADDRESS_PRIVATE},
     {"172.32.0.0", ADDRESS_PUBLIC},
     {"192.0.0.1", ADDRESS_LOCAL},
+    {"192.0.0.192", ADDRESS_LOCAL}, /* Oracle */
     {"192.0.1.0", ADDRESS_PUBLIC},
     {"192.0.2.1", ADDRESS_PUBLIC}, /* documentation */
     {"192.167.255.255", ADDRESS_PUBLIC},
@@ -60,14 +69,36 @@ static const struct {
     {"::ffff:169.254.169.254", ADDRESS_LOCAL},
     {"::ffff:10.0.0.1", ADDRESS_PRIVATE},
     {"::ffff:8.8.8.8", ADDRESS_PUBLIC},
+    {"::ffff:168.63.129.16", ADDRESS_LOCAL},
+    {"::ffff:0:127.0.0.1", ADDRESS_LOCAL},
+    {"::ffff:0:10.0.0.1", ADDRESS_PRIVATE},
+    {"::ffff:0:8.8.8.8", ADDRESS_PUBLIC},
     {"64:ff9b::8.8.8.8", ADDRESS_PUBLIC},
+    {"64:ff9b::169.254.169.254", ADDRESS_LOCAL},
+    {"64:ff9b::168.63.129.16", ADDRESS_LOCAL},
+    {"64:ff9b::10.0.0.1", ADDRESS_PRIVATE},
     {"64:ff9b::127.0.0.1", ADDRESS_LOCAL},
     {"64:ff9b:1::8.8.8.8", ADDRESS_PRIVATE},
+    {"64:ff9b:1::169.254.169.254", ADDRESS_LOCAL},
+    {"64:ff9b:1::10.0.0.1", ADDRESS_PRIVATE},
     {"2002:7f00:1::", ADDRESS_LOCAL},
+    {"2002:a9fe:a9fe::1", ADDRESS_LOCAL},
+    {"2002:a00:1::", ADDRESS_PRIVATE},
+    {"2001:0:808:808:8000:63bf:80ff:fffe", ADDRESS_LOCAL},   /* Teredo: 127.0.0.1 */
+    {"2001:0:808:808:8000:63bf:5601:5601", ADDRESS_LOCAL},   /* 169.254.169.254 */
+    {"2001:0:808:808:8000:63bf:f5ff:fffe", ADDRESS_PRIVATE}, /* 10.0.0.1 */
+    {"2001:0:808:808:8000:63bf:f7f7:f7f7", ADDRESS_PUBLIC},  /* 8.8.8.8 */
+    {"2001:1::1", ADDRESS_PUBLIC},
     {"2002:808:808::", ADDRESS_PUBLIC},
     {"2001:db8::1", ADDRESS_PUBLIC}, /* documentation */
     {"2606:4700:4700::1111", ADDRESS_PUBLIC},
     {"fc00::1", ADDRESS_PRIVATE},
+    {"fd00::1", ADDRESS_PRIVATE},
+    {"fd00:ec2::253", ADDRESS_LOCAL}, /* Amazon */
+    {"fd00:ec2::254", ADDRESS_LOCAL},
+    {"fd00:ec3::254", ADDRESS_PRIVATE},
+    {"fd00:c1::a9fe:a9fe", ADDRESS_LOCAL}, /* Oracle */
+    {"fd20:ce::254", ADDRESS_LOCAL},       /* Google */
     {"fd63:696a:6169:6c::1", ADDRESS_PRIVATE},
     {"fe00::1", ADDRESS_PUBLIC},
     {"fe80::1", ADDRESS_LOCAL},
