@@ -5,7 +5,7 @@
  * read-only, since uid 0 is the host's uid 0 to the kernel when it writes a sysctl /sys as root:
  * read-only, for the same reason /etc/resolv.conf            (or what it points to) the gateway the
  * files of roots          the same and the jail's CA /run/systemd, /dev/log ...  empty: services of
- * the host that would resolve or send on behalf of the jail
+ * the host that would resolve or send on behalf of the jail; in a dry run those alone that resolve
  *
  * The new files live in one tmpfs that is seen at no path: it is mounted on /proc for the moment of
  * set-up only, and clones of its files are moved onto their places (open_tree(2), move_mount(2)).
@@ -149,15 +149,21 @@ static bool is_named(const struct policy *p, const char *path)
     return false;
 }
 
+/* In a dry run: what would resolve names past the gateway, which the run is there to show. All else
+ * is the unix gate's to log. */
+static const char *const covered_dry[] = {"/run/systemd/resolve", "/run/nscd", "/run/avahi-daemon"};
+
 static int cover_services(struct stage *s, const struct mounts *m, const char *resolv,
                           struct error *e)
 {
+    bool dry = m->policy->dry_run;
+    size_t n = dry ? ARRAY_LEN(covered_dry) : ARRAY_LEN(covered);
     int r;
 
-    for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
+    for (size_t i = 0; i < n; i++) {
         char path[PATH_MAX];
         struct stat st;
-        if (!realpath(covered[i], path) || lstat(path, &st) < 0 || is_named(m->policy, path))
+        if (!realpath(dry ? covered_dry[i] : covered[i], path) || lstat(path, &st) < 0 || is_named(m->policy, path))
             continue; /* not there, a link into what has been covered already, or wanted */
         r = S_ISDIR(st.st_mode) ? cover_folder(s, path, resolv, e)
                                 : cover_with_text(s, path, "", 0, "", e);

@@ -6,7 +6,7 @@
  *                        not a name
  *   a listener inside    a socket of the jail's network namespace is bound to that inode
  *                        (unix_diag.h), and none of the host's: free
- *   one outside          must be a socket that the policy names
+ *   one outside          must be a socket that the policy names (in a dry run any may be one)
  *   then                 connect(2) to the pinned inode by its descriptor, with the caller's ids
  *                        (unix_ids.h), so that the file's permissions and SO_PEERCRED at the
  *                        listener are as they would be outside
@@ -253,6 +253,17 @@ static int connect_pinned(int sock, int pinned)
     return connect(sock, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0;
 }
 
+/* What the kernel calls it, for the policy that is learned. */
+static void read_real(int pinned, char real[UNIX_JUDGE_REAL_SIZE])
+{
+    char link[64];
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
+    n = readlink(link, real, UNIX_JUDGE_REAL_SIZE);
+    real[n > 0 && n < UNIX_JUDGE_REAL_SIZE && real[0] == '/' ? n : 0] = '\0';
+}
+
 /* With the caller's ids in force. */
 static int judge_and_connect(struct unix_judge *j, const struct places *places, int sock,
                              const char *path, struct unix_verdict *v)
@@ -270,10 +281,11 @@ static int judge_and_connect(struct unix_judge *j, const struct places *places, 
         return connect_pinned(sock, pinned);
     v->logged = true;
     v->endpoint = find_endpoint(j, &st);
-    if (v->endpoint == POLICY_INDEX_NONE) {
-        v->allowed = false;
+    read_real(pinned, v->real);
+    if (v->endpoint == POLICY_INDEX_NONE)
+        v->decision = j->policy->dry_run ? MSG_WOULD_DENY : MSG_DENY;
+    if (v->decision == MSG_DENY)
         return -ENETUNREACH;
-    }
     return connect_pinned(sock, pinned);
 }
 
@@ -316,7 +328,7 @@ int unix_judge_connect(struct unix_judge *j, const struct unix_asker *who,
     socklen_t size = sizeof(int);
     int type = 0;
 
-    *verdict = (struct unix_verdict){.allowed = true, .endpoint = POLICY_INDEX_NONE};
+    *verdict = (struct unix_verdict){.decision = MSG_ALLOW, .endpoint = POLICY_INDEX_NONE};
     path[0] = '\0';
     if (getsockopt(who->socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
         return -errno;
