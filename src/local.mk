@@ -24,7 +24,7 @@ src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_
 
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
-	tests/unit/test_relay tests/unit/test_host_listeners
+	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_learn
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -37,6 +37,17 @@ tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_host_listeners_SOURCES = tests/unit/test_host_listeners.c
 tests_unit_test_host_listeners_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_learn_SOURCES = tests/unit/test_learn.c
+tests_unit_test_learn_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
 tests_unit_test_relay_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/fuzz/fuzz_learn
+tests_fuzz_fuzz_learn_SOURCES = tests/fuzz/fuzz_learn.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_learn_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_learn_LDADD = src/libcijail.a $(COMMON_LIBS)
+if !FUZZERS
+TESTS += tests/fuzz/fuzz_learn
+endif
+EXTRA_DIST += tests/fuzz/learn.dict tests/fuzz/corpus/learn
