@@ -184,7 +184,7 @@ static bool may_tell(const struct policy *policy, const ldns_rr *rr, struct answ
         return true;
     if (a->withheld++ == 0)
         (void)inet_ntop(family, ldns_rdf_data(rd), a->withheld_text, sizeof(a->withheld_text));
-    return false;
+    return policy && policy->dry_run;
 }
 
 /* All records of the type at that owner. Returns whether there was any, told or withheld. */

@@ -21,7 +21,8 @@ struct answer {
     uint16_t ancount; /* CNAMEs and answers */
     uint16_t nscount; /* the SOA of a negative answer */
     size_t len;
-    unsigned withheld;                    /* addresses left out for answer_address_allowed */
+    unsigned withheld;                    /* addresses that answer_address_allowed leaves out; in a
+                                             dry run they are told */
     char withheld_text[INET6_ADDRSTRLEN]; /* the first of them */
     uint8_t body[ANSWER_BODY_MAX];
 };

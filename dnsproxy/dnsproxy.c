@@ -100,8 +100,8 @@ static void read_policy(struct dnsproxy *p)
     cleanup_free char *text = NULL;
     size_t len;
     policy_init(&p->policy);
-    if (isolate_read_fd(PROXY_FD_CONFIG, POLICY_TEXT_MAX, &text, &len, &e) < 0 ||
-        policy_parse(&p->policy, "policy", text, len, &e) < 0)
+    if (isolate_read_fd(PROXY_FD_CONFIG, POLICY_CONFIG_MAX, &text, &len, &e) < 0 ||
+        policy_from_config(&p->policy, text, len, &e) < 0)
         die("%s", e.text);
 }
 

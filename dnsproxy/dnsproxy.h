@@ -56,8 +56,8 @@ void dnsproxy_run(struct dnsproxy *p);
 /* server.c */
 
 /* Whom a packet to that address was sent to: out->family is 0 if that is the gateway itself. False
- * if it is neither the gateway nor a server of the policy, which the rules let through to nobody.
- */
+ * if it is neither the gateway nor a server that may be asked, which the rules let through to
+ * nobody. */
 bool server_identify(const struct policy *p, const struct sockaddr *address,
                      struct msg_server *out);
 
@@ -74,7 +74,7 @@ struct upstream *upstream_new(struct dnsproxy *p);
 void upstream_free(struct upstream *u);
 
 /* Asks for the name and type of q and remembers the client. q->name has been allowed by that
- * endpoint of the policy. -ENOBUFS if too much is under way (the client is not remembered then), or
+ * endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run, which has been logged. -ENOBUFS if too much is under way (the client is not remembered then), or
  * an error of channel_send. */
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
                  uint32_t endpoint);
@@ -98,6 +98,9 @@ void log_close(struct dnsproxy *p);
 void log_flush(struct dnsproxy *p);
 void log_allow(struct dnsproxy *p, const struct query *q, uint32_t endpoint);
 void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason);
+void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason);
+/* In a dry run, where the rules give every server to this process: that it was spoken to. */
+void log_server(struct dnsproxy *p, uint8_t protocol, const struct msg_server *server);
 void log_reject(struct dnsproxy *p, const struct nflog_packet *packet);
 
 #endif

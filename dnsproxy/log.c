@@ -58,10 +58,11 @@ static struct fold *open_resolve(struct dnsproxy *p, enum msg_decision decision)
 
 void log_open(struct dnsproxy *p)
 {
-    struct msg_log_connect others = {.family = AF_INET};
+    struct msg_log_connect others = {
+        .decision = MSG_DENY, .endpoint = POLICY_INDEX_NONE, .family = AF_INET};
     msg_init(&others, MSG_LOG_CONNECT, sizeof(others));
     p->allowed = open_resolve(p, MSG_ALLOW);
-    p->denied = open_resolve(p, MSG_DENY);
+    p->denied = open_resolve(p, p->policy.dry_run ? MSG_WOULD_DENY : MSG_DENY);
     p->rejected = fold_new(p->base, sizeof(others), offsetof(struct msg_log_connect, count),
                            &others, send_message, p);
 }
@@ -93,10 +94,33 @@ void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *
     fold_add(p->denied, &m);
 }
 
+void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason)
+{
+    struct msg_log_resolve m =
+        resolve_message(MSG_WOULD_DENY, name, qtype, POLICY_INDEX_NONE, reason);
+    fold_add(p->denied, &m);
+}
+
+void log_server(struct dnsproxy *p, uint8_t protocol, const struct msg_server *server)
+{
+    struct msg_log_connect m = {.port = DNS_PORT, .family = server->family, .protocol = protocol};
+    const struct endpoint *ep;
+
+    if (server->family == 0 || !p->policy.dry_run)
+        return;
+    ep = policy_match_dns_server(&p->policy, server->family, server->address);
+    m.decision = ep ? MSG_ALLOW : MSG_WOULD_DENY;
+    m.endpoint = policy_index(&p->policy, ep);
+    msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
+    memcpy(m.address, server->address, sizeof(m.address));
+    fold_add(p->rejected, &m);
+}
+
 void log_reject(struct dnsproxy *p, const struct nflog_packet *packet)
 {
-    struct msg_log_connect m = {
-        .port = packet->port, .family = (uint8_t)packet->family, .protocol = packet->protocol};
+    struct msg_log_connect m = {.decision = MSG_DENY,
+                                .endpoint = POLICY_INDEX_NONE,
+                                .port = packet->port, .family = (uint8_t)packet->family, .protocol = packet->protocol};
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     memcpy(m.address, packet->destination, sizeof(m.address));
     fold_add(p->rejected, &m);

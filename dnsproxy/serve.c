@@ -11,6 +11,9 @@
  * | allowed, SVCB or HTTPS | no data, so that clients go on with A and AAAA | nothing | no |
  * | allowed, all other types | rebuilt (answer.c) | name and type | allow |
  *
+ * In a dry run a name that is not in the policy is served as an allowed one, and logged as "would be
+ * denied"; what is no host name cannot be asked for even then.
+ *
  * SVCB and HTTPS records are left out because of what they carry: ECH keys, with which the SNI
  * could not be read, and further addresses. */
 #include <ldns/ldns.h>
@@ -84,10 +87,15 @@ void serve_query(struct dnsproxy *p, const struct client *c, const uint8_t *wire
         return;
     }
     const struct endpoint *ep = q.name[0] ? policy_match_resolve(&p->policy, q.name) : NULL;
-    if (!ep)
+    if (!ep && !(q.name[0] && p->policy.dry_run)) {
         refuse(p, c, &q, "");
-    else if (query_type_is_meta(q.qtype))
+        return;
+    }
+    if (query_type_is_meta(q.qtype)) {
         refuse(p, c, &q, "queries of this type are never sent");
-    else
-        serve_allowed(p, c, &q, policy_index(&p->policy, ep));
+        return;
+    }
+    if (!ep)
+        log_would_deny(p, q.name, q.qtype, "");
+    serve_allowed(p, c, &q, policy_index(&p->policy, ep));
 }

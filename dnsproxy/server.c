@@ -3,7 +3,8 @@
  * Beside the gateway there may be others: the DNS servers of the policy (ADDRESS:53). The rules
  * give the sockets what is sent to them (tproxy, nft/cijail.nft), and the address that was asked
  * goes along with each query, to the dialer, which asks there, and back to the answer, which leaves
- * from there. The policy is asked here once more, so a mistake in the rules opens nothing. */
+ * from there. The policy is asked here once more, so a mistake in the rules opens nothing. In a dry
+ * run it may be any server, which is logged. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ bool server_identify(const struct policy *p, const struct sockaddr *sa, struct m
         return false;
     if (is_gateway(sa->sa_family, address))
         return true;
-    if (!policy_match_dns_server(p, sa->sa_family, address))
+    if (!policy_passes_dns_server(p, sa->sa_family, address))
         return false;
     out->family = (uint8_t)sa->sa_family;
     memcpy(out->address, address, sa->sa_family == AF_INET ? 4 : 16);

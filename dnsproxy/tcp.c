@@ -240,6 +240,7 @@ static void start(struct tcp *t, int fd)
         (void)close(fd);
         return;
     }
+    log_server(t->p, IPPROTO_TCP, &server);
     struct tcp_connection *c = xcalloc(1, sizeof(*c));
     c->tcp = t;
     c->server = server;

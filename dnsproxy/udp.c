@@ -61,8 +61,10 @@ static unsigned read_batch(struct udp *u)
     int n = recvmmsg(u->fd, h, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
         u->clients[i].address_len = h[i].msg_hdr.msg_namelen;
-        if (identify(u, &h[i].msg_hdr, &u->clients[i].server))
-            serve_query(u->p, &u->clients[i], u->data[i], h[i].msg_len);
+        if (!identify(u, &h[i].msg_hdr, &u->clients[i].server))
+            continue;
+        log_server(u->p, IPPROTO_UDP, &u->clients[i].server);
+        serve_query(u->p, &u->clients[i], u->data[i], h[i].msg_len);
     }
     return n > 0 ? (unsigned)n : 0;
 }

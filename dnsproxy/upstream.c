@@ -176,7 +176,8 @@ int upstream_ask(struct upstream *u, const struct client *c, const struct query 
             (void)slot_release(u, i);
             return err;
         }
-        log_allow(u->p, q, endpoint);
+        if (endpoint != POLICY_INDEX_NONE)
+            log_allow(u->p, q, endpoint);
     }
     struct waiter *w = xmalloc(sizeof(*w));
     *w = (struct waiter){.next = u->slots[i].waiters, .client = *c, .query = *q};
@@ -187,10 +188,11 @@ int upstream_ask(struct upstream *u, const struct client *c, const struct query 
 
 static void log_withheld(struct upstream *u, const struct slot *s, const struct answer *a)
 {
+    bool dry_run = u->p->policy.dry_run;
     char reason[MSG_TEXT_SIZE];
-    snprintf(reason, sizeof(reason), "answer %s withheld: private address (rebinding)",
-             a->withheld_text);
-    log_deny(u->p, s->name, s->qtype, reason);
+    snprintf(reason, sizeof(reason), "answer %s %swithheld: private address (rebinding)",
+             a->withheld_text, dry_run ? "would be " : "");
+    (dry_run ? log_would_deny : log_deny)(u->p, s->name, s->qtype, reason);
 }
 
 void upstream_reply(struct upstream *u, const struct msg_reply *m)

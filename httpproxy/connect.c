@@ -66,8 +66,8 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len)
         session_reply(s, 400, t->text, false, 0, SESSION_LINGER);
         return;
     }
-    s->https_ok = policy_match_authority(policy, URL_HTTPS, &a) != NULL;
-    s->http_ok = policy_match_authority(policy, URL_HTTP, &a) != NULL;
+    s->https_ok = policy->dry_run || policy_match_authority(policy, URL_HTTPS, &a);
+    s->http_ok = policy->dry_run || policy_match_authority(policy, URL_HTTP, &a);
     if (!s->https_ok && !s->http_ok) {
         connect_target(&a, t->url_text, sizeof(t->url_text));
         log_deny(s->proxy, "CONNECT", t->url_text, "no endpoint has this host and port");
@@ -94,7 +94,25 @@ static void log_tunnel(struct session *s, enum msg_decision decision, const char
     connect_target(&s->authority, target, sizeof(target));
     if (decision == MSG_ALLOW)
         l.endpoint = policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority);
+    if (decision == MSG_ALLOW && !l.endpoint && s->proxy->policy.dry_run)
+        l.decision = MSG_WOULD_DENY;
     log_request(s->proxy, &l);
+}
+
+/* The handshake was ended by the client, or by what it said. */
+static void log_failed_tls(struct session *s, const char *why)
+{
+    enum msg_decision decision = s->hello->authority ? MSG_ALLOW : MSG_DENY;
+    char reason[MSG_TEXT_SIZE];
+
+    if (s->client.distrusted && s->proxy->policy.dry_run)
+        (void)snprintf(reason, sizeof(reason),
+                       "the client does not trust the CA of the jail (%.60s); with roots of its own "
+                       "it needs the endpoint %.200s:%u",
+                       why, s->authority.host, s->authority.port);
+    else
+        (void)snprintf(reason, sizeof(reason), "TLS with the client failed: %.400s", why);
+    log_tunnel(s, decision, reason);
 }
 
 static int start_tls(struct session *s, struct error *e)
@@ -169,9 +187,7 @@ bool connect_handshake(struct session *s)
         log_tunnel(s, MSG_DENY, s->hello->problem);
     } else if (r == -EPROTO) { /* "unknown ca" above all: worth knowing; a client that just left is
                                   not */
-        char reason[MSG_TEXT_SIZE];
-        (void)snprintf(reason, sizeof(reason), "TLS with the client failed: %.400s", e.text);
-        log_tunnel(s, s->hello->authority ? MSG_ALLOW : MSG_DENY, reason);
+        log_failed_tls(s, e.text);
     }
     SSL_set_app_data(s->client.ssl, NULL);
     free(s->hello);

@@ -1,4 +1,4 @@
-/* exchange.c: one allowed request and its response: how it begins, the way of the request, how it
+/* exchange.c: one request that may be made and its response: how it begins, the way of the request, how it
  * ends. The way of the response is in response.c.
  *
  *   client -> session.in -> exchange.send -> server
@@ -72,9 +72,17 @@ void exchange_cut(struct exchange *x, const char *fmt, ...)
     va_end(ap);
 }
 
+/* Without an endpoint this is a dry run; what the dialer refused even so was denied. */
+static enum msg_decision decision_of(const struct exchange *x)
+{
+    if (x->endpoint)
+        return MSG_ALLOW;
+    return x->refused ? MSG_DENY : MSG_WOULD_DENY;
+}
+
 static void report(const struct exchange *x, const char *reason)
 {
-    struct log_entry l = {.decision = MSG_ALLOW,
+    struct log_entry l = {.decision = decision_of(x),
                           .endpoint = x->endpoint,
                           .status = x->status,
                           .sent = x->request.bytes,
@@ -225,6 +233,7 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
 
     become_active(x); /* the dial is over, whatever follows */
     if (fd < 0) {
+        x->refused = err == EACCES && !x->endpoint;
         exchange_fail(x, err == ETIMEDOUT ? 504 : 502, "%s",
                       text && text[0] ? text : strerror(err));
         return;

@@ -30,7 +30,8 @@ struct exchange {
     /* the request */
     char method[HEAD_METHOD_SIZE];
     char *url; /* canonical text */
-    const struct endpoint *endpoint;
+    const struct endpoint *endpoint; /* NULL: none, in a dry run */
+    bool refused;                    /* by the dialer, which a dry run does not change */
     enum url_scheme scheme;
     struct url_authority authority;
     int minor;

@@ -2,7 +2,7 @@
  *
  *   start    what was inherited is what it should be
  *   read     policy, roots; everything that libcrypto may want from a file
- *   ca       if there is an https endpoint: made, and its certificate sent to the supervisor
+ *   ca       if there is an https endpoint, or in a dry run: made, and its certificate sent to the supervisor
  *   confine  no files, no capabilities
  *   seccomp  the system calls below, and no others
  *   ready    the supervisor is told; only now can the jail reach the sockets
@@ -73,11 +73,11 @@ static int read_policy(struct policy *policy, struct error *e)
 {
     cleanup_free char *text = NULL;
     size_t len;
-    int r = isolate_read_fd(PROXY_FD_CONFIG, POLICY_TEXT_MAX, &text, &len, e);
+    int r = isolate_read_fd(PROXY_FD_CONFIG, POLICY_CONFIG_MAX, &text, &len, e);
 
     policy_init(policy);
     if (r == 0)
-        r = policy_parse(policy, "policy", text, len, e);
+        r = policy_from_config(policy, text, len, e);
     return r;
 }
 

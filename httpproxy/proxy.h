@@ -40,7 +40,7 @@ struct proxy {
     struct event_base *base;
     struct channel *channel;
     struct policy policy;
-    struct ca *ca; /* NULL: no https endpoint */
+    struct ca *ca; /* NULL: no https endpoint, and no dry run */
     struct mitm *mitm;
     BIO_METHOD *bio;
     struct upstreams *upstreams;
@@ -56,7 +56,7 @@ struct proxy {
 
 /* Takes over the policy, and roots (PEM text of roots_len bytes or NULL, malloc'ed). channel_fd: to
  * the supervisor; taken over in any case. Makes the CA and sends it if the policy has an https
- * endpoint. NULL and the reason. */
+ * endpoint, or in a dry run. NULL and the reason. */
 struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, int channel_fd,
                         size_t session_max, struct error *e);
 

@@ -2,7 +2,7 @@
  *
  * The order matters: the head is parsed strictly, its canonical URL is made, that URL is judged,
  * and only then is anything resolved, connected or sent. What is refused costs the outside world no
- * packet. */
+ * packet. In a dry run what no endpoint allows goes the same way, and is logged as such. */
 #include <string.h>
 
 #include "httpproxy/exchange.h"
@@ -120,7 +120,7 @@ void request_begin(struct session *s, size_t len)
     const struct policy *policy = &s->proxy->policy;
     const struct endpoint *ep = has_body(r) ? policy_match_upload(policy, r->method, &t->url)
                                             : policy_match_request(policy, r->method, &t->url);
-    if (ep)
+    if (ep || policy->dry_run)
         exchange_begin(s, r, &t->url, ep, len);
     else
         deny(s, r, &t->url, len);

@@ -206,6 +206,14 @@ static void handshake_reason(const struct stream *s, int err, struct error *e)
         (void)error_set(e, -err, "%s", stream_error(err));
 }
 
+/* The alerts of clients that do not know the issuer (RFC 8446, 6.2): they differ. */
+static bool is_distrust(int reason)
+{
+    return reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA ||
+           reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE ||
+           reason == SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN;
+}
+
 int stream_handshake(struct stream *s, struct error *e)
 {
     ERR_clear_error();
@@ -216,6 +224,7 @@ int stream_handshake(struct stream *s, struct error *e)
     int err = tls_error(s, r, errno);
     if (err != -EAGAIN)
         handshake_reason(s, err, e);
+    s->distrusted = err == -EPROTO && is_distrust(ERR_GET_REASON(ERR_peek_error()));
     ERR_clear_error();
     return err == 0 ? -ECONNABORTED : err;
 }

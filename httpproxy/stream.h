@@ -29,6 +29,7 @@ struct stream {
     bool readable;     /* as far as known: no -EAGAIN since the last event */
     bool writable;
     bool broken; /* TLS failed: no close_notify may be sent */
+    bool distrusted; /* the peer's alert said that it does not accept our certificate */
 };
 
 /* The BIO method that TLS streams need; one per process. NULL if memory is out. */

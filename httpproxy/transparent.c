@@ -40,7 +40,8 @@ const struct url_authority *transparent_choose(void *arg, const char *sni, char 
         s->authority.kind = URL_HOST_NAME;
         copy_string(s->authority.host, sizeof(s->authority.host), sni);
     }
-    if (policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority))
+    if (s->proxy->policy.dry_run ||
+        policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority))
         return &s->authority;
     copy_string(problem, size,
                 sni ? "no https endpoint has this host and port"
@@ -69,7 +70,8 @@ void transparent_first(struct session *s, bool tls)
         connect_start_tls(s);
     } else if (tls) {
         refuse_tls(s);
-    } else if (policy_has_port(&s->proxy->policy, URL_HTTP, s->authority.port)) {
+    } else if (s->proxy->policy.dry_run ||
+               policy_has_port(&s->proxy->policy, URL_HTTP, s->authority.port)) {
         s->scheme = URL_HTTP;
         session_enter(s, SESSION_HEAD);
     } else {

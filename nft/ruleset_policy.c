@@ -1,4 +1,5 @@
-/* ruleset_policy.c: what of a policy the rules must know: ports of URLs, and DNS servers. Both are
+/* ruleset_policy.c: what of a policy the rules must know: ports of URLs, and DNS servers; in a dry
+ * run the well-known ports beside, and every address as a DNS server. Both are
  * put in order, and what is said twice or overlaps is said once, since a set of the kernel takes no
  * element twice. */
 #include <arpa/inet.h>
@@ -17,8 +18,13 @@ static int compare_ports(const void *a, const void *b)
 
 static void take_ports(struct ruleset *r, const struct policy *p)
 {
-    uint16_t *ports = xcalloc(p->count + 1, sizeof(*ports));
+    uint16_t *ports = xcalloc(p->count + 2, sizeof(*ports));
     size_t n = 0, kept = 0;
+
+    if (p->dry_run) {
+        ports[n++] = url_default_port(URL_HTTP);
+        ports[n++] = url_default_port(URL_HTTPS);
+    }
 
     for (size_t i = 0; i < p->count; i++)
         if (p->endpoints[i].kind == ENDPOINT_URL)
@@ -70,6 +76,8 @@ static void take_servers(struct ruleset_ranges *out, const struct policy *p, int
     struct ruleset_range *list = xcalloc(p->count + 1, sizeof(*list));
     size_t len = family == AF_INET ? 4 : 16, n = 0, kept = 0;
 
+    if (p->dry_run) /* 0.0.0.0/0, ::/0 */
+        memset(list[n++].last, 0xff, len);
     for (size_t i = 0; i < p->count; i++)
         if (policy_is_dns_server(&p->endpoints[i]) && p->endpoints[i].family == family)
             list[n++] = range_of(&p->endpoints[i]);

@@ -108,6 +108,25 @@ enum address_class address_classify(int family, const void *data)
     return family == AF_INET6 ? classify6(data) : ADDRESS_LOCAL;
 }
 
+static bool is_loopback4(uint32_t a)
+{
+    return a >> 24 == 127 || a >> 24 == 0;
+}
+
+bool address_is_loopback(int family, const void *data)
+{
+    static const uint8_t zero[8];
+    const uint8_t *a = data;
+
+    if (family == AF_INET)
+        return is_loopback4(get32(a));
+    if (family != AF_INET6)
+        return true;
+    /* ::, ::1, IPv4-compatible and IPv4-mapped */
+    return !memcmp(a, zero, sizeof(zero)) && (get32(a + 8) == 0 || get32(a + 8) == 0xffff) &&
+           is_loopback4(get32(a + 12));
+}
+
 enum address_class address_classify_sockaddr(const struct sockaddr *sa)
 {
     if (sa->sa_family == AF_INET)

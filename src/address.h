@@ -3,6 +3,7 @@
 #define CIJAIL_ADDRESS_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,9 @@ enum address_class address_classify(int family, const void *data);
 
 /* The same of a sockaddr_in or sockaddr_in6. */
 enum address_class address_classify_sockaddr(const struct sockaddr *sa);
+
+/* This host itself by any spelling: loopback, unspecified, and IPv6 forms that embed such. */
+bool address_is_loopback(int family, const void *data);
 
 #define ADDRESS_TEXT_SIZE 64 /* "[v6]:port" */
 

@@ -102,7 +102,8 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
         (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
         report_and_exit(up, 0, &e);
     }
-    if (seccomp_confine_command(policy_has_kind(l->policy, ENDPOINT_NETLINK), &listener, &e) < 0)
+    if (seccomp_confine_command(l->policy->dry_run || policy_has_kind(l->policy, ENDPOINT_NETLINK),
+                                &listener, &e) < 0)
         report_and_exit(up, 0, &e);
     if (launch_send_fd(l->init_child, LAUNCH_LISTENER, listener) < 0)
         _exit(125);

@@ -5,7 +5,9 @@
  * host's own means, and its addresses are looked at before anything is sent to them: an allowed
  * name is no way to the host's loopback or to a cloud's metadata service, nor, without TLS to prove
  * the server's name, into a private network. An address that the policy itself names is connected
- * to as it is. */
+ * to as it is.
+ *
+ * In a dry run any host is dialled, at any address but those of this host's loopback. */
 #include "src/dialer.h"
 
 #include <arpa/inet.h>
@@ -25,6 +27,7 @@ struct dial {
     struct dialer *dialer;
     struct channel *channel; /* NULL: nobody waits any more */
     uint64_t id;
+    bool listed; /* in the policy; always, but for dry runs */
     enum url_scheme scheme;
     struct url_authority authority;
     struct dial *next, **at; /* in active or waiting */
@@ -115,6 +118,8 @@ static const void *address_data(const union resolver_address *a)
  * as any; plain http proves nothing. */
 static bool may_connect(const struct dial *dial, const union resolver_address *a)
 {
+    if (dial->dialer->policy->dry_run)
+        return !address_is_loopback(a->sa.sa_family, address_data(a));
     switch (address_classify_sockaddr(&a->sa)) {
     case ADDRESS_PUBLIC:
         return true;
@@ -170,6 +175,10 @@ static void begin(struct dial *dial)
         finish(dial, -1, EINVAL, "not an address");
         return;
     }
+    if (!dial->listed && !may_connect(dial, &literal)) {
+        finish(dial, -1, EACCES, "the loopback of the host is not reached, in a dry run neither");
+        return;
+    }
     set_port(&literal, a->port);
     connector_start(dial->dialer->base, &literal, 1, on_connected, dial);
 }
@@ -200,12 +209,14 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
 {
     struct dial *dial;
     struct url_authority a;
+    bool listed;
 
     if (!read_authority(m, &a)) {
         reply(c, m->id, -1, EINVAL, "not a canonical authority");
         return;
     }
-    if (!policy_match_authority(d->policy, (enum url_scheme)m->scheme, &a)) {
+    listed = policy_match_authority(d->policy, (enum url_scheme)m->scheme, &a) != NULL;
+    if (!listed && !d->policy->dry_run) {
         reply(c, m->id, -1, EACCES, "the policy does not name this host");
         return;
     }
@@ -217,6 +228,7 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
     *dial = (struct dial){.dialer = d,
                           .channel = c,
                           .id = m->id,
+                          .listed = listed,
                           .scheme = (enum url_scheme)m->scheme,
                           .authority = a};
     if (d->active_count >= DIALS_MAX) {

@@ -12,6 +12,7 @@ src_libcijail_a_SOURCES = \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
 	src/supervisor.c src/supervisor.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/log.c src/log.h \
+	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
 	src/relay.c src/relay.h src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
 	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h \
@@ -25,7 +26,7 @@ src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
-	tests/unit/test_dialer tests/unit/test_autofs
+	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -46,6 +47,17 @@ tests_unit_test_unix_judge_SOURCES = tests/unit/test_unix_judge.c
 tests_unit_test_unix_judge_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(NL_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_packet_relay_SOURCES = tests/unit/test_packet_relay.c
 tests_unit_test_packet_relay_LDADD = src/libcijail.a $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_learn_SOURCES = tests/unit/test_learn.c
+tests_unit_test_learn_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
 tests_unit_test_relay_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/fuzz/fuzz_learn
+tests_fuzz_fuzz_learn_SOURCES = tests/fuzz/fuzz_learn.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_learn_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_learn_LDADD = src/libcijail.a $(COMMON_LIBS)
+if !FUZZERS
+TESTS += tests/fuzz/fuzz_learn
+endif
+EXTRA_DIST += tests/fuzz/learn.dict tests/fuzz/corpus/learn

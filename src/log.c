@@ -1,5 +1,8 @@
 /* log.c: lines of INTERFACE's form, "[Sun Apr 04 17:28:22 2024] cijail: deny connect 1.1.1.1:53".
  *
+ * In a dry run DRYRUN stands before the decision, but where something was really denied: what a dry
+ * run cannot let through either.
+ *
  * Without -v only denials are written, each distinct one once; its count follows at the end, if it
  * came again. The table of distinct ones is bounded: what does not fit in is counted together.
  * Strings come from the jail: they reach the log escaped, in text as \xNN and in JSON as JSON has
@@ -37,6 +40,7 @@ struct seen {
 struct log {
     const struct options *options;
     const struct policy *policy;
+    struct learn *learn; /* NULL: nothing is learned */
     int fd;
     bool is_stderr, failed;
     uint64_t allowed, denied, unlisted;
@@ -218,15 +222,15 @@ static bool first_time(struct log *l, const char *key, const char *json, uint64_
 static void event(struct log *l, uint32_t decision, const char *key, const char *json,
                   uint64_t count)
 {
-    if (decision == MSG_DENY)
-        l->denied += count;
-    else
+    if (decision == MSG_ALLOW)
         l->allowed += count;
+    else
+        l->denied += count;
     if (l->options->quiet)
         return;
     if (l->options->verbose)
         write_event(l, key, json, count);
-    else if (decision == MSG_DENY && first_time(l, key, json, count))
+    else if (decision != MSG_ALLOW && first_time(l, key, json, count))
         write_event(l, key, json, 1);
 }
 
@@ -235,9 +239,21 @@ static const char *decision_name(uint32_t decision)
     return decision == MSG_ALLOW ? "allow" : "deny";
 }
 
-static void begin_json(struct text *t, uint32_t decision, const char *kind)
+/* MSG_DENY is said of what a dry run cannot let through either. */
+static bool is_dry(const struct log *l, uint32_t decision)
 {
-    put(t, ",\"decision\":\"%s\",\"dry_run\":false,\"kind\":\"%s\"", decision_name(decision), kind);
+    return l->options->dry_run && decision != MSG_DENY;
+}
+
+static void begin_text(const struct log *l, struct text *t, uint32_t decision)
+{
+    put(t, "%s%s ", is_dry(l, decision) ? "DRYRUN " : "", decision_name(decision));
+}
+
+static void begin_json(const struct log *l, struct text *t, uint32_t decision, const char *kind)
+{
+    put(t, ",\"decision\":\"%s\",\"dry_run\":%s,\"kind\":\"%s\"", decision_name(decision),
+        is_dry(l, decision) ? "true" : "false", kind);
 }
 
 void log_request(struct log *l, const struct msg_log_request *m)
@@ -245,17 +261,19 @@ void log_request(struct log *l, const struct msg_log_request *m)
     char key[KEY_SIZE], json[JSON_SIZE], status[16] = "-";
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
+    learn_request(l->learn, m->decision, m->endpoint, m->method, m->url);
     if (m->status > 0)
         (void)snprintf(status, sizeof(status), "%d", m->status);
-    put(&k, "%s %s ", decision_name(m->decision), status);
+    begin_text(l, &k, m->decision);
+    put(&k, "%s ", status);
     put_escaped(&k, m->method);
     put(&k, " ");
     put_escaped(&k, m->url);
-    if (m->decision == MSG_ALLOW && m->reason[0]) { /* it failed */
+    if (m->decision != MSG_DENY && m->reason[0]) { /* it failed */
         put(&k, ": ");
         put_escaped(&k, m->reason);
     }
-    begin_json(&j, m->decision, "request");
+    begin_json(l, &j, m->decision, "request");
     put_json_string(&j, "method", m->method);
     put_json_string(&j, "url", m->url);
     if (m->status > 0)
@@ -263,8 +281,8 @@ void log_request(struct log *l, const struct msg_log_request *m)
     put(&j, ",\"bytes_sent\":%llu,\"bytes_received\":%llu", (unsigned long long)m->bytes_sent,
         (unsigned long long)m->bytes_received);
     put_endpoint(&j, l->policy, m->endpoint);
-    if (m->reason[0])
-        put_json_string(&j, "reason", m->reason);
+    if (m->reason[0] || m->decision == MSG_WOULD_DENY)
+        put_json_string(&j, "reason", m->reason[0] ? m->reason : "no endpoint allows it");
     event(l, m->decision, key, json, 1);
 }
 
@@ -274,10 +292,12 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *name = type_name(m->qtype, type);
 
-    put(&k, "%s resolve ", decision_name(m->decision));
+    learn_resolve(l->learn, m->decision, m->name, m->count);
+    begin_text(l, &k, m->decision);
+    put(&k, "resolve ");
     put_escaped(&k, m->name);
     put(&k, " %s", name);
-    begin_json(&j, m->decision, "resolve");
+    begin_json(l, &j, m->decision, "resolve");
     put_json_string(&j, "name", m->name);
     put_json_string(&j, "type", name);
     put_endpoint(&j, l->policy, m->endpoint);
@@ -293,14 +313,16 @@ void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *protocol = protocol_name(m->protocol, buf);
 
+    learn_connect(l->learn, decision, m);
     address_format(m->family, m->address, 0, address);
     address_format(m->family, m->address, m->port, where);
     if (m->protocol == 0) /* dnsproxy's sum of what was too much to tell apart */
         (void)snprintf(where, sizeof(where), "(too many addresses to list)");
-    put(&k, "%s connect %s", decision_name(decision), where);
+    begin_text(l, &k, decision);
+    put(&k, "connect %s", where);
     if (m->protocol && m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
         put(&k, " %s", protocol);
-    begin_json(&j, decision, "connect");
+    begin_json(l, &j, decision, "connect");
     put_json_string(&j, "address", address);
     if (m->port)
         put(&j, ",\"port\":%u", m->port);
@@ -309,14 +331,17 @@ void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
     event(l, decision, key, json, m->count);
 }
 
-void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint)
+void log_unix(struct log *l, uint32_t decision, const char *path, const char *real,
+              uint32_t endpoint)
 {
     char key[1024], json[JSON_SIZE];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
-    put(&k, "%s unix ", decision_name(decision));
+    learn_unix(l->learn, decision, path, real);
+    begin_text(l, &k, decision);
+    put(&k, "unix ");
     put_escaped(&k, path);
-    begin_json(&j, decision, "unix");
+    begin_json(l, &j, decision, "unix");
     put_json_string(&j, "path", path);
     put_endpoint(&j, l->policy, endpoint);
     event(l, decision, key, json, 1);
@@ -333,6 +358,11 @@ void log_error(struct log *l, const char *fmt, ...)
     warn_text("%s", text);
     if (!l->is_stderr && l->options->log_format == LOG_TEXT)
         write_text_line(l, text, 1);
+}
+
+void log_set_learn(struct log *l, struct learn *learn)
+{
+    l->learn = learn;
 }
 
 uint64_t log_denials(const struct log *l)
@@ -379,9 +409,11 @@ void log_close(struct log *l)
 
     if (!l->options->quiet && !l->options->verbose)
         write_counts(l);
-    if (!l->options->quiet && l->options->log_format == LOG_TEXT && (l->allowed || l->denied)) {
-        (void)snprintf(text, sizeof(text), "%llu allowed, %llu denied",
-                       (unsigned long long)l->allowed, (unsigned long long)l->denied);
+    if (!l->options->quiet && l->options->log_format == LOG_TEXT &&
+        (l->allowed || l->denied || l->options->dry_run)) {
+        (void)snprintf(text, sizeof(text), "%s%llu allowed, %llu denied",
+                       l->options->dry_run ? "dry run: " : "", (unsigned long long)l->allowed,
+                       (unsigned long long)l->denied);
         write_text_line(l, text, 1);
     }
     while (l->first) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "src/error.h"
+#include "src/learn.h"
 #include "src/msg.h"
 #include "src/options.h"
 #include "src/policy.h"
@@ -16,6 +17,9 @@ struct log;
 int log_open(struct log **out, const struct options *options, const struct policy *policy,
              struct error *e);
 
+/* All events go there too; it outlives the log. */
+void log_set_learn(struct log *l, struct learn *learn);
+
 /* One event each, as the proxies report them. Every string is escaped here. */
 void log_request(struct log *l, const struct msg_log_request *m);
 void log_resolve(struct log *l, const struct msg_log_resolve *m);
@@ -24,13 +28,15 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m);
 void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
                  const struct msg_log_connect *m);
 
-/* A connection to a unix socket of the host; path is what the command asked for. */
-void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint);
+/* A connection to a unix socket of the host; path is what the command asked for, real where that is
+ * (absolute, without links; empty if unknown). */
+void log_unix(struct log *l, uint32_t decision, const char *path, const char *real,
+              uint32_t endpoint);
 
 /* Something broke: written whatever -q says, to standard error too if the log is a file. */
 void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* How often something was denied so far. */
+/* How often something was denied so far, or would have been. */
 uint64_t log_denials(const struct log *l);
 
 /* Writes the counts of folded denials and the closing line, closes the file and frees l. */

@@ -7,6 +7,8 @@
  *   connection     accepted here, judged again, connected to the host's socket (mirror_dial.h) and
  *                  relayed (relay.h)
  *
+ * In a dry run every abstract name that the host has is there.
+ *
  * A port that a server of the jail has taken stays that server's: init cannot bind it, and tries
  * again later. One request is under way at a time, so that neither side ever waits for the other
  * with a full socket. A socket of the host that listens at the wildcard address is mirrored at
@@ -85,7 +87,7 @@ static struct launch_listen address_v6(const struct in6_addr *address, uint16_t 
     return at;
 }
 
-/* name: no longer than a policy's, which is less than sun_path. */
+/* name: shorter than sun_path. */
 static struct launch_listen address_abstract(const char *name)
 {
     struct launch_listen at = {0};
@@ -114,7 +116,9 @@ static bool is_allowed(const struct mirror *m, const struct launch_listen *at, u
         ep = policy_match_loopback(p, AF_INET6, &in6->sin6_addr, ntohs(in6->sin6_port));
     }
     *endpoint = policy_index(p, ep);
-    return ep || (m->what.allow_loopback && at->address.ss_family != AF_UNIX);
+    if (at->address.ss_family == AF_UNIX)
+        return ep || p->dry_run;
+    return ep || m->what.allow_loopback;
 }
 
 /* --- the table --- */
@@ -336,7 +340,10 @@ static void on_abstract(const struct host_listener *l, void *arg)
 {
     struct mirror *m = arg;
 
-    if (policy_match_abstract(m->what.policy, l->name)) {
+    size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+
+    if (strlen(l->name) <= room &&
+        (m->what.policy->dry_run || policy_match_abstract(m->what.policy, l->name))) {
         struct launch_listen at = address_abstract(l->name);
         see(m, &at);
     }
@@ -369,7 +376,7 @@ bool mirror_is_wanted(const struct policy *policy, bool allow_loopback)
         if (policy_is_loopback(&policy->endpoints[i]) ||
             policy->endpoints[i].kind == ENDPOINT_ABSTRACT)
             return true;
-    return allow_loopback;
+    return allow_loopback || policy->dry_run;
 }
 
 static void collect_endpoints(struct mirror *m)
@@ -396,7 +403,7 @@ struct mirror *mirror_start(const struct mirror_setup *what, void (*ready)(void 
                                        .arg = m};
     collect_endpoints(m);
     m->with_tcp = what->allow_loopback || m->endpoint_count > 0;
-    m->with_abstract = policy_has_kind(what->policy, ENDPOINT_ABSTRACT);
+    m->with_abstract = what->policy->dry_run || policy_has_kind(what->policy, ENDPOINT_ABSTRACT);
     m->timer = event_new(what->base, -1, EV_PERSIST, on_timer, m);
     if (!m->timer || event_add(m->timer, &period) < 0)
         die("cannot start a timer");

@@ -8,7 +8,8 @@
  *   /etc/resolv.conf            (or what it points to) the gateway
  *   the files of roots          the same and the jail's CA
  *   /run/systemd, /dev/log ...  empty: services of the host that would resolve or send on behalf of
- *                               the jail, and devices that are no files
+ *                               the jail (in a dry run those alone
+ *                               that resolve), and devices that are no files
  *   where an automounter waits  empty, but for what it has mounted there already (autofs.h)
  *
  * The new files live in one tmpfs that is seen at no path: it is mounted on /proc for the moment of
@@ -181,15 +182,21 @@ static bool is_named(const struct policy *p, const char *path)
     return false;
 }
 
+/* In a dry run: what would resolve names past the gateway, which the run is there to show. All else
+ * is the unix gate's to log. */
+static const char *const covered_dry[] = {"/run/systemd/resolve", "/run/nscd", "/run/avahi-daemon"};
+
 static int cover_services(struct stage *s, const struct mounts *m, const char *resolv,
                           struct error *e)
 {
+    bool dry = m->policy->dry_run;
+    size_t n = dry ? ARRAY_LEN(covered_dry) : ARRAY_LEN(covered);
     int r;
 
-    for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
+    for (size_t i = 0; i < n; i++) {
         char path[PATH_MAX];
         struct stat st;
-        if (!realpath(covered[i], path) || lstat(path, &st) < 0 || is_named(m->policy, path))
+        if (!realpath(dry ? covered_dry[i] : covered[i], path) || lstat(path, &st) < 0 || is_named(m->policy, path))
             continue; /* not there, a link into what has been covered already, or wanted */
         r = S_ISDIR(st.st_mode) ? cover_folder(s, path, resolv, e)
                                 : cover_with_text(s, path, "", 0, "", e);

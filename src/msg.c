@@ -28,7 +28,7 @@ static bool ends_nonempty(const char *s, size_t size)
 
 static bool decision_known(uint32_t decision)
 {
-    return decision == MSG_ALLOW || decision == MSG_DENY;
+    return decision == MSG_ALLOW || decision == MSG_DENY || decision == MSG_WOULD_DENY;
 }
 
 static bool check_ca(const struct msg_ca *m)
@@ -89,7 +89,7 @@ static bool check_log_resolve(const struct msg_log_resolve *m)
 
 static bool check_log_connect(const struct msg_log_connect *m)
 {
-    return m->count > 0 && (m->family == AF_INET || m->family == AF_INET6);
+    return decision_known(m->decision) && m->count > 0 && (m->family == AF_INET || m->family == AF_INET6);
 }
 
 /* The exact length of a type, or 0 for one whose length varies or that is unknown. */

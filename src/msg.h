@@ -107,7 +107,8 @@ struct msg_reply {
     uint8_t data[MSG_REPLY_MAX];
 };
 
-enum msg_decision { MSG_ALLOW = 1, MSG_DENY = 2 };
+/* MSG_WOULD_DENY: no endpoint allows it, but this is a dry run, and it passed. */
+enum msg_decision { MSG_ALLOW = 1, MSG_DENY = 2, MSG_WOULD_DENY = 3 };
 
 /* One HTTP request, when it is over (denied: at once). */
 struct msg_log_request {
@@ -115,7 +116,7 @@ struct msg_log_request {
     uint32_t decision;
     uint32_t endpoint; /* index of the word that allowed it, or POLICY_INDEX_NONE */
     int32_t
-        status; /* what upstream answered; 0: none (an allowed one that failed, or a denied one) */
+        status; /* what upstream answered; 0: none (one that failed, or a denied one) */
     uint32_t pad;
     uint64_t bytes_sent;     /* body, to upstream */
     uint64_t bytes_received; /* body, from upstream */
@@ -136,9 +137,11 @@ struct msg_log_resolve {
     char reason[MSG_TEXT_SIZE];
 };
 
-/* A packet that the rules rejected. */
+/* A packet that the rules rejected; in a dry run also a DNS server (ADDRESS:53) that was asked. */
 struct msg_log_connect {
     struct msg_head head;
+    uint32_t decision;
+    uint32_t endpoint;
     uint32_t count;
     uint16_t port;    /* 0 if the protocol has none */
     uint8_t family;   /* AF_INET, AF_INET6 */

@@ -38,10 +38,10 @@ static const struct option_row {
     {"log-format", OPT_LOG_FORMAT, "FORMAT", "text (default) or json"},
     {"verbose", 'v', NULL, "log what is allowed too, and every repeat"},
     {"quiet", 'q', NULL, "log errors only"},
+    {"dry-run", OPT_DRY_RUN, NULL, "let everything pass, log what would be denied, exit with 99"},
+    {"learn", OPT_LEARN, "FILE", "write a policy of what was used to FILE"},
     {"help", 'h', NULL, "print this and exit"},
     {"version", OPT_VERSION, NULL, "print the version and exit"},
-    {"dry-run", OPT_DRY_RUN, NULL, NULL},
-    {"learn", OPT_LEARN, "FILE", NULL},
     {"summary", OPT_SUMMARY, "FILE", NULL},
 };
 
@@ -61,8 +61,8 @@ static void print_help(void)
         printf("  %-26s %s\n", left, rows[i].help);
     }
     printf("\nCIJAIL_ENDPOINTS holds endpoints too. With no endpoint there is no network at all.\n"
-           "Exit: the command's own; 125 cijail failed, 126 cannot be executed, 127 not found. See "
-           "cijail(1).\n");
+           "Exit: the command's own; 125 cijail failed, 126 cannot be executed, 127 not found, 99 "
+           "after a dry run. See cijail(1).\n");
 }
 
 static int not_yet(const char *what, struct error *e)
@@ -70,8 +70,7 @@ static int not_yet(const char *what, struct error *e)
     return error_set(e, ENOTSUP, "%s is not supported by this version, so nothing was run", what);
 }
 
-/* A variable that is 1, 0 or unset; 1 sets *on, or asks for what this version does not have if on
- * is NULL. */
+/* A variable that is 1, 0 or unset; 1 sets *on. */
 static int read_switch(const char *name, bool *on, struct error *e)
 {
     const char *value = getenv(name);
@@ -80,9 +79,6 @@ static int read_switch(const char *name, bool *on, struct error *e)
     if (!value || !strcmp(value, "0"))
         return 0;
     if (!strcmp(value, "1")) {
-        (void)snprintf(shown, sizeof(shown), "%s=1", name);
-        if (!on)
-            return not_yet(shown, e);
         *on = true;
         return 0;
     }
@@ -145,6 +141,12 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
         return 0;
     case OPT_LOOPBACK:
         out->allow_loopback = true;
+        return 0;
+    case OPT_DRY_RUN:
+        out->dry_run = true;
+        return 0;
+    case OPT_LEARN:
+        out->learn_path = optarg;
         return 0;
     case OPT_LOG:
         out->log_path = optarg;
@@ -228,9 +230,10 @@ int options_parse(int argc, char **argv, struct options *out, struct policy *pol
         return r;
     if ((r = parse_argv(argc, argv, out, policy, result, e)) < 0 || *result == OPTIONS_DONE)
         return r;
-    if ((r = read_switch("CIJAIL_DRY_RUN", NULL, e)) < 0 ||
+    if ((r = read_switch("CIJAIL_DRY_RUN", &out->dry_run, e)) < 0 ||
         (r = read_switch("CIJAIL_ALLOW_LOOPBACK", &out->allow_loopback, e)) < 0)
         return r;
+    policy->dry_run = out->dry_run;
     if (out->verbose && out->quiet)
         return error_set(e, EINVAL, "-v and -q exclude each other");
     if (!out->command[0])

@@ -219,6 +219,25 @@ char *policy_to_text(const struct policy *p, size_t *len)
     return text;
 }
 
+#define CONFIG_DRY_RUN "#dry-run\n"
+
+char *policy_to_config(const struct policy *p, size_t *len)
+{
+    cleanup_free char *words = policy_to_text(p, len);
+    char *text = xasprintf("%s%s", p->dry_run ? CONFIG_DRY_RUN : "", words);
+
+    *len = strlen(text);
+    return text;
+}
+
+int policy_from_config(struct policy *p, const char *text, size_t len, struct error *e)
+{
+    size_t n = strlen(CONFIG_DRY_RUN);
+
+    p->dry_run = len >= n && memcmp(text, CONFIG_DRY_RUN, n) == 0;
+    return policy_parse(p, "policy", text + (p->dry_run ? n : 0), len - (p->dry_run ? n : 0), e);
+}
+
 /* A pattern stands for names alone: an address is allowed by its own text only. */
 static bool authority_matches(const struct endpoint *ep, enum url_scheme scheme,
                               const struct url_authority *a)
@@ -336,6 +355,12 @@ const struct endpoint *policy_match_dns_server(const struct policy *p, int famil
             return ep;
     }
     return NULL;
+}
+
+bool policy_passes_dns_server(const struct policy *p, int family, const void *address)
+{
+    return policy_match_dns_server(p, family, address) ||
+           (p->dry_run && !means_loopback(family, address));
 }
 
 bool policy_is_loopback(const struct endpoint *ep)

@@ -61,6 +61,7 @@ struct policy {
     struct endpoint *endpoints;
     size_t count, capacity;
     size_t text_len; /* bytes parsed so far, for POLICY_TEXT_MAX */
+    bool dry_run;    /* what no endpoint allows passes all the same, and is reported */
 };
 
 void policy_init(struct policy *p);
@@ -83,6 +84,12 @@ int policy_check_enforced(const struct policy *p, struct error *e);
 /* The policy as text that policy_parse reads back to the same endpoints: one word a line. Owned by
  * the caller. */
 char *policy_to_text(const struct policy *p, size_t *len);
+
+/* The same for another process, with what is no endpoint (dry_run) in a line before it, and its
+ * reader; p is initialised. No text of a user gets to policy_from_config. */
+#define POLICY_CONFIG_MAX (POLICY_TEXT_MAX + 64)
+char *policy_to_config(const struct policy *p, size_t *len);
+int policy_from_config(struct policy *p, const char *text, size_t len, struct error *e);
 
 /* May this request be made? method is the request's token; the URL is canonical. */
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
@@ -109,6 +116,9 @@ bool policy_is_dns_server(const struct endpoint *ep);
  * names is policy_match_resolve's. Never for a loopback address. */
 const struct endpoint *policy_match_dns_server(const struct policy *p, int family,
                                                const void *address);
+
+/* May it be asked: a server of the policy, or in a dry run any that is not at the loopback? */
+bool policy_passes_dns_server(const struct policy *p, int family, const void *address);
 
 /* Port 53 of the host's loopback is a resolver, which would answer for any name: it is not reached
  * as a port. */

@@ -30,6 +30,7 @@
 #include "src/channel.h"
 #include "src/dialer.h"
 #include "src/launch.h"
+#include "src/learn.h"
 #include "src/libexec.h"
 #include "src/log.h"
 #include "src/memfd.h"
@@ -73,6 +74,7 @@ struct supervisor {
     struct proxy dns, http;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
+    struct learn *learn; /* NULL: nothing is learned */
     struct resolver *resolver;
     struct dialer *dialer;
     struct upstream_dns *upstream;
@@ -81,6 +83,7 @@ struct supervisor {
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     bool network_ended; /* and it has been said */
+    bool ran;           /* the command was executed, and has ended */
     int result; /* exit status, or -errno with error filled */
     struct error error;
 };
@@ -185,6 +188,11 @@ static void go_if_ready(struct supervisor *s)
         go(s);
 }
 
+static void log_reported_connect(struct supervisor *s, const struct msg_log_connect *m)
+{
+    log_connect(s->log, m->decision, m->endpoint, m);
+}
+
 static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
 {
     struct proxy *p = arg;
@@ -215,8 +223,7 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
         log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
         break;
     case MSG_LOG_CONNECT:
-        log_connect(s->log, MSG_DENY, POLICY_INDEX_NONE,
-                    (const struct msg_log_connect *)(const void *)m);
+        log_reported_connect(s, (const struct msg_log_connect *)(const void *)m);
         break;
     default:
         break; /* the channel lets no other type through */
@@ -363,6 +370,7 @@ static void on_init(evutil_socket_t fd, short what, void *arg)
             mirror_on_listening(s->mirror, passed, m.value);
         break;
     case LAUNCH_EXITED:
+        s->ran = true;
         begin_ending(s, exit_status(m.value));
         break;
     case LAUNCH_STOPPED:
@@ -457,7 +465,7 @@ static int open_config(const struct policy *policy, struct error *e)
 
     if (fd < 0)
         return fd;
-    text = policy_to_text(policy, &len);
+    text = policy_to_config(policy, &len);
     if ((r = write_all(fd, text, len)) < 0)
         return error_errno(e, -r, "cannot write a memfd");
     r = memfd_seal(fd, e);
@@ -485,7 +493,7 @@ static int prepare(struct supervisor *s, struct error *e)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;
-    if (!policy_has_scheme(s->policy, URL_HTTPS))
+    if (!policy_has_scheme(s->policy, URL_HTTPS) && !s->policy->dry_run)
         return 0;
     if ((r = ca_bundle_find(&l->bundle, e)) < 0)
         return r;
@@ -569,6 +577,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
     s->dialer = dialer_new(s->base, s->policy, s->resolver);
     s->upstream = upstream_dns_new(s->base, s->policy);
+    upstream_dns_set_learn(s->upstream, s->learn);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
                         1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
                             1u << MSG_LOG_CONNECT);
@@ -592,10 +601,32 @@ static void end_keeper(struct supervisor *s)
         ;
 }
 
+/* A dry run never looks like a run; what was not run at all (126, 127) is none. */
+static int own_status(const struct supervisor *s)
+{
+    if (s->options->dry_run)
+        return s->ran ? 99 : s->result;
+    if (s->options->fail_on_deny && s->result == 0 && log_denials(s->log) > 0)
+        return 98;
+    return s->result;
+}
+
+/* What is written beside what the command writes. */
+static int open_records(struct supervisor *s, struct error *e)
+{
+    int r = log_open(&s->log, s->options, s->policy, e);
+
+    if (r < 0 || !s->options->learn_path)
+        return r;
+    r = learn_open(&s->learn, s->options, s->policy, e);
+    log_set_learn(s->log, s->learn);
+    return r;
+}
+
 static int run(struct supervisor *s, struct error *e)
 {
     sigset_t signals;
-    int r = log_open(&s->log, s->options, s->policy, e);
+    int r = open_records(s, e);
 
     if (r < 0)
         return r;
@@ -610,12 +641,16 @@ static int run(struct supervisor *s, struct error *e)
     start_loop(s, &signals);
     (void)event_base_dispatch(s->base);
     end_keeper(s);
+    if ((s->ran || s->phase == PHASE_RUNNING) && s->learn && learn_write(s->learn, e) < 0) {
+        log_error(s->log, "%s", e->text);
+        s->result = s->result < 0 ? s->result : 125;
+    } else if (s->result >= 0) {
+        s->result = own_status(s);
+    }
     if (s->result < 0) {
         *e = s->error;
         return s->result;
     }
-    if (s->options->fail_on_deny && s->result == 0 && log_denials(s->log) > 0)
-        s->result = 98;
     log_close(s->log);
     return s->result;
 }

@@ -451,7 +451,7 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
     g->events_lost = 0;
     (void)pthread_mutex_unlock(&g->lock);
     if (lost) /* as beyond what can be told one by one elsewhere */
-        log_unix(g->what.log, MSG_DENY, "*", POLICY_INDEX_NONE);
+        log_unix(g->what.log, MSG_DENY, "*", "", POLICY_INDEX_NONE);
     do {
         (void)pthread_mutex_lock(&g->lock);
         any = g->event_count > 0;
@@ -462,8 +462,7 @@ static void on_events(evutil_socket_t fd, short what, void *arg)
         }
         (void)pthread_mutex_unlock(&g->lock);
         if (any)
-            log_unix(g->what.log, e.verdict.allowed ? MSG_ALLOW : MSG_DENY, e.path,
-                     e.verdict.endpoint);
+            log_unix(g->what.log, e.verdict.decision, e.path, e.verdict.real, e.verdict.endpoint);
     } while (any);
 }
 

@@ -8,7 +8,7 @@
  *                        jail, is bound to that inode (unix_diag.h, unix_nested.h), and none of the
  *                        host's: free
  *   none at all          ECONNREFUSED, as outside: nobody is bound to the file any more
- *   one outside          must be a socket that the policy names
+ *   one outside          must be a socket that the policy names (in a dry run any may be one)
  *   then                 connect(2) to the pinned inode by its descriptor, with the caller's ids
  *                        (unix_ids.h), so that the file's permissions and SO_PEERCRED at the
  *                        listener are as they would be outside; if the caller still waits for it
@@ -164,7 +164,18 @@ static uint32_t find_endpoint(struct unix_judge *j, const struct pinned *p)
     return POLICY_INDEX_NONE;
 }
 
-/* Whose socket is it? 0: the jail's, or one that the policy names. Numbers that agree in their
+/* What the kernel calls it, for the policy that is learned. */
+static void read_real(int pinned, char real[UNIX_JUDGE_REAL_SIZE])
+{
+    char link[64];
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
+    n = readlink(link, real, UNIX_JUDGE_REAL_SIZE);
+    real[n > 0 && n < UNIX_JUDGE_REAL_SIZE && real[0] == '/' ? n : 0] = '\0';
+}
+
+/* Whose socket is it? 0: the jail's, or one that the policy names (or that passes in a dry run). Numbers that agree in their
  * lower 32 bits only, as the command could get by making files for some hours, are the host's. */
 static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdict *v)
 {
@@ -179,8 +190,10 @@ static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdi
         return 0;
     v->logged = true;
     v->endpoint = find_endpoint(j, p);
-    v->allowed = v->endpoint != POLICY_INDEX_NONE;
-    return v->allowed ? 0 : -ENETUNREACH;
+    read_real(p->fd, v->real);
+    if (v->endpoint == POLICY_INDEX_NONE)
+        v->decision = j->policy->dry_run ? MSG_WOULD_DENY : MSG_DENY;
+    return v->decision == MSG_DENY ? -ENETUNREACH : 0;
 }
 
 /* --- the connection --- */
@@ -253,7 +266,7 @@ int unix_judge_connect(struct unix_judge *j, const struct unix_asker *who,
     socklen_t size = sizeof(int);
     int type = 0;
 
-    *verdict = (struct unix_verdict){.allowed = true, .endpoint = POLICY_INDEX_NONE};
+    *verdict = (struct unix_verdict){.decision = MSG_ALLOW, .endpoint = POLICY_INDEX_NONE};
     path[0] = '\0';
     if (getsockopt(who->socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
         return -errno;

@@ -7,15 +7,18 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "src/msg.h"
 #include "src/policy.h"
 #include "src/unix_ids.h"
 
 #define UNIX_JUDGE_PATH_SIZE 112 /* sun_path and a NUL */
+#define UNIX_JUDGE_REAL_SIZE 256
 
 struct unix_verdict {
-    bool logged; /* worth a line: denied, or a socket of the host that the policy names */
-    bool allowed;
+    bool logged;       /* worth a line: denied, or a socket of the host */
+    uint32_t decision; /* enum msg_decision */
     uint32_t endpoint; /* POLICY_INDEX_NONE if none */
+    char real[UNIX_JUDGE_REAL_SIZE]; /* absolute, without links; empty if unknown or longer */
 };
 
 struct unix_judge;

@@ -54,6 +54,7 @@ struct query {
 struct upstream_dns {
     struct event_base *base;
     const struct policy *policy;
+    struct learn *learn; /* NULL: nothing is learned */
     union resolver_address servers[SERVERS_MAX];
     size_t server_count;
     struct query *queries;
@@ -313,15 +314,22 @@ struct upstream_dns *upstream_dns_new(struct event_base *base, const struct poli
     return u;
 }
 
-/* The name is canonical and in the policy, and so is the server, if it is not the host's. */
+void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn)
+{
+    u->learn = learn;
+}
+
+/* The name is canonical and in the policy, and so is the server, if it is not the host's; or this is
+ * a dry run. */
 static bool is_allowed(const struct upstream_dns *u, const struct msg_query *m)
 {
     char canonical[NAME_SIZE];
 
     return name_canon(m->name, strlen(m->name), canonical, NULL) >= 0 &&
-           strcmp(canonical, m->name) == 0 && policy_match_resolve(u->policy, m->name) &&
+           strcmp(canonical, m->name) == 0 &&
+           (u->policy->dry_run || policy_match_resolve(u->policy, m->name)) &&
            (m->server.family == 0 ||
-            policy_match_dns_server(u->policy, m->server.family, m->server.address));
+            policy_passes_dns_server(u->policy, m->server.family, m->server.address));
 }
 
 static void set_server(union resolver_address *out, const struct msg_server *s)
@@ -341,6 +349,7 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
         send_reply(c, m->id, EACCES, 0, NULL, 0);
         return;
     }
+    learn_asked(u->learn, m->name, &m->server);
     if (u->query_count >= QUERIES_MAX) {
         send_reply(c, m->id, EAGAIN, 0, NULL, 0);
         return;

@@ -5,11 +5,15 @@
 #include <event2/event.h>
 
 #include "src/channel.h"
+#include "src/learn.h"
 #include "src/policy.h"
 
 struct upstream_dns;
 
 struct upstream_dns *upstream_dns_new(struct event_base *base, const struct policy *policy);
+
+/* Every name that is asked for goes there too. */
+void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn);
 
 /* Takes one MSG_QUERY; answers on c by MSG_REPLY, later or at once. */
 void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct msg_query *m);

@@ -200,6 +200,79 @@ static void test_json(void **state)
     free(text);
 }
 
+static void would_deny(struct log *l, const char *name)
+{
+    struct msg_log_resolve r = {
+        .decision = MSG_WOULD_DENY, .endpoint = POLICY_INDEX_NONE, .count = 1, .qtype = 1};
+
+    copy_string(r.name, sizeof(r.name), name);
+    log_resolve(l, &r);
+}
+
+static void test_dry_run(void **state)
+{
+    struct fixture f = {.options.dry_run = true};
+    char *text;
+
+    (void)state;
+    open_log(&f);
+    would_deny(f.log, "x.test");
+    would_deny(f.log, "x.test");
+    request(f.log, MSG_ALLOW, 200, "GET", "https://a.example/x");
+    request(f.log, MSG_WOULD_DENY, 200, "GET", "https://b.example/x");
+    deny_connect(f.log, "1.1.1.1", 0, 1); /* not let through either */
+    log_unix(f.log, MSG_WOULD_DENY, "run/x", "/run/x", POLICY_INDEX_NONE);
+    assert_int_equal(log_denials(f.log), 5);
+    text = close_log(&f);
+    assert_int_equal(count(text, "cijail: DRYRUN deny resolve x.test A\n"), 1);
+    assert_int_equal(count(text, "cijail: DRYRUN deny resolve x.test A (2 times)\n"), 1);
+    assert_int_equal(count(text, "cijail: DRYRUN deny 200 GET https://b.example/x\n"), 1);
+    assert_int_equal(count(text, "cijail: DRYRUN deny unix run/x\n"), 1);
+    assert_int_equal(count(text, "cijail: deny connect 1.1.1.1\n"), 1);
+    assert_int_equal(count(text, "a.example"), 0);
+    assert_int_equal(count(text, "cijail: dry run: 1 allowed, 5 denied\n"), 1);
+    free(text);
+}
+
+static void test_dry_run_verbose(void **state)
+{
+    struct fixture f = {.options = {.dry_run = true, .verbose = true}};
+    struct fixture json = {
+        .options = {.dry_run = true, .verbose = true, .log_format = LOG_JSON}};
+    char *text;
+
+    (void)state;
+    open_log(&f);
+    request(f.log, MSG_ALLOW, 200, "GET", "https://a.example/x");
+    would_deny(f.log, "x.test");
+    would_deny(f.log, "x.test");
+    text = close_log(&f);
+    assert_int_equal(count(text, "cijail: DRYRUN allow 200 GET https://a.example/x\n"), 1);
+    assert_int_equal(count(text, "cijail: DRYRUN deny resolve x.test A\n"), 2);
+    free(text);
+    open_log(&json);
+    would_deny(json.log, "x.test");
+    request(json.log, MSG_ALLOW, 200, "GET", "https://a.example/x");
+    deny_connect(json.log, "1.1.1.1", 0, 1);
+    text = close_log(&json);
+    assert_int_equal(count(text, "\"decision\":\"deny\",\"dry_run\":true,\"kind\":\"resolve\""), 1);
+    assert_int_equal(count(text, "\"decision\":\"allow\",\"dry_run\":true,"), 1);
+    assert_int_equal(count(text, "\"decision\":\"deny\",\"dry_run\":false,\"kind\":\"connect\""), 1);
+    free(text);
+}
+
+static void test_dry_run_of_nothing(void **state)
+{
+    struct fixture f = {.options.dry_run = true};
+    char *text;
+
+    (void)state;
+    open_log(&f);
+    text = close_log(&f);
+    assert_int_equal(count(text, "cijail: dry run: 0 allowed, 0 denied\n"), 1);
+    free(text);
+}
+
 static void test_flood_is_bounded(void **state)
 {
     struct fixture f = {0};
@@ -281,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_bytes_are_escaped),      cmocka_unit_test(test_json),
         cmocka_unit_test(test_flood_is_bounded),       cmocka_unit_test(test_allowed_connections),
         cmocka_unit_test(test_long_strings_are_whole),
+        cmocka_unit_test(test_dry_run),              cmocka_unit_test(test_dry_run_verbose),
+        cmocka_unit_test(test_dry_run_of_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

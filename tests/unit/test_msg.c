@@ -202,7 +202,9 @@ static void test_log_resolve(void **state)
     m.count = 0;
     BAD(m);
     m.count = 1;
-    m.decision = 3;
+    m.decision = MSG_WOULD_DENY;
+    GOOD(m);
+    m.decision = 4;
     BAD(m);
     m.decision = MSG_ALLOW;
     GOOD(m);
@@ -216,8 +218,13 @@ static void test_log_resolve(void **state)
 static void test_log_connect(void **state)
 {
     (void)state;
-    struct msg_log_connect m = {.count = 1, .family = AF_INET6, .port = 53};
+    struct msg_log_connect m = {
+        .decision = MSG_DENY, .count = 1, .family = AF_INET6, .port = 53};
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
+    GOOD(m);
+    m.decision = 0;
+    BAD(m);
+    m.decision = MSG_WOULD_DENY;
     GOOD(m);
     m.family = AF_UNIX;
     BAD(m);

@@ -124,8 +124,8 @@ static void test_errors(void **state)
     expect_error((char *[]){"--log-format", "xml", "true", NULL}, "text or json");
     expect_error((char *[]){"-e", "ok.example ftp://x/", "true", NULL}, "-e:1: 'ftp://x/'");
     expect_error((char *[]){"-e", "192.0.2.1:443", "true", NULL}, "192.0.2.1:443");
-    expect_error((char *[]){"--dry-run", "true", NULL}, "--dry-run is not supported");
-    expect_error((char *[]){"--learn", "f", "true", NULL}, "--learn is not supported");
+    expect_error((char *[]){"--summary", "f", "true", NULL}, "--summary is not supported");
+    expect_error((char *[]){"--learn", NULL}, "needs an argument");
 }
 
 static void test_switch_variables(void **state)
@@ -136,8 +136,16 @@ static void test_switch_variables(void **state)
     (void)setenv("CIJAIL_DRY_RUN", "0", 1);
     PARSE(&p, "true");
     assert_int_equal(p.r, 0);
+    assert_false(p.options.dry_run);
+    assert_false(p.policy.dry_run);
+    PARSE(&p, "--dry-run", "--learn", "file", "true"); /* they add up */
+    assert_true(p.options.dry_run && p.policy.dry_run);
+    assert_string_equal(p.options.learn_path, "file");
     (void)setenv("CIJAIL_DRY_RUN", "1", 1);
-    expect_error((char *[]){"true", NULL}, "CIJAIL_DRY_RUN=1");
+    PARSE(&p, "true");
+    assert_int_equal(p.r, 0);
+    assert_true(p.options.dry_run && p.policy.dry_run);
+    assert_null(p.options.learn_path);
     (void)setenv("CIJAIL_DRY_RUN", "yes", 1);
     expect_error((char *[]){"true", NULL}, "expected 1, 0 or unset");
     (void)unsetenv("CIJAIL_DRY_RUN");

@@ -254,6 +254,46 @@ static void test_to_text(void **state)
     free(out);
 }
 
+static void test_config(void **state)
+{
+    struct policy p, again;
+    char *text;
+    size_t len;
+
+    (void)state;
+    for (int dry = 0; dry < 2; dry++) {
+        parse_text(&p, "a.example #dry-run\nb.example");
+        p.dry_run = dry;
+        text = policy_to_config(&p, &len);
+        assert_int_equal(len, strlen(text));
+        policy_init(&again);
+        assert_int_equal(policy_from_config(&again, text, len, NULL), 0);
+        assert_int_equal(again.dry_run, dry);
+        assert_int_equal(again.count, 2);
+        assert_string_equal(again.endpoints[0].word, "a.example");
+        policy_free(&again);
+        policy_free(&p);
+        free(text);
+    }
+}
+
+/* A dry run asks any DNS server, but none of this host's. */
+static void test_dry_servers(void **state)
+{
+    struct in_addr server = {htonl(0xcb007105)}, loopback = {htonl(0x7f000035)};
+    struct policy p;
+
+    (void)state;
+    parse_text(&p, "name.example");
+    assert_false(policy_passes_dns_server(&p, AF_INET, &server));
+    p.dry_run = true;
+    assert_true(policy_passes_dns_server(&p, AF_INET, &server));
+    assert_null(policy_match_dns_server(&p, AF_INET, &server));
+    assert_false(policy_passes_dns_server(&p, AF_INET, &loopback));
+    assert_false(policy_passes_dns_server(&p, AF_INET6, &in6addr_loopback));
+    policy_free(&p);
+}
+
 static void test_enforced(void **state)
 {
     static const struct {
@@ -675,6 +715,8 @@ int main(void)
         cmocka_unit_test(test_text_bound_round_trip),
         cmocka_unit_test(test_count_bound),
         cmocka_unit_test(test_to_text),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_dry_servers),
         cmocka_unit_test(test_enforced),
         cmocka_unit_test(test_dns_server),
         cmocka_unit_test(test_loopback),

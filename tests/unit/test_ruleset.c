@@ -174,6 +174,32 @@ static void many(void)
     ruleset_free(&r);
 }
 
+/* In a dry run URLs are taken at the well-known ports, and every address is a DNS server. */
+static void dry_run(void)
+{
+    static const uint8_t all[16] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                    255, 255, 255, 255, 255, 255, 255, 255};
+    static char out[LISTING_MAX];
+    struct policy p = {.dry_run = true};
+    struct error e = {""};
+    struct ruleset r;
+
+    ruleset_from_policy(&r, &p);
+    r.with_ipv6 = 1;
+    CHECK(r.url_port_count == 2 && r.url_ports[0] == 80 && r.url_ports[1] == 443);
+    CHECK(r.dns4.count == 1 && memcmp(r.dns4.list[0].last, all, 4) == 0);
+    CHECK(r.dns6.count == 1 && memcmp(r.dns6.list[0].last, all, 16) == 0);
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    list(out);
+    CHECK(strstr(out, "0.0.0.0/0") && strstr(out, "::/0"));
+    ruleset_free(&r);
+    CHECK(policy_parse(&p, "test", "0.0.0.0/0:53 http://x/ 1.1.1.1:53", 33, &e) == 0);
+    ruleset_from_policy(&r, &p);
+    CHECK(r.url_port_count == 2 && r.dns4.count == 1 && r.dns6.count == 1);
+    ruleset_free(&r);
+    policy_free(&p);
+}
+
 /* The second time is an error and changes nothing. */
 static void twice(void)
 {
@@ -276,6 +302,7 @@ static void test_install(void **state)
     assert_int_equal(in_child(without_ipv6), 0);
     assert_int_equal(in_child(as_asked), 0);
     assert_int_equal(in_child(many), 0);
+    assert_int_equal(in_child(dry_run), 0);
     assert_int_equal(in_child(twice), 0);
     assert_int_equal(in_child(without_capability), 0);
 }
