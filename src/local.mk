@@ -6,7 +6,7 @@ src_libcommon_a_SOURCES = \
 	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
 	src/memfd.c src/memfd.h
 src_libcijail_a_SOURCES = \
-	src/options.c src/options.h src/userns.c src/userns.h \
+	src/options.c src/options.h src/policy_file.c src/policy_file.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h src/autofs.c src/autofs.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
@@ -26,7 +26,8 @@ src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
-	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn
+	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn \
+	tests/unit/test_policy_errors
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -35,6 +36,9 @@ tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c
 tests_unit_test_options_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_policy_errors_SOURCES = tests/unit/test_policy_errors.c tests/unit/error_strings.c \
+	tests/unit/error_strings.h
+tests_unit_test_policy_errors_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_autofs_SOURCES = tests/unit/test_autofs.c

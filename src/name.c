@@ -81,6 +81,8 @@ static int add_idna(struct builder *b, const char *s, size_t len, struct error *
     r = idn2_lookup_u8(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (r == IDN2_MALLOC)
         return error_set(e, ENOMEM, "out of memory");
+    if (r == IDN2_ENCODING_ERROR)
+        return error_set(e, EINVAL, "the name is not UTF-8");
     if (r != IDN2_OK)
         return error_set(e, EINVAL, "not a valid internationalised name (IDNA2008): %s",
                          idn2_strerror(r));

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "src/policy_file.h"
 #include "src/util.h"
 
 enum {
@@ -86,21 +87,6 @@ static int read_switch(const char *name, bool *on, struct error *e)
     return error_set(e, EINVAL, "%s is '%s'; expected 1, 0 or unset", name, shown);
 }
 
-static int read_policy(struct policy *policy, const char *path, struct error *e)
-{
-    cleanup_free char *text = NULL;
-    size_t len;
-    int r;
-
-    if (!strchr(path, '/'))
-        return error_set(
-            e, ENOENT,
-            "-p %s: there is no preset of that name; a policy file is named with a slash: ./%s",
-            path, path);
-    r = read_file(path, POLICY_TEXT_MAX, &text, &len, e);
-    return r < 0 ? r : policy_parse(policy, path, text, len, e);
-}
-
 static int parse_log_format(const char *arg, struct options *out, struct error *e)
 {
     if (!strcmp(arg, "text"))
@@ -129,7 +115,7 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
     case 'e':
         return policy_parse(policy, "-e", optarg, strlen(optarg), e);
     case 'p':
-        return read_policy(policy, optarg, e);
+        return policy_read_file(policy, optarg, e);
     case 'v':
         out->verbose = true;
         return 0;

@@ -51,8 +51,10 @@ static int text_too_long(const char *source, struct error *e)
     char source_text[256];
 
     (void)escape_text(source_text, sizeof(source_text), source, strlen(source));
-    return error_set(e, E2BIG, "%s: the policy is longer than %u bytes", source_text,
-                     POLICY_TEXT_MAX);
+    return error_set(e, E2BIG,
+                     "%s: the policy is longer than %u bytes; expected at most that in all sources "
+                     "together",
+                     source_text, POLICY_TEXT_MAX);
 }
 
 static void grow(struct policy *p)
@@ -69,16 +71,14 @@ static int add_word(struct policy *p, const char *source, unsigned line, const c
     struct endpoint ep;
     int r;
 
-    if (p->count >= POLICY_ENDPOINTS_MAX) {
-        r = error_set(e, E2BIG, "the policy has more than %d endpoints", POLICY_ENDPOINTS_MAX);
-        add_place(e, source, line, word, len);
-        return r;
-    }
+    if (p->count >= POLICY_ENDPOINTS_MAX)
+        return error_set(e, E2BIG,
+                         "the policy has more than %d endpoints; expected at most that in all "
+                         "sources together",
+                         POLICY_ENDPOINTS_MAX);
     r = policy_parse_word(word, len, &ep, e);
-    if (r < 0) {
-        add_place(e, source, line, word, len);
+    if (r < 0)
         return r;
-    }
     ep.source = xstrdup(source);
     ep.line = line;
     grow(p);
@@ -91,13 +91,57 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Where the comment that begins at text ends. A NUL in it is no text either: such a file is not a
- * policy. */
-static size_t comment_len(const char *text, size_t len)
+static size_t word_len(const char *text, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && !is_space(text[n]))
+        n++;
+    return n;
+}
+
+static size_t line_len(const char *text, size_t len)
 {
     const char *newline = memchr(text, '\n', len);
 
     return newline ? (size_t)(newline - text) : len;
+}
+
+/* A comment is for people, and may hold any bytes but those that no text has. */
+static int check_comment(const char *text, size_t len, struct error *e)
+{
+    if (memchr(text, '\0', len))
+        return error_set(e, EINVAL, "a NUL byte in a comment; expected plain text");
+    return 0;
+}
+
+/* A carriage return that ends no line: what shows the text may hide what stands before it, and a
+ * file whose lines end so would be one line, and a comment in it would swallow the rest. line: up
+ * to the end of the line or of the text. */
+static int check_returns(const char *line, size_t len, struct error *e)
+{
+    const char *cr = memchr(line, '\r', len);
+
+    if (!cr || cr == line + len - 1)
+        return 0;
+    return error_set(e, EINVAL,
+                     "a carriage return inside of a line; expected lines that end in LF or CR LF");
+}
+
+/* Of UTF-8, or of UTF-16 in either order. Editors show none of them. */
+static int check_start(const char *text, size_t len, struct error *e)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } marks[] = {{"\xef\xbb\xbf", 3}, {"\xfe\xff", 2}, {"\xff\xfe", 2}};
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (len >= marks[i].len && memcmp(text, marks[i].bytes, marks[i].len) == 0)
+            return error_set(
+                e, EINVAL,
+                "the text begins with a byte order mark; expected plain UTF-8 without one");
+    return 0;
 }
 
 /* What a text counts for: its bytes, and the newline that policy_to_text() puts after its last
@@ -107,36 +151,48 @@ static size_t text_cost(const char *text, size_t len)
     return len > 0 && !is_space(text[len - 1]) ? len + 1 : len;
 }
 
+/* One line without its newline: words, and perhaps a comment. */
+static int parse_line(struct policy *p, const char *source, unsigned line, const char *text,
+                      size_t len, struct error *e)
+{
+    size_t i = 0, n = len;
+    int r = check_returns(text, len, e);
+
+    for (; r == 0 && i < len; i += n) {
+        n = word_len(text + i, len - i);
+        if (n == 0) {
+            n = 1;
+        } else if (text[i] == '#') {
+            n = len - i;
+            r = check_comment(text + i, n, e);
+        } else {
+            r = add_word(p, source, line, text + i, n, e);
+        }
+        if (r < 0)
+            break;
+    }
+    if (r < 0)
+        add_place(e, source, line, text + i, n);
+    return r;
+}
+
 int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
                  struct error *e)
 {
     unsigned line = 1;
+    int r;
 
     if (text_cost(text, len) > POLICY_TEXT_MAX - p->text_len)
         return text_too_long(source, e);
     p->text_len += text_cost(text, len);
-    for (size_t i = 0; i < len;) {
-        size_t n = 1;
-        int r = 0;
-
-        if (text[i] == '\n') {
-            line++;
-        } else if (text[i] == '#') {
-            n = comment_len(text + i, len - i);
-            if (memchr(text + i, '\0', n)) {
-                r = error_set(e, EINVAL, "a NUL byte in a comment; expected plain text");
-                add_place(e, source, line, text + i, n);
-            }
-        } else if (!is_space(text[i])) {
-            while (i + n < len && !is_space(text[i + n]))
-                n++;
-            r = add_word(p, source, line, text + i, n, e);
-        }
-        if (r < 0)
-            return r;
-        i += n;
+    r = check_start(text, len, e);
+    if (r < 0)
+        add_place(e, source, line, text, word_len(text, len));
+    for (size_t i = 0, n; r == 0 && i < len; i += n + 1) {
+        n = line_len(text + i, len - i);
+        r = parse_line(p, source, line++, text + i, n, e);
     }
-    return 0;
+    return r;
 }
 
 /* 127.0.0.0/8 or a part of it, or ::1: the jail's own, which no packet leaves. */

@@ -29,6 +29,9 @@ Written on plain sockets, so that each odd byte is deliberate. The path says wha
   /hints            103 Early Hints before the answer
   /nocontent        204
   /git/...          git http-backend
+
+Some hosts are of one kind whatever the path: github.example is git http-backend below /OWNER/; gist.github.example,
+api.github.example and gitlab.example answer as /upload does.
 """
 import hashlib
 import os
@@ -42,6 +45,10 @@ import threading
 import time
 
 ADDRESSES = [(socket.AF_INET, "198.51.100.20"), (socket.AF_INET6, "2001:db8:10::20")]
+
+
+HOSTS = {b"github.example": "git", b"gist.github.example": "upload", b"api.github.example": "upload",
+         b"gitlab.example": "upload"}
 
 
 class Closed(Exception):
@@ -120,6 +127,7 @@ class Connection:
         while True:
             self.head()
             name = "git" if self.path.startswith("/git/") else self.path.strip("/").replace("-", "_")
+            name = HOSTS.get(self.fields.get(b"host"), name)
             getattr(self, "do_" + name, self.do_unknown)()
 
     def do_unknown(self):
@@ -275,8 +283,9 @@ class Connection:
     def do_git(self):
         body = b"".join(self.body())
         field = lambda name: self.fields.get(name, b"").decode("latin-1")
+        path = "/" + self.path.split("/", 2)[2]
         env = dict(os.environ, GIT_PROJECT_ROOT=os.path.join(directory, "git"), GIT_HTTP_EXPORT_ALL="1",
-                   HOME=os.path.join(directory, "home"), PATH_INFO=self.path[len("/git"):], QUERY_STRING=self.query,
+                   HOME=os.path.join(directory, "home"), PATH_INFO=path, QUERY_STRING=self.query,
                    REQUEST_METHOD=self.method.decode(), CONTENT_TYPE=field(b"content-type"),
                    CONTENT_LENGTH=str(len(body)), HTTP_CONTENT_ENCODING=field(b"content-encoding"),
                    HTTP_GIT_PROTOCOL=field(b"git-protocol"), GIT_PROTOCOL=field(b"git-protocol"))

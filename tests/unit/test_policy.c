@@ -93,7 +93,8 @@ static void test_errors_name_the_place(void **state)
         {"-e", "@\x1b[2J", "-e:1: '@\\x1b[2J': the word has white space or a control character"},
         {"-e", "\xc3\xbc!\\", "-e:1: '\\xc3\\xbc!\\x5c': "},
         {"a\nb\x1b", "!", "a\\x0ab\\x1b:1: '!': '!' may not stand in a name; expected "},
-        {"-e", "\xef\xbb\xbfhttps://h/", "-e:1: '\\xef\\xbb\\xbfhttps://h/': only a list"},
+        {"-e", "\xef\xbb\xbfhttps://h/",
+         "-e:1: '\\xef\\xbb\\xbfhttps://h/': the text begins with a byte order mark"},
     };
 
     (void)state;
@@ -155,7 +156,7 @@ static void test_text_bound(void **state)
     memset(text, ' ', POLICY_TEXT_MAX + 1);
     policy_init(&p);
     assert_int_equal(policy_parse(&p, "f", text, POLICY_TEXT_MAX + 1, &e), -E2BIG);
-    assert_string_equal(e.text, "f: the policy is longer than 4194304 bytes");
+    assert_non_null(strstr(e.text, "f: the policy is longer than 4194304 bytes; expected "));
     assert_int_equal(policy_parse(&p, "f", text, POLICY_TEXT_MAX, &e), 0);
     assert_int_equal(policy_parse(&p, "f", text, 1, &e), -E2BIG); /* all sources together */
     policy_free(&p);

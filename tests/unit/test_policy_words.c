@@ -330,7 +330,7 @@ static const struct {
     {"h:80-90", "decimal", FORM_ANY},
     {"h:80:90", "more than one ':'", FORM_ANY},
     {"*\xc3\xbc.example", "must otherwise be ASCII", FORM_ANY},
-    {"\xff\xfe", "internationalised", FORM_ANY},
+    {"\xff\xfe", "not UTF-8", FORM_ANY},
     {"netlink]", "']'", FORM_ANY},
     /* addresses */
     {"1.1.1.1", "an address needs a port", FORM_ANY},

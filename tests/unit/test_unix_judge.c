@@ -108,7 +108,7 @@ static void check_nobody_waits(bool abstract)
     f.waits = true;
     assert_int_equal(attempt(&f), 0);
     assert_true(was_connected(&f));
-    assert_true(f.verdict.allowed);
+    assert_int_equal(f.verdict.decision, MSG_ALLOW);
     tear_down(&f);
 }
 
