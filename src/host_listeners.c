@@ -40,6 +40,7 @@ static bool parse_tcp(const char *line, int family, struct host_listener *l)
         memcpy(&l->v6, word, sizeof(l->v6));
     }
     l->port = (uint16_t)port;
+    l->type = SOCK_STREAM;
     l->family = family;
     if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&l->v6)) {
         l->family = AF_INET;
@@ -77,8 +78,10 @@ void host_listeners_read_abstract(FILE *table, host_listener_cb *cb, void *arg)
         if (line[len - 1] == '\n')
             line[len - 1] = '\0';
         if (sscanf(line, "%*x: %*x %*x %x %x %*x %*u %n", &flags, &type, &at) != 2 || at == 0 ||
-            !(flags & UNIX_ACCEPTCON) || type != SOCK_STREAM || line[at] != '@')
+            !(flags & UNIX_ACCEPTCON) || (type != SOCK_STREAM && type != SOCK_SEQPACKET) ||
+            line[at] != '@')
             continue;
+        l.type = (int)type;
         l.name = line + at + 1;
         cb(&l, arg);
     }

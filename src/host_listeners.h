@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 struct host_listener {
-    int family; /* AF_INET, AF_INET6, AF_UNIX (abstract, of streams) */
+    int family; /* AF_INET, AF_INET6, AF_UNIX (abstract) */
+    int type;   /* SOCK_STREAM, or of AF_UNIX SOCK_SEQPACKET */
     struct in_addr v4;
     struct in6_addr v6;
     uint16_t port;    /* host order */
@@ -20,7 +21,7 @@ typedef void host_listener_cb(const struct host_listener *l, void *arg);
  * cannot be read has no listeners. */
 void host_listeners_tcp(host_listener_cb *cb, void *arg);
 
-/* The same for abstract AF_UNIX sockets of type SOCK_STREAM. */
+/* The same for abstract AF_UNIX sockets of the types SOCK_STREAM and SOCK_SEQPACKET. */
 void host_listeners_abstract(host_listener_cb *cb, void *arg);
 
 /* The readers of the tables' texts; these are what the two above open. */

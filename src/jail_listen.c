@@ -26,7 +26,7 @@ static int open_listener(const struct launch_listen *at)
 
     if (at->len > sizeof(at->address))
         return -EINVAL;
-    fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(family, at->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     /* Connections of an earlier listener may still be there, in TIME_WAIT or alive. */

@@ -50,6 +50,7 @@ struct launch_msg {
 /* A socket that init is to listen with, in J. */
 struct launch_listen {
     uint32_t len;                    /* of the address */
+    int32_t type;                    /* SOCK_STREAM, SOCK_SEQPACKET */
     struct sockaddr_storage address; /* of the loopback, or abstract; zero beyond len */
 };
 

@@ -5,14 +5,15 @@
  *                  (jail_listen.h) and passes it here. What listens on the host no more is closed,
  *                  so a client in the jail is refused just as one outside is.
  *   connection     accepted here, judged again, connected to the host's socket (mirror_dial.h) and
- *                  relayed (relay.h)
+ *                  relayed (relay.h, packet_relay.h)
  *
  * In a dry run every abstract name that the host has is there.
  *
  * A port that a server of the jail has taken stays that server's: init cannot bind it, and tries
  * again later. One request is under way at a time, so that neither side ever waits for the other
  * with a full socket. A socket of the host that listens at the wildcard address is mirrored at
- * 127.0.0.1 and ::1, and at each single address of 127.0.0.0/8 that the policy names.
+ * 127.0.0.1 and ::1, and at each single address of 127.0.0.0/8 that the policy names. An abstract
+ * name may be that of a stream and of a SOCK_SEQPACKET socket at once; each is mirrored as such.
  *
  * Nothing that the jail sends is read here. */
 #include "src/mirror.h"
@@ -67,7 +68,7 @@ struct mirror {
 
 static struct launch_listen address_v4(struct in_addr address, uint16_t port)
 {
-    struct launch_listen at = {.len = sizeof(struct sockaddr_in)};
+    struct launch_listen at = {.len = sizeof(struct sockaddr_in), .type = SOCK_STREAM};
     struct sockaddr_in *in = (struct sockaddr_in *)(void *)&at.address;
 
     in->sin_family = AF_INET;
@@ -78,7 +79,7 @@ static struct launch_listen address_v4(struct in_addr address, uint16_t port)
 
 static struct launch_listen address_v6(const struct in6_addr *address, uint16_t port)
 {
-    struct launch_listen at = {.len = sizeof(struct sockaddr_in6)};
+    struct launch_listen at = {.len = sizeof(struct sockaddr_in6), .type = SOCK_STREAM};
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&at.address;
 
     in6->sin6_family = AF_INET6;
@@ -88,9 +89,9 @@ static struct launch_listen address_v6(const struct in6_addr *address, uint16_t 
 }
 
 /* name: shorter than sun_path. */
-static struct launch_listen address_abstract(const char *name)
+static struct launch_listen address_abstract(const char *name, int type)
 {
-    struct launch_listen at = {0};
+    struct launch_listen at = {.type = type};
     struct sockaddr_un *un = (struct sockaddr_un *)(void *)&at.address;
 
     un->sun_family = AF_UNIX;
@@ -137,7 +138,8 @@ static struct mirrored *find(struct mirror *m, const struct launch_listen *at)
 {
     struct mirrored *e = *bucket_of(m, at);
 
-    while (e && (e->at.len != at->len || memcmp(&e->at.address, &at->address, at->len) != 0))
+    while (e && (e->at.len != at->len || e->at.type != at->type ||
+                 memcmp(&e->at.address, &at->address, at->len) != 0))
         e = e->next;
     return e;
 }
@@ -207,7 +209,7 @@ static void resume_listening(void *arg)
 
 static bool is_full(const struct mirror *m)
 {
-    return relays_room(m->what.relays) <= m->dialer.count;
+    return relays_room(m->what.relays) <= m->dialer.count + packet_relays_count(m->dialer.packets);
 }
 
 /* What cannot be taken now waits in the backlog, until a relay ends or the next scan. */
@@ -344,7 +346,7 @@ static void on_abstract(const struct host_listener *l, void *arg)
 
     if (strlen(l->name) <= room &&
         (m->what.policy->dry_run || policy_match_abstract(m->what.policy, l->name))) {
-        struct launch_listen at = address_abstract(l->name);
+        struct launch_listen at = address_abstract(l->name, l->type);
         see(m, &at);
     }
 }
@@ -397,6 +399,7 @@ struct mirror *mirror_start(const struct mirror_setup *what, void (*ready)(void 
     *m = (struct mirror){.what = *what, .ready = ready, .arg = arg};
     m->dialer = (struct mirror_dialer){.base = what->base,
                                        .relays = what->relays,
+                                       .packets = packet_relays_new(what->base),
                                        .log = what->log,
                                        .refused = on_refused,
                                        .ended = resume_listening,
@@ -419,5 +422,6 @@ bool mirror_is_drained(struct mirror *m)
             if (e->listener >= 0)
                 on_accept(e->listener, EV_READ, e);
         }
-    return m->dialer.count == 0 && relays_undelivered(m->what.relays) == 0;
+    return m->dialer.count == 0 && relays_undelivered(m->what.relays) == 0 &&
+           packet_relays_undelivered(m->dialer.packets) == 0;
 }

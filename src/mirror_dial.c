@@ -78,7 +78,9 @@ static void end_dial(struct dial *d, int err)
         event_free(d->event);
     if (err == 0) {
         log_it(d);
-        if (relay_start(dialer->relays, d->client, d->host, on_relay_end, dialer) < 0)
+        if (d->at.type == SOCK_SEQPACKET)
+            packet_relay_start(dialer->packets, d->client, d->host, dialer->ended, dialer->arg);
+        else if (relay_start(dialer->relays, d->client, d->host, on_relay_end, dialer) < 0)
             err = EMFILE;
     }
     if (err) {
@@ -160,7 +162,7 @@ void mirror_dial(struct mirror_dialer *dialer, const struct launch_listen *at, u
     *d = (struct dial){.dialer = dialer, .at = *at, .endpoint = endpoint, .client = client};
     d->until = now_ms() + UNIX_WAIT_MS;
     dialer->count++;
-    d->host = socket(at->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    d->host = socket(at->address.ss_family, at->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (d->host < 0)
         end_dial(d, errno);
     else

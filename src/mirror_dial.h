@@ -8,6 +8,7 @@
 
 #include "src/launch.h"
 #include "src/log.h"
+#include "src/packet_relay.h"
 #include "src/relay.h"
 
 /* The host's end was not there: the jail's is to go. */
@@ -16,6 +17,7 @@ typedef void mirror_refused_cb(const struct launch_listen *at, void *arg);
 struct mirror_dialer {
     struct event_base *base;
     struct relays *relays;
+    struct packet_relays *packets; /* of SOCK_SEQPACKET */
     struct log *log;
     mirror_refused_cb *refused;
     void (*ended)(void *arg); /* a dial that failed, or a relay: there is room again */

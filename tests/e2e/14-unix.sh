@@ -505,10 +505,31 @@ run cijail --allow-loopback -- python3 say.py @cijail-abstract
 t_eq "$out" ECONNREFUSED
 run cijail -e @nothing -- python3 say.py @nothing
 t_eq "$out" ECONNREFUSED
-run cijail -e @cijail-packets -- python3 -c 'import errno, socket
-try: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect("\0cijail-packets")
-except OSError as e: print(errno.errorcode[e.errno])'
+
+t_case 'an abstract socket of sequenced packets is bridged record by record'
+cat >packets.py <<'END'
+import errno, socket
+try:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect("\0cijail-packets")
+    print(s.recv(100).decode(), end="")
+    records = [b"a", b"bc" * 30000, b"d" * 7]
+    for r in records: s.send(r)
+    print([s.recv(70000) for r in records] == records)
+    s.shutdown(socket.SHUT_WR)
+    print(s.recv(100))
+except OSError as e: print(errno.errorcode[e.errno])
+END
+run cijail -v -e @cijail-packets -- python3 packets.py
+t_eq "$out" "packets $me"$'\nTrue\nb\'\''
+t_match "$err" ' cijail: allow unix @cijail-packets$'
+run cijail -e @cijail-abstract -- python3 packets.py
 t_eq "$out" ECONNREFUSED
+run cijail -e @cijail-packets -- python3 say.py @cijail-packets # of another type
+t_eq "$out" ECONNREFUSED
+serve both1 @cijail-both
+serve both2 @cijail-both SEQPACKET
+run cijail -e @cijail-both -- sh -c "python3 say.py @cijail-both; sed s/cijail-packets/cijail-both/ packets.py | python3 - | head -n 1"
+t_eq "$out" "both1 $me"$'\n'"both2 $me"
 
 t_case 'descriptors do not pass through the bridge'
 cat >take.py <<'END'

@@ -110,7 +110,7 @@ static void test_abstract(void **state)
               "\n"
               "0000000000000000: 00000002 00000000 00010000 0001 01 20139 @last",
               AF_UNIX, seen);
-    assert_string_equal(seen, "@listens @two words @last ");
+    assert_string_equal(seen, "@listens @two words @seqpacket @last ");
 }
 
 /* The kernel's own text. */
