@@ -133,7 +133,7 @@ cat >client.js <<'END'
 const url = process.argv[2], key = Buffer.from("0123456789abcdef").toString("base64");
 const request = require(url.split(":")[0]).get(url, {headers: {Connection: "Upgrade", Upgrade: "websocket",
     "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": "13"}});
-request.on("response", r => console.log("status", r.statusCode));
+request.on("response", r => { console.log("status", r.statusCode); request.destroy(); });
 request.on("upgrade", (response, socket) => {
     const hash = require("crypto").createHash("sha1").update(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     console.log("accepted", response.headers["sec-websocket-accept"] === hash.digest("base64"));
@@ -152,6 +152,7 @@ for url in https://ws.example:8443/ws/ http://ws.example:8080/ws/; do
 done
 run cijail -- "${direct[@]}" node client.js http://ws.example:8080/other
 t_eq "$out" 'status 403'
+t_status 0
 
 # The ways to the proxy: options of talk.py, and what the targets begin with.
 ways=('|http://origin.example' '-s origin.example:443|' '-c origin.example:80|' '-d origin.example:80|'
