@@ -66,7 +66,7 @@ struct head_response {
     size_t reason_len;
     enum head_body body;
     uint64_t content_length;
-    bool keep_alive; /* the server lets the connection go on */
+    bool keep_alive;                 /* the server lets the connection go on */
     char upgrade[HEAD_UPGRADE_SIZE]; /* 101: what it has switched to; empty: it does not say */
     struct head_field fields[HEAD_FIELDS_MAX];
     size_t field_count;
@@ -100,7 +100,8 @@ int head_request_url(const struct head_request *r, enum url_scheme scheme,
  * keep-alive" left out (HTTP/1.1's default). Proxy-* fields, Connection and what it names,
  * Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade are left out; Expect: 100-continue stays.
  * with_upgrade: Connection: upgrade, and Upgrade with r->upgrade if that is not empty (a judged
- * WebSocket). Returns the length, -ENOSPC, or -EINVAL if a part of r holds what may not stand there. */
+ * WebSocket). Returns the length, -ENOSPC, or -EINVAL if a part of r holds what may not stand
+ * there. */
 int head_write_request(const struct head_request *r, const struct url *url, bool with_upgrade,
                        char *buf, size_t size);
 

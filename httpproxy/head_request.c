@@ -160,7 +160,7 @@ static int take_upgrade(struct head_request *r, struct error *e)
 static int check_overrides(const struct head_request *r, struct error *e)
 {
     static const char *const names[] = {
-        "x-http-method-override", "x-http-method",  "x-method-override",   "x-original-url",
+        "x-http-method-override", "x-http-method",   "x-method-override", "x-original-url",
         "x-rewrite-url",          "x-original-host", "x-forwarded-host",
     };
 

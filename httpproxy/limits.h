@@ -27,14 +27,13 @@
 #define LIMIT_HANDSHAKE_MS 15000   /* TLS, on either side */
 #define LIMIT_STALL_MS 300000      /* no byte moves: response head or body */
 #define LIMIT_HALF_CLOSED_MS 30000 /* the same, after the client has ended its side */
-#define LIMIT_UPGRADED_MS 86400000 /* the same, in a tunnel behind a 101 */
+#define LIMIT_UPGRADED_MS 86400000 /* no byte moves in a tunnel whose sides are both open */
 #define LIMIT_LINGER_MS 2000       /* reading on after the last byte was written */
 #define LIMIT_POOL_MS 15000        /* a kept upstream connection */
 #define LIMIT_POOL_FRESH_MS 2000   /* the same, for a request that must not be sent twice */
 #define LIMIT_ACCEPT_PAUSE_MS 100  /* after accept ran out of descriptors */
 #define LIMIT_CONGESTED_MS 10      /* until a session looks again whether the channel has drained */
 #define LIMIT_TICK_MS 1000         /* how exact the times above are */
-
 
 /* TCP keepalive of such a tunnel's server, in seconds: how long silent, between two probes; and how
  * many of these are unanswered when it is given up. */

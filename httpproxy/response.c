@@ -44,12 +44,14 @@ bool response_pull(struct exchange *x)
 }
 
 /* Gives the connection back to the pool, or closes it if anything about it is not as it should be.
- */
+ * One on which another protocol was offered is not used again: some gateway on the way may have
+ * taken it for switched without looking at the answer. */
 static void release(struct exchange *x)
 {
     struct upstream *up = x->upstream;
-    bool clean = x->upstream_keep_alive && !x->upstream_end && !x->send_failed && x->request.done &&
-                 buf_len(&x->send) == 0 && buf_len(&x->recv) == 0 && x->response.in != BODY_CLOSE;
+    bool clean = !x->upgrade[0] && x->upstream_keep_alive && !x->upstream_end && !x->send_failed &&
+                 x->request.done && buf_len(&x->send) == 0 && buf_len(&x->recv) == 0 &&
+                 x->response.in != BODY_CLOSE;
 
     x->upstream = NULL;
     if (clean)

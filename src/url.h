@@ -11,8 +11,8 @@
  * path is kept as it is, since npm's scoped packages (/@scope%2fname) need it, and refused where
  * decoding it would make a dot segment or an empty segment; such a URL must match the policy both
  * with %2F kept and with it decoded (url_decoded_slashes). In the query it means nothing and is
- * kept. "%25" is a '%', and kept; but a path in which decoding once more, or four times, makes a dot
- * segment ("%252e%252e", "..%252f") is refused, and so are overlong UTF-8 forms ("%c0%ae"). */
+ * kept. "%25" is a '%', and kept; but a path in which decoding once more, or four times, makes a
+ * dot segment ("%252e%252e", "..%252f") is refused, and so are overlong UTF-8 forms ("%c0%ae"). */
 #ifndef CIJAIL_URL_H
 #define CIJAIL_URL_H
 

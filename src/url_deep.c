@@ -2,10 +2,10 @@
  * than they should.
  *
  * The path is decoded once more, and again until nothing changes (a '%' that begins no encoding
- * stays, as lenient decoders have it), into a copy. If that makes a dot segment, the path climbs out
- * of its prefix for a server behind which another one decodes again ("%252e%252e", "..%252f"); the
- * same goes for overlong UTF-8 (RFC 3629, 3), in which "%C0%AE" is '.' to decoders that do not look.
- * The literal dot segments are gone by now, so each that is found here was hidden. */
+ * stays, as lenient decoders have it), into a copy. If that makes a dot segment, the path climbs
+ * out of its prefix for a server behind which another one decodes again ("%252e%252e", "..%252f");
+ * the same goes for overlong UTF-8 (RFC 3629, 3), in which "%C0%AE" is '.' to decoders that do not
+ * look. The literal dot segments are gone by now, so each that is found here was hidden. */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Protocol upgrades: a judged request becomes a tunnel, and nothing else does.
+# timeout: 600
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 export CIJAIL_ENDPOINTS='https://ws.example:8443/ws/ http://ws.example:8080/ws/ https://ws4.example:8443/ws/
@@ -43,13 +44,13 @@ async def main(how, url):
         return
     print("subprotocol", ws.subprotocol)
     good = 0
-    for i in range(1000):
+    for i in range(300):
         message = f"message {i} " + "x" * random.randrange(0, 3000)
         await ws.send(message)
         good += await ws.recv() == message
     print("echoed", good)
-    await asyncio.gather(*(ws.send(str(i)) for i in range(500)))
-    print("in order", [await ws.recv() for i in range(500)] == [str(i) for i in range(500)])
+    await asyncio.gather(*(ws.send(str(i)) for i in range(200)))
+    print("in order", [await ws.recv() for i in range(200)] == [str(i) for i in range(200)])
     await asyncio.wait_for(await ws.ping(), 20)
     print("pong")
     await ws.close(1000, "done")
@@ -74,7 +75,7 @@ async def main(how, url):
 asyncio.run(main(*sys.argv[1:]))
 END
 expected='subprotocol chat
-echoed 1000
+echoed 300
 in order True
 pong
 closed 1000
@@ -83,14 +84,14 @@ sum True
 server closed 4001 a reason'
 
 t_case 'WebSocket through CONNECT: with TLS and without, servers of both families'
-for url in wss://ws4.example:8443/ws/ wss://ws6.example:8443/ws/ ws://ws4.example:8080/ws/ ws://ws6.example:8080/ws/; do
+for url in wss://ws6.example:8443/ws/ ws://ws4.example:8080/ws/; do
     run cijail -- python3 client.py connect $url
     t_eq "$out" "$expected"
     t_denials 0
 done
 
 t_case 'WebSocket of a client that knows of no proxy, in both families'
-for url in wss://ws4.example:8443/ws/ wss://ws6.example:8443/ws/ ws://ws4.example:8080/ws/ ws://ws6.example:8080/ws/; do
+for url in wss://ws4.example:8443/ws/ ws://ws6.example:8080/ws/; do
     run cijail -- "${direct[@]}" python3 client.py direct $url
     t_eq "$out" "$expected"
     t_denials 0
@@ -107,7 +108,7 @@ t_match "$(grep '"url":"https://ws.example:8443/ws/sum"' <<<"$err")" '"status":1
 t_case 'a URL that the policy does not have is 403, and nothing leaves'
 wire_start
 for how in connect direct; do
-    for url in wss://ws4.example:8443/other/ wss://ws6.example:8443/other/ ws://ws4.example:8080/other/; do
+    for url in wss://ws4.example:8443/other/ ws://ws6.example:8080/other/; do
         run cijail -- python3 client.py $how $url
         t_eq "$out" 'status 403'
         t_count 1 "$err" ' cijail: deny - GET http.*/other/echo$'
@@ -132,7 +133,7 @@ cat >client.js <<'END'
 const url = process.argv[2], key = Buffer.from("0123456789abcdef").toString("base64");
 const request = require(url.split(":")[0]).get(url, {headers: {Connection: "Upgrade", Upgrade: "websocket",
     "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": "13"}});
-request.on("response", r => console.log("status", r.statusCode));
+request.on("response", r => { console.log("status", r.statusCode); request.destroy(); });
 request.on("upgrade", (response, socket) => {
     const hash = require("crypto").createHash("sha1").update(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     console.log("accepted", response.headers["sec-websocket-accept"] === hash.digest("base64"));
@@ -151,6 +152,7 @@ for url in https://ws.example:8443/ws/ http://ws.example:8080/ws/; do
 done
 run cijail -- "${direct[@]}" node client.js http://ws.example:8080/other
 t_eq "$out" 'status 403'
+t_status 0
 
 # The ways to the proxy: options of talk.py, and what the targets begin with.
 ways=('|http://origin.example' '-s origin.example:443|' '-c origin.example:80|' '-d origin.example:80|'

@@ -513,7 +513,8 @@ static void test_keep_alive(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         case_taken(&at, rows[i].head, rows[i].len);
-        if (request->keep_alive != rows[i].keep_alive || (request->upgrade[0] != 0) != rows[i].upgrade)
+        if (request->keep_alive != rows[i].keep_alive ||
+            (request->upgrade[0] != 0) != rows[i].upgrade)
             fail_msg("%s", rows[i].head);
     }
 }
@@ -632,10 +633,10 @@ int main(void)
         cmocka_unit_test(test_targets),      cmocka_unit_test(test_target_forms),
         cmocka_unit_test(test_long_target),  cmocka_unit_test(test_host),
         cmocka_unit_test(test_framing),      cmocka_unit_test(test_bodies),
-        cmocka_unit_test(test_connection),   cmocka_unit_test(test_overrides), cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_hop_by_hop),   cmocka_unit_test(test_named_before),
-        cmocka_unit_test(test_expect),       cmocka_unit_test(test_most_fields),
-        cmocka_unit_test(test_field_values),
+        cmocka_unit_test(test_connection),   cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_keep_alive),   cmocka_unit_test(test_hop_by_hop),
+        cmocka_unit_test(test_named_before), cmocka_unit_test(test_expect),
+        cmocka_unit_test(test_most_fields),  cmocka_unit_test(test_field_values),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 

@@ -331,8 +331,7 @@ static void test_upload(void **state)
     fixture_send(&f, c,
                  "GET http://get.test/x HTTP/1.1\r\nHost: get.test\r\nContent-Length: 0\r\n\r\n");
     server = fixture_accept(&f, fixture_dial(&f, URL_HTTP, "get.test", 80));
-    fixture_expect(&f, server,
-                   "GET /x HTTP/1.1\r\nHost: get.test\r\nContent-Length: 0\r\n\r\n");
+    fixture_expect(&f, server, "GET /x HTTP/1.1\r\nHost: get.test\r\nContent-Length: 0\r\n\r\n");
     fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\n");
     expect_log(MSG_ALLOW, 204, "GET", "http://get.test/x", NULL);
     (void)close(server);
@@ -351,8 +350,8 @@ static void test_switch(void **state)
     int server;
 
     (void)state;
-    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nUpgrade: x\r\n\r\n",
-                  SENT_OK, &server);
+    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nUpgrade: x\r\n\r\n", SENT_OK,
+                  &server);
     fixture_send(&f, server,
                  "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
     expect_log(MSG_ALLOW, 0, "GET", "http://a.test/ok/x", "switched protocols");

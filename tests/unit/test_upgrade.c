@@ -177,14 +177,16 @@ static void test_pipelined(void **state)
     expect_log(101, strlen(next), 0, NULL);
 
     c = start(request, SENT_WS, &server);
-    fixture_send(&f, server, "HTTP/1.1 426 No\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-                             "Content-Length: 2\r\n\r\nno");
+    fixture_send(&f, server,
+                 "HTTP/1.1 426 No\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+                 "Content-Length: 2\r\n\r\nno");
     expect_log(426, 0, 2, NULL);
     const struct msg_log_request *l = fixture_log(&f);
     assert_int_equal(l->decision, MSG_DENY);
     assert_string_equal(l->url, "http://evil.test/");
     assert_string_equal(fixture_read(&f, server), "");
     assert_non_null(strstr(fixture_read(&f, c), "\r\n\r\nnoHTTP/1.1 403 "));
+    assert_true(fixture_ended(&f, server)); /* nor is that connection used again */
     close_both(c, server);
 }
 
@@ -289,7 +291,8 @@ static void test_choice(void **state)
 }
 
 #define BODY(framing)                                                                              \
-    "POST " URL " HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: x\r\n" framing "\r\n"
+    "POST " URL " HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: x\r\n" framing "\r"  \
+    "\n"
 
 static void test_bodies(void **state)
 {
@@ -472,10 +475,10 @@ static void test_time_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_tunnel),         TEST(test_half_close), TEST(test_end_before_switch),
-        TEST(test_pipelined),      TEST(test_pieces),     TEST(test_offers),
-        TEST(test_bad_switches),   TEST(test_choice),     TEST(test_bodies),
-        TEST(test_denied),         TEST(test_gone),       TEST(test_time_out),
+        TEST(test_tunnel),         TEST(test_half_close),   TEST(test_end_before_switch),
+        TEST(test_pipelined),      TEST(test_pieces),       TEST(test_offers),
+        TEST(test_bad_switches),   TEST(test_choice),       TEST(test_bodies),
+        TEST(test_denied),         TEST(test_gone),         TEST(test_time_out),
         TEST(test_own_connection), TEST(test_backpressure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
