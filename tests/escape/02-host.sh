@@ -40,7 +40,7 @@ END
 cijail -- python3 processes.py >processes.out 2>&1 </dev/null &
 supervisor=$!
 for ((i = 0; i < 200; i++)); do [[ $(pgrep -cx cijail-httpprox) == 1 && $(pgrep -cf processes.py) -ge 2 ]] && break; sleep 0.05; done
-{ echo $supervisor; pgrep -x 'cijail-(http|dns)prox.*'; } >pids.new
+{ echo $supervisor; pgrep -x cijail-httpprox; pgrep -x cijail-dnsproxy; } >pids.new
 t_eq "$(wc -l <pids.new)" 3
 mv pids.new pids
 wait $supervisor
@@ -66,12 +66,13 @@ python3 "$T_LIB/connect.py" tcp 198.51.100.10 443
 dig +short +tries=1 +time=2 registry.example
 echo end
 END
-for proxy in http dns; do
+for proxy in httpproxy dnsproxy; do
     rm -f before.done killed
     T_LIB=$T_LIB cijail -e https://registry.example/ -- sh orphaned.sh >orphaned.out 2>orphaned.err </dev/null &
     pid=$!
     for ((i = 0; i < 400; i++)); do [[ -e before.done ]] && break; sleep 0.02; done
-    kill -9 "$(pgrep -x "cijail-${proxy}prox.*")"
+    name=cijail-$proxy # the kernel keeps 15 characters of it
+    kill -9 "$(pgrep -x "${name:0:15}")"
     for ((i = 0; i < 200; i++)); do grep -q 'network has ended' orphaned.err && break; sleep 0.02; done
     wire_start
     touch killed
@@ -82,7 +83,7 @@ for proxy in http dns; do
     t_count 1 "$out" '^198\.51\.100\.10$'
     t_match "$out" '^end$'
     t_no_match "$out" '^(reached|connected)'
-    t_match "$err" "cijail-${proxy}proxy was killed by signal 9 .*the jail's network has ended"
+    t_match "$err" "$name was killed by signal 9 .*the jail's network has ended"
     t_eq "$WIRE" ''
 done
 

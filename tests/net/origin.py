@@ -7,6 +7,7 @@ Written on plain sockets, so that each odd byte is deliberate. The path says wha
   /slow?SECONDS     answers after that time
   /drip?N           N lines, chunked, one each 50 ms
   /chunked?N        N bytes in chunks of odd sizes, with extensions and a trailer
+  /raw              the request's head and its body's bytes, chunks and all, are the body of the answer
   /upload           reads the body; answers "METHOD LENGTH SHA256 FRAMING"
   /continue         sends 100, reads the body, answers as /upload
   /early413         answers 413 without reading the body; reads it later and closes, so that it is no reset
@@ -139,6 +140,17 @@ class Connection:
         for _ in self.body():
             pass
         self.answer(self.raw + b"\r\n")
+
+    def do_raw(self):
+        if b"chunked" in self.fields.get(b"transfer-encoding", b""):
+            body = b""
+            while not body.endswith(b"0\r\n\r\n"):
+                if not self.buffer:
+                    self.fill()
+                body, self.buffer = body + self.buffer, b""
+        else:
+            body = b"".join(self.body())
+        self.answer(self.raw + b"\r\n\r\n" + body)
 
     def do_count(self):
         self.answer(f"{self.number} {self.requests}\n")
