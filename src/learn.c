@@ -404,7 +404,7 @@ static int open_folder(struct learn *l, const char *path, struct error *e)
 
 static void init_tables(struct learn *l)
 {
-    static const char *const methods[] = {"GET", "HEAD",   "POST",   "PUT",
+    static const char *const methods[] = {"GET",   "HEAD",   "POST",   "PUT",
                                           "PATCH", "DELETE", "OPTIONS"};
 
     l->methods = xcalloc(LEARN_METHODS, sizeof(*l->methods));
