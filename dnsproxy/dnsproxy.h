@@ -74,8 +74,9 @@ struct upstream *upstream_new(struct dnsproxy *p);
 void upstream_free(struct upstream *u);
 
 /* Asks for the name and type of q and remembers the client. q->name has been allowed by that
- * endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run, which has been logged. -ENOBUFS if too much is under way (the client is not remembered then), or
- * an error of channel_send. */
+ * endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run, which has been logged.
+ * -ENOBUFS if too much is under way (the client is not remembered then), or an error of
+ * channel_send. */
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
                  uint32_t endpoint);
 void upstream_reply(struct upstream *u, const struct msg_reply *m);

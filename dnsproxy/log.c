@@ -120,7 +120,9 @@ void log_reject(struct dnsproxy *p, const struct nflog_packet *packet)
 {
     struct msg_log_connect m = {.decision = MSG_DENY,
                                 .endpoint = POLICY_INDEX_NONE,
-                                .port = packet->port, .family = (uint8_t)packet->family, .protocol = packet->protocol};
+                                .port = packet->port,
+                                .family = (uint8_t)packet->family,
+                                .protocol = packet->protocol};
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     memcpy(m.address, packet->destination, sizeof(m.address));
     fold_add(p->rejected, &m);

@@ -11,8 +11,8 @@
  * | allowed, SVCB or HTTPS | no data, so that clients go on with A and AAAA | nothing | no |
  * | allowed, all other types | rebuilt (answer.c) | name and type | allow |
  *
- * In a dry run a name that is not in the policy is served as an allowed one, and logged as "would be
- * denied"; what is no host name cannot be asked for even then.
+ * In a dry run a name that is not in the policy is served as an allowed one, and logged as "would
+ * be denied"; what is no host name cannot be asked for even then.
  *
  * SVCB and HTTPS records are left out because of what they carry: ECH keys, with which the SNI
  * could not be read, and further addresses. */

@@ -106,10 +106,11 @@ static void log_failed_tls(struct session *s, const char *why)
     char reason[MSG_TEXT_SIZE];
 
     if (s->client.distrusted && s->proxy->policy.dry_run)
-        (void)snprintf(reason, sizeof(reason),
-                       "the client does not trust the CA of the jail (%.60s); with roots of its own "
-                       "it needs the endpoint %.200s:%u",
-                       why, s->authority.host, s->authority.port);
+        (void)snprintf(
+            reason, sizeof(reason),
+            "the client does not trust the CA of the jail (%.60s); with roots of its own "
+            "it needs the endpoint %.200s:%u",
+            why, s->authority.host, s->authority.port);
     else
         (void)snprintf(reason, sizeof(reason), "TLS with the client failed: %.400s", why);
     log_tunnel(s, decision, reason);

@@ -1,5 +1,5 @@
-/* exchange.c: one request that may be made and its response: how it begins, the way of the request, how it
- * ends. The way of the response is in response.c.
+/* exchange.c: one request that may be made and its response: how it begins, the way of the request,
+ * how it ends. The way of the response is in response.c.
  *
  *   client -> session.in -> exchange.send -> server
  *   client <- session.out <- exchange.recv <- server

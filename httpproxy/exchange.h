@@ -29,7 +29,7 @@ struct exchange {
     char reason[MSG_TEXT_SIZE];
     /* the request */
     char method[HEAD_METHOD_SIZE];
-    char *url; /* canonical text */
+    char *url;                       /* canonical text */
     const struct endpoint *endpoint; /* NULL: none, in a dry run */
     bool refused;                    /* by the dialer, which a dry run does not change */
     enum url_scheme scheme;

@@ -209,8 +209,7 @@ static void handshake_reason(const struct stream *s, int err, struct error *e)
 /* The alerts of clients that do not know the issuer (RFC 8446, 6.2): they differ. */
 static bool is_distrust(int reason)
 {
-    return reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA ||
-           reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE ||
+    return reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA || reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE ||
            reason == SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN;
 }
 

@@ -28,7 +28,7 @@ struct stream {
     struct buf prefix; /* TLS bytes that were read before the stream became TLS */
     bool readable;     /* as far as known: no -EAGAIN since the last event */
     bool writable;
-    bool broken; /* TLS failed: no close_notify may be sent */
+    bool broken;     /* TLS failed: no close_notify may be sent */
     bool distrusted; /* the peer's alert said that it does not accept our certificate */
 };
 

@@ -38,10 +38,20 @@ static struct learn_use now_times(uint64_t count)
 
 /* --- requests --- */
 
+/* One that a list of methods in a word can name, and that cannot be taken for anything else. */
+static bool is_plain_method(const char *method)
+{
+    size_t n = strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+    return n > 0 && !method[n] && n < POLICY_METHOD_SIZE;
+}
+
 static uint32_t method_bit(struct learn *l, const char *method)
 {
+    if (!is_plain_method(method))
+        return LEARN_METHOD_ANY;
     for (unsigned i = 0; i < LEARN_METHODS; i++) {
-        if (!l->methods[i][0] && strlen(method) < POLICY_METHOD_SIZE)
+        if (!l->methods[i][0])
             copy_string(l->methods[i], sizeof(l->methods[i]), method);
         if (strcmp(l->methods[i], method) == 0)
             return 1u << i;
@@ -404,7 +414,7 @@ static int open_folder(struct learn *l, const char *path, struct error *e)
 
 static void init_tables(struct learn *l)
 {
-    static const char *const methods[] = {"GET", "HEAD",   "POST",   "PUT",
+    static const char *const methods[] = {"GET",   "HEAD",   "POST",   "PUT",
                                           "PATCH", "DELETE", "OPTIONS"};
 
     l->methods = xcalloc(LEARN_METHODS, sizeof(*l->methods));

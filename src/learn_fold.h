@@ -23,9 +23,9 @@ struct learn_path {
 #define LEARN_FOLD_SIBLINGS 4       /* more than these in a folder become the folder */
 #define LEARN_FOLD_SIBLINGS_ROOT 16 /* the same at the root, which is all of the host */
 
-/* paths: n of them, sorted by strcmp. Replaces them by prefixes that cover all of them, sorted, none
- * of which covers another, and returns how many these are. path still points into what the caller
- * gave. */
+/* paths: n of them, sorted by strcmp. Replaces them by prefixes that cover all of them, sorted,
+ * none of which covers another, and returns how many these are. path still points into what the
+ * caller gave. */
 size_t learn_fold(struct learn_path *paths, size_t n);
 
 #endif

@@ -4,17 +4,17 @@
 
 #include "src/util.h"
 
-#define BUCKETS 16384
+#define BUCKETS_MIN 64
 
 void learn_table_init(struct learn_table *t, size_t max)
 {
-    *t = (struct learn_table){.max = max};
-    t->buckets = xcalloc(BUCKETS, sizeof(struct learn_entry *));
+    *t = (struct learn_table){.max = max, .bucket_count = BUCKETS_MIN};
+    t->buckets = xcalloc(BUCKETS_MIN, sizeof(struct learn_entry *));
 }
 
 void learn_table_free(struct learn_table *t)
 {
-    for (size_t i = 0; t->buckets && i < BUCKETS; i++)
+    for (size_t i = 0; i < t->bucket_count; i++)
         for (struct learn_entry *e = t->buckets[i], *next; e; e = next) {
             next = e->next;
             free(e->key);
@@ -31,7 +31,7 @@ static struct learn_entry **bucket_of(const struct learn_table *t, const char *k
 
     for (; *key; key++)
         h = (h ^ (unsigned char)*key) * 16777619u;
-    return &t->buckets[(h ^ h >> 16) % BUCKETS];
+    return &t->buckets[(h ^ h >> 16) & (t->bucket_count - 1)];
 }
 
 static struct learn_entry *find(const struct learn_table *t, const char *key)
@@ -60,16 +60,37 @@ void learn_table_set(struct learn_table *t, const char *key, const char *value)
     e->value = xstrdup(value);
 }
 
+/* Twice the buckets. */
+static void grow(struct learn_table *t)
+{
+    struct learn_entry **old = t->buckets;
+    size_t n = t->bucket_count;
+
+    t->bucket_count *= 2;
+    t->buckets = xcalloc(t->bucket_count, sizeof(struct learn_entry *));
+    for (size_t i = 0; i < n; i++)
+        for (struct learn_entry *e = old[i], *next; e; e = next) {
+            struct learn_entry **bucket = bucket_of(t, e->key);
+            next = e->next;
+            e->next = *bucket;
+            *bucket = e;
+        }
+    free(old);
+}
+
 bool learn_table_add(struct learn_table *t, const char *key, uint32_t bits,
                      const struct learn_use *use)
 {
-    struct learn_entry *e = find(t, key), **bucket = bucket_of(t, key);
+    struct learn_entry *e = find(t, key), **bucket;
 
     if (!e && t->count >= t->max) {
         t->lost += use->count;
         return false;
     }
     if (!e) {
+        if (t->count >= t->bucket_count)
+            grow(t);
+        bucket = bucket_of(t, key);
         e = xcalloc(1, sizeof(*e));
         e->key = xstrdup(key);
         e->next = *bucket;
@@ -94,7 +115,7 @@ const struct learn_entry **learn_table_sorted(const struct learn_table *t)
     const struct learn_entry **list = xcalloc(t->count + 1, sizeof(const struct learn_entry *));
     size_t n = 0;
 
-    for (size_t i = 0; i < BUCKETS; i++)
+    for (size_t i = 0; i < t->bucket_count; i++)
         for (const struct learn_entry *e = t->buckets[i]; e; e = e->next)
             list[n++] = e;
     qsort(list, n, sizeof(*list), compare);

@@ -19,7 +19,8 @@ struct learn_entry {
 };
 
 struct learn_table {
-    struct learn_entry **buckets;
+    struct learn_entry **buckets; /* a power of two */
+    size_t bucket_count;
     size_t count, max, bytes;
     uint64_t lost; /* events that found no room */
 };
@@ -42,22 +43,22 @@ const struct learn_entry **learn_table_sorted(const struct learn_table *t);
 #define LEARN_URL_BYTES_MAX (32u << 20)
 #define LEARN_OTHERS_MAX 8192 /* of each other kind */
 #define LEARN_DENIED_MAX 1024
-#define LEARN_URL_SIZE 3600      /* with methods, it is a word of a policy */
+#define LEARN_URL_SIZE 3600 /* with methods, it is a word of a policy */
 #define LEARN_METHODS 16
 #define LEARN_METHOD_ANY (1u << 31) /* one that cannot be listed */
 
 struct learn {
     const struct options *options;
     const struct policy *policy;
-    char (*methods)[POLICY_METHOD_SIZE]; /* LEARN_METHODS; bit i of an entry is the i-th */
-    size_t segments_max;                 /* URLs are cut to so many folders */
+    char (*methods)[POLICY_METHOD_SIZE];          /* LEARN_METHODS; bit i of an entry is the i-th */
+    size_t segments_max;                          /* URLs are cut to so many folders */
     struct learn_table urls, names, raw, sockets; /* used; all but urls are words of a policy */
     struct learn_table denied;                    /* what a comment says of it */
     struct learn_table denied_urls;
     struct learn_table addresses; /* that lookups returned; the value is the name */
     int64_t started;
-    int folder;     /* of FILE, and its name there; -1: file is open instead */
-    int file;       /* a pipe or a device: written as it is */
+    int folder; /* of FILE, and its name there; -1: file is open instead */
+    int file;   /* a pipe or a device: written as it is */
     char *name;
 };
 

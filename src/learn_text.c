@@ -12,7 +12,7 @@
 #include "src/learn_table.h"
 #include "src/util.h"
 
-#define COMMENT_AT 56  /* column */
+#define COMMENT_AT 56   /* column */
 #define COMMAND_MAX 512 /* of the command line */
 #define GET 1u          /* the first two methods of learn.methods */
 #define HEAD 2u
@@ -143,7 +143,8 @@ static size_t fold_class(const struct learn_entry **entries, size_t n, size_t ho
 
 static int compare_lines(const void *a, const void *b)
 {
-    const struct learn_path *x = &((const struct line *)a)->path, *y = &((const struct line *)b)->path;
+    const struct learn_path *x = &((const struct line *)a)->path,
+                            *y = &((const struct line *)b)->path;
     size_t len = x->len < y->len ? x->len : y->len;
     int order = memcmp(x->path, y->path, len);
 
@@ -310,7 +311,8 @@ static void put_header(struct writer *w)
 static void put_unseen(struct writer *w)
 {
     if (policy_has_kind(w->l->policy, ENDPOINT_NETLINK))
-        (void)fprintf(w->f, "%-*s # kept: whether it is used is not seen\n", COMMENT_AT, "[netlink]");
+        (void)fprintf(w->f, "%-*s # kept: whether it is used is not seen\n", COMMENT_AT,
+                      "[netlink]");
 }
 
 static void put_lost(struct writer *w)
@@ -331,9 +333,10 @@ static void put_denied(struct writer *w)
 
     if (l->denied.count + l->denied_urls.count == 0)
         return;
-    (void)fputs("\n# Denied in this run, and not allowed by this policy. Taking the '#' away allows "
-                "it.\n",
-                w->f);
+    (void)fputs(
+        "\n# Denied in this run, and not allowed by this policy. Taking the '#' away allows "
+        "it.\n",
+        w->f);
     put_urls(w, &l->denied_urls, false);
     put_words(w, &l->denied, "# ", "time");
 }

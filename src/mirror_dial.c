@@ -43,8 +43,8 @@ static void log_it(const struct dial *d)
         const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)a;
         char name[sizeof(un->sun_path) + 1] = "@";
         memcpy(name + 1, un->sun_path + 1, d->at.len - offsetof(struct sockaddr_un, sun_path) - 1);
-        log_unix(d->dialer->log, d->endpoint == POLICY_INDEX_NONE ? MSG_WOULD_DENY : MSG_ALLOW, name,
-                 name, d->endpoint);
+        log_unix(d->dialer->log, d->endpoint == POLICY_INDEX_NONE ? MSG_WOULD_DENY : MSG_ALLOW,
+                 name, name, d->endpoint);
         return;
     }
     m.family = (uint8_t)a->ss_family;

@@ -196,7 +196,8 @@ static int cover_services(struct stage *s, const struct mounts *m, const char *r
     for (size_t i = 0; i < n; i++) {
         char path[PATH_MAX];
         struct stat st;
-        if (!realpath(dry ? covered_dry[i] : covered[i], path) || lstat(path, &st) < 0 || is_named(m->policy, path))
+        if (!realpath(dry ? covered_dry[i] : covered[i], path) || lstat(path, &st) < 0 ||
+            is_named(m->policy, path))
             continue; /* not there, a link into what has been covered already, or wanted */
         r = S_ISDIR(st.st_mode) ? cover_folder(s, path, resolv, e)
                                 : cover_with_text(s, path, "", 0, "", e);

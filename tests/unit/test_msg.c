@@ -218,8 +218,7 @@ static void test_log_resolve(void **state)
 static void test_log_connect(void **state)
 {
     (void)state;
-    struct msg_log_connect m = {
-        .decision = MSG_DENY, .count = 1, .family = AF_INET6, .port = 53};
+    struct msg_log_connect m = {.decision = MSG_DENY, .count = 1, .family = AF_INET6, .port = 53};
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     GOOD(m);
     m.decision = 0;
