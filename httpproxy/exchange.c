@@ -250,7 +250,7 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
         return;
     }
     x->phase = EXCHANGE_HANDSHAKE;
-    s->deadline = now_ms() + LIMIT_HANDSHAKE_MS;
+    s->deadline = now_ms() + LIMIT_SERVER_TLS_MS;
 }
 
 static bool handshake(struct exchange *x)

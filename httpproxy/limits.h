@@ -24,7 +24,8 @@
 #define LIMIT_HEAD_MS 30000        /* a request head, from its first byte */
 #define LIMIT_IDLE_MS 120000       /* a client connection between requests */
 #define LIMIT_DIAL_MS 150000       /* the dialer's answer */
-#define LIMIT_HANDSHAKE_MS 15000   /* TLS, on either side */
+#define LIMIT_HANDSHAKE_MS 120000  /* TLS with a client, which may be at a thousand of them */
+#define LIMIT_SERVER_TLS_MS 30000  /* TLS with a server */
 #define LIMIT_STALL_MS 300000      /* no byte moves: response head or body */
 #define LIMIT_HALF_CLOSED_MS 30000 /* the same, after the client has ended its side */
 #define LIMIT_UPGRADED_MS 86400000 /* no byte moves in a tunnel whose sides are both open */

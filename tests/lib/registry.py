@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """registry.py npm DIR URL FOLDER...    an npm registry of static files, with each FOLDER (a package.json and more) in it
-registry.py npm-many DIR URL NUMBER     the same with that many tiny packages, many-0000 and on
+registry.py npm-many DIR URL NUMBER     the same with that many tiny packages, many-0000 and on; prints the
+                                        package-lock.json of a project that depends on all of them
 registry.py cargo INDEX CRATES FOLDER.. a sparse index and the crates of it; FOLDER: a Cargo.toml and more
 
 DIR, INDEX and CRATES are served as they are; URL is where DIR will be found. Of npm, DIR/NAME/index.json is what the
@@ -56,6 +57,7 @@ def add_npm(folder, url, files):
         entry["hasInstallScript"] = True
     document = {"_id": name, "name": name, "dist-tags": {"latest": version}, "versions": {version: entry}}
     write(os.path.join(folder, name, "index.json"), json.dumps(document).encode())
+    return {"version": version, "resolved": entry["dist"]["tarball"], "integrity": entry["dist"]["integrity"]}
 
 
 def add_cargo(index, crates, files):
@@ -74,10 +76,14 @@ def main(kind, *arguments):
         for folder in arguments[2:]:
             add_npm(arguments[0], arguments[1], read_folder(folder))
     elif kind == "npm-many":
+        packages = {"": {"name": "project", "version": "1.0.0", "dependencies": {}}}
         for i in range(int(arguments[2])):
-            manifest = {"name": f"many-{i:04}", "version": "1.0.0"}
-            add_npm(arguments[0], arguments[1], {"package.json": json.dumps(manifest).encode(),
-                                                 "index.js": b"module.exports = %d;\n" % i})
+            name = f"many-{i:04}"
+            manifest = {"name": name, "version": "1.0.0"}
+            files = {"package.json": json.dumps(manifest).encode(), "index.js": b"module.exports = %d;\n" % i}
+            packages["node_modules/" + name] = add_npm(arguments[0], arguments[1], files)
+            packages[""]["dependencies"][name] = "1.0.0"
+        print(json.dumps(dict(packages[""], lockfileVersion=3, requires=True, packages=packages)))
     else:
         for folder in arguments[2:]:
             add_cargo(arguments[0], arguments[1], read_folder(folder))
