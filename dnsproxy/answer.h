@@ -11,6 +11,7 @@
 
 #define ANSWER_CHAIN_MAX 16 /* CNAMEs in a row */
 #define ANSWER_OPT_LEN 11
+#define ANSWER_ADDRESSES_MAX 4096 /* more do not fit into a message */
 #define ANSWER_BODY_MAX (DNS_MESSAGE_MAX - DNS_HEADER_LEN - DNS_QUESTION_MAX - ANSWER_OPT_LEN)
 
 /* The records of a reply as they stand behind its question. Names in it point (RFC 1035, 4.1.4) to
@@ -23,7 +24,12 @@ struct answer {
     size_t len;
     unsigned withheld;                    /* addresses left out for answer_address_allowed */
     char withheld_text[INET6_ADDRSTRLEN]; /* the first of them */
+    /* Of an A or AAAA question: the addresses that are told. */
+    int family;   /* AF_INET, AF_INET6, or 0: another question */
+    uint32_t ttl; /* the longest of their times */
+    unsigned address_count;
     uint8_t body[ANSWER_BODY_MAX];
+    uint8_t address[ANSWER_ADDRESSES_MAX][16]; /* IPv4 in the first four bytes */
 };
 
 enum answer_status {

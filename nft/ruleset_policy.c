@@ -21,7 +21,7 @@ static void take_ports(struct ruleset *r, const struct policy *p)
     size_t n = 0, kept = 0;
 
     for (size_t i = 0; i < p->count; i++)
-        if (p->endpoints[i].kind == ENDPOINT_URL)
+        if (p->endpoints[i].kind == ENDPOINT_URL || p->endpoints[i].kind == ENDPOINT_NAME_PORT)
             ports[n++] = p->endpoints[i].port;
     qsort(ports, n, sizeof(*ports), compare_ports);
     for (size_t i = 0; i < n; i++)

@@ -30,6 +30,7 @@
 #include "src/channel.h"
 #include "src/dialer.h"
 #include "src/launch.h"
+#include "src/learned.h"
 #include "src/libexec.h"
 #include "src/log.h"
 #include "src/memfd.h"
@@ -74,6 +75,7 @@ struct supervisor {
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
     struct resolver *resolver;
+    struct learned *learned;
     struct dialer *dialer;
     struct upstream_dns *upstream;
     struct unix_judge *judge;
@@ -207,6 +209,12 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     case MSG_QUERY:
         upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
         break;
+    case MSG_LEARN:
+        learned_add(s->learned, (const struct msg_learn *)(const void *)m);
+        break;
+    case MSG_LOG_TUNNEL:
+        log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
+        break;
     case MSG_LOG_REQUEST:
         log_request(s->log, (const struct msg_log_request *)(const void *)m);
         break;
@@ -220,6 +228,14 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     default:
         break; /* the channel lets no other type through */
     }
+}
+
+static void catch_up_with_dns(void *arg)
+{
+    struct supervisor *s = arg;
+
+    if (s->dns.channel)
+        channel_catch_up(s->dns.channel);
 }
 
 static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
@@ -547,13 +563,21 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
-    s->dialer = dialer_new(s->base, s->policy, s->resolver);
+    s->learned = learned_new(s->policy, now_ms);
+    s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
+                                                  .policy = s->policy,
+                                                  .resolver = s->resolver,
+                                                  .learned = s->learned,
+                                                  .log = s->log,
+                                                  .catch_up = catch_up_with_dns,
+                                                  .arg = s});
     s->upstream = upstream_dns_new(s->base, s->policy);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
-                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
-                            1u << MSG_LOG_CONNECT);
+                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
+                            1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
-                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST);
+                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
+                            1u << MSG_LOG_TUNNEL);
     s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
     s->init_event = watch(s, l->init_supervisor, on_init, true);
     s->signal_event = watch(s, s->signals, on_signal, false);

@@ -75,7 +75,7 @@ int fixture_intercepted(struct fixture *f, const char *address, unsigned port)
     dialled.kind = strchr(address, ':') ? URL_HOST_IPV6 : URL_HOST_IPV4;
     copy_string(dialled.host, sizeof(dialled.host), address);
     pair(SOCK_STREAM, fds);
-    session_new_transparent(f->proxy, fds[1], &dialled);
+    session_new_transparent(f->proxy, fds[1], &dialled, 40000);
     fixture_turn(f);
     return fds[0];
 }
