@@ -20,7 +20,7 @@ httpproxy_cijail_httpproxy_SOURCES = httpproxy/main.c
 httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 
 HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body \
-	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_transparent
+	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_transparent tests/unit/test_raw
 if HAVE_CMOCKA
 check_PROGRAMS += $(HTTPPROXY_TESTS)
 TESTS += $(HTTPPROXY_TESTS)
@@ -48,4 +48,8 @@ tests_unit_test_transparent_SOURCES = tests/unit/test_transparent.c tests/unit/p
 	tests/unit/proxy_fixture.h
 tests_unit_test_transparent_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_transparent_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/proxy_fixture.c \
+	tests/unit/proxy_fixture.h
+tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_raw_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 endif
