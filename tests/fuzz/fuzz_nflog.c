@@ -1,6 +1,8 @@
 /* fuzz_nflog.c: a netlink datagram of the log, and the same bytes as a bare packet of either
  * family. */
+#include <errno.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@ static void on_packet(void *arg, const struct nflog_packet *p)
     (void)arg;
     if (p->transport > p->len)
         abort();
-    if (reject_build(p, &m) == 0 && (m.len > sizeof(m.data) || !p->tcp_syn))
+    if (reject_build(p, EACCES, &m) == 0 && (m.len > sizeof(m.data) || (!p->tcp_syn && p->protocol != IPPROTO_UDP)))
         abort();
 }
 

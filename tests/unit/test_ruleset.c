@@ -57,7 +57,7 @@ static void from_words(struct ruleset *r, const char *words)
 
     policy_init(&p);
     CHECK_OK(policy_parse(&p, "test", words, strlen(words), &e), &e);
-    ruleset_from_policy(r, &p);
+    ruleset_from_policy(r, &p, false);
     policy_free(&p);
 }
 
