@@ -172,10 +172,10 @@ static void open_all(struct dnsproxy *p)
     p->base = event_base_new();
     if (!p->base)
         die("cannot make an event loop");
-    p->channel = channel_new(p->base, PROXY_FD_CHANNEL,
-                             1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED |
-                                 1u << MSG_UNREACHABLE,
-                             0, on_message, on_closed, p);
+    p->channel =
+        channel_new(p->base, PROXY_FD_CHANNEL,
+                    1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED | 1u << MSG_UNREACHABLE,
+                    0, on_message, on_closed, p);
     log_open(p);
     p->upstream = upstream_new(p);
     if (if_open(DNS_FD_UDP4) >= 0)

@@ -7,8 +7,8 @@
  *          <---  SYN, ACK of the supervisor's listener; the rest passes the rules by itself
  *
  * So connect(2) in the jail ends as it would outside: refused with a RST, unreachable with an ICMP
- * error, and silent where the other side is. What is not allowed is logged and answered as the rules
- * do it (reject.h).
+ * error, and silent where the other side is. What is not allowed is logged and answered as the
+ * rules do it (reject.h).
  *
  * A SYN that is sent again is known by its addresses, ports and sequence number: it is asked about
  * once, and once given back it is given back again. The table is bounded; what does not fit waits
@@ -37,11 +37,11 @@ enum state { FREE, ASKED, GIVEN };
 
 struct entry {
     enum state state;
-    uint16_t next;             /* in its bucket, or among the free ones */
-    uint16_t older, newer;     /* among those of its state */
-    uint32_t turn, sequence;   /* turn: how often this place was used */
-    uint32_t to;               /* GIVEN */
-    uint64_t until;            /* ms */
+    uint16_t next;           /* in its bucket, or among the free ones */
+    uint16_t older, newer;   /* among those of its state */
+    uint32_t turn, sequence; /* turn: how often this place was used */
+    uint32_t to;             /* GIVEN */
+    uint64_t until;          /* ms */
     struct msg_tuple tuple;
     struct nflog_packet packet; /* its data is copied */
     uint8_t data[NFLOG_SNAPLEN];
@@ -146,8 +146,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     for (int state = ASKED; state <= GIVEN; state++)
-        while (h->lists[state].oldest != NONE &&
-               h->entries[h->lists[state].oldest].until <= now)
+        while (h->lists[state].oldest != NONE && h->entries[h->lists[state].oldest].until <= now)
             forget(h, &h->entries[h->lists[state].oldest]);
 }
 

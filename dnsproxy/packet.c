@@ -1,9 +1,9 @@
 /* packet.c: a held SYN made anew, and the answers to it.
  *
- * No packet of the jail is passed on as it came. The IP header is made here, from addresses that were
- * parsed; of TCP's header the ports, the sequence number, the flags, the window and the options are
- * the jail's own, which the kernel of the gateway reads as it reads those of any packet. Data in a
- * SYN (TCP Fast Open, RFC 7413) is left out: its sender sends it again. */
+ * No packet of the jail is passed on as it came. The IP header is made here, from addresses that
+ * were parsed; of TCP's header the ports, the sequence number, the flags, the window and the
+ * options are the jail's own, which the kernel of the gateway reads as it reads those of any
+ * packet. Data in a SYN (TCP Fast Open, RFC 7413) is left out: its sender sends it again. */
 #include "dnsproxy/packet.h"
 
 #include <arpa/inet.h>

@@ -16,12 +16,12 @@ struct packet {
     uint8_t data[PACKET_MAX]; /* from the IP header on, checksums filled in */
 };
 
-/* Where a held packet goes, and its sequence number. -EINVAL if it is no SYN of the jail's own whose
- * TCP header was logged whole, or goes to port 0. Pure, like the others here. */
+/* Where a held packet goes, and its sequence number. -EINVAL if it is no SYN of the jail's own
+ * whose TCP header was logged whole, or goes to port 0. Pure, like the others here. */
 int packet_tuple(const struct nflog_packet *p, struct msg_tuple *t, uint32_t *sequence);
 
-/* The same SYN with an IP header made anew and nothing behind TCP's. p passed packet_tuple. RFC 9293,
- * 3.1. */
+/* The same SYN with an IP header made anew and nothing behind TCP's. p passed packet_tuple. RFC
+ * 9293, 3.1. */
 void packet_syn(const struct nflog_packet *p, struct packet *out);
 
 /* The answer of a port that is closed: RST and ACK, from the packet's destination. RFC 9293, 3.5.2.

@@ -9,8 +9,8 @@
  *
  * IPv4: type 3 code 9, "network administratively prohibited"; IPv6: type 1 code 0, "no route".
  * Linux makes ENETUNREACH out of both. Other codes tell why a connection that is allowed was not
- * made (held.c), or that a UDP port is closed. The answer quotes the packet as it was logged, and goes to
- * the jail's own address and nowhere else. The kernel of the jail takes an error only for a
+ * made (held.c), or that a UDP port is closed. The answer quotes the packet as it was logged, and
+ * goes to the jail's own address and nowhere else. The kernel of the jail takes an error only for a
  * connection that it has, by ports and sequence number, so the jail can fool none but itself. */
 #include "dnsproxy/reject.h"
 

@@ -30,8 +30,8 @@ struct reject;
 struct reject *reject_new(struct event_base *base, int fd4, int fd6);
 void reject_free(struct reject *r);
 
-/* Answers a packet if it is to be answered: now, and a SYN once more in some milliseconds. error: as
- * for reject_build. */
+/* Answers a packet if it is to be answered: now, and a SYN once more in some milliseconds. error:
+ * as for reject_build. */
 void reject_answer(struct reject *r, const struct nflog_packet *p, int error);
 
 #endif

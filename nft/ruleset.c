@@ -146,8 +146,7 @@ static bool takes_dns(const struct ruleset *r, int family)
 
 static bool intercepts(const struct ruleset *r)
 {
-    return takes_urls(r) || takes_dns(r, AF_INET) || takes_dns(r, AF_INET6) ||
-           ruleset_takes_raw(r);
+    return takes_urls(r) || takes_dns(r, AF_INET) || takes_dns(r, AF_INET6) || ruleset_takes_raw(r);
 }
 
 enum selector { DNS, SERVICES, UNREACHABLE, ALL };

@@ -1,6 +1,6 @@
 /* ruleset_policy.c: what of a policy the rules must know: ports of URLs and of raw
- * endpoints, and DNS servers. All are put in order, and what is said twice or overlaps is said once,
- * since a set of the kernel takes no element twice. */
+ * endpoints, and DNS servers. All are put in order, and what is said twice or overlaps is said
+ * once, since a set of the kernel takes no element twice. */
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "src/policy.h"
 #include "src/util.h"
 
-/* More than this, and the rules ask for no port: a transaction does not hold any number of them, and
- * the supervisor judges each connection anyway. */
+/* More than this, and the rules ask for no port: a transaction does not hold any number of them,
+ * and the supervisor judges each connection anyway. */
 #define RAW_PORTS_MAX 4096
 
 static int compare_ports(const void *a, const void *b)
@@ -102,8 +102,7 @@ void ruleset_from_policy(struct ruleset *r, const struct policy *p, bool all)
     static const uint16_t usual[] = {80, 443};
 
     memset(r, 0, sizeof(*r));
-    r->url_port_count =
-        take_ports(&r->url_ports, p, is_url, usual, all ? ARRAY_LEN(usual) : 0);
+    r->url_port_count = take_ports(&r->url_ports, p, is_url, usual, all ? ARRAY_LEN(usual) : 0);
     r->raw_port_count = take_ports(&r->raw_ports, p, policy_is_raw, NULL, 0);
     r->raw_all = all || r->raw_port_count > RAW_PORTS_MAX;
     take_servers(&r->dns4, p, AF_INET);

@@ -24,14 +24,14 @@
 #include "src/policy.h"
 
 enum launch_type {
-    LAUNCH_NUMBER = 1,  /* keeper -> supervisor: value: its number in /proc */
-    LAUNCH_MAPPED,      /* supervisor -> keeper: the ids are mapped */
-    LAUNCH_NET,         /* keeper -> init: the link is there; value: with IPv6 */
-    LAUNCH_GO,          /* supervisor -> init: both proxies are ready; text: the CA, or empty */
-    LAUNCH_SIGNAL,      /* supervisor -> init: value: send this signal to the command */
-    LAUNCH_ERROR,       /* keeper, init -> supervisor: set-up failed; text */
-    LAUNCH_RELAY,       /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
-                         * enum launch_relay */
+    LAUNCH_NUMBER = 1, /* keeper -> supervisor: value: its number in /proc */
+    LAUNCH_MAPPED,     /* supervisor -> keeper: the ids are mapped */
+    LAUNCH_NET,        /* keeper -> init: the link is there; value: with IPv6 */
+    LAUNCH_GO,         /* supervisor -> init: both proxies are ready; text: the CA, or empty */
+    LAUNCH_SIGNAL,     /* supervisor -> init: value: send this signal to the command */
+    LAUNCH_ERROR,      /* keeper, init -> supervisor: set-up failed; text */
+    LAUNCH_RELAY,      /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
+                        * enum launch_relay */
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
     LAUNCH_DIAG,        /* init -> supervisor: with a descriptor: sock_diag in J */

@@ -178,8 +178,8 @@ enum msg_opened_to { MSG_TO_RELAY = 1, MSG_TO_INTERCEPT = 2 };
 struct msg_opened {
     struct msg_head head;
     uint64_t id;
-    int32_t error; /* 0, or a positive errno of connect(2); EACCES: no endpoint allows it; EAGAIN: no
-                      room now */
+    int32_t error; /* 0, or a positive errno of connect(2); EACCES: no endpoint allows it; EAGAIN:
+                      no room now */
     uint32_t to;   /* enum msg_opened_to: whose listener takes it; 0 if error */
 };
 

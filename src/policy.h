@@ -121,8 +121,9 @@ const struct endpoint *policy_match_loopback(const struct policy *p, int family,
  * loopback. */
 bool policy_is_raw(const struct endpoint *ep);
 
-/* May this address (4 or 16 bytes in network order, by family) and port (host order) be connected to
- * as it is, by an ADDRESS endpoint? Never the host's loopback by whatever spelling, nor port 53. */
+/* May this address (4 or 16 bytes in network order, by family) and port (host order) be connected
+ * to as it is, by an ADDRESS endpoint? Never the host's loopback by whatever spelling, nor port 53.
+ */
 const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
                                             uint16_t port);
 

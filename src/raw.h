@@ -25,13 +25,13 @@ struct raw_verdict {
     uint32_t endpoint; /* by which word; or POLICY_INDEX_NONE */
 };
 
-/* May a connection go there? protocol: IPPROTO_TCP, IPPROTO_UDP. MSG_TO_INTERCEPT: by its URL, if by
- * anything. Pure. */
+/* May a connection go there? protocol: IPPROTO_TCP, IPPROTO_UDP. MSG_TO_INTERCEPT: by its URL, if
+ * by anything. Pure. */
 struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol,
                              const struct msg_tuple *t);
 
-/* The same word for an IPv4 address and for an IPv6 one: a sockaddr of the tuple's destination, or of
- * the jail's end. Returns its length. */
+/* The same word for an IPv4 address and for an IPv6 one: a sockaddr of the tuple's destination, or
+ * of the jail's end. Returns its length. */
 socklen_t raw_destination(const struct msg_tuple *t, struct sockaddr_storage *out);
 socklen_t raw_source(const struct msg_tuple *t, struct sockaddr_storage *out);
 

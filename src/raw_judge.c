@@ -1,8 +1,8 @@
 /* raw_judge.c: may the jail connect there, as it is?
  *
- * The rules of the gateway ask for the port alone (nft/ruleset.c); here the address is looked at, in
- * the process that then connects. A port that URL endpoints have too leads on to httpproxy, which
- * goes by the URL, unless a raw endpoint allows that address. */
+ * The rules of the gateway ask for the port alone (nft/ruleset.c); here the address is looked at,
+ * in the process that then connects. A port that URL endpoints have too leads on to httpproxy,
+ * which goes by the URL, unless a raw endpoint allows that address. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -26,11 +26,9 @@ static bool is_url_port(const struct raw_judge *j, uint16_t port)
            (j->dry_run && (port == 80 || port == 443));
 }
 
-struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol,
-                             const struct msg_tuple *t)
+struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t)
 {
-    const struct endpoint *ep =
-        policy_match_address(j->policy, t->family, t->address, t->port);
+    const struct endpoint *ep = policy_match_address(j->policy, t->family, t->address, t->port);
     struct raw_verdict v = {.to = MSG_TO_RELAY,
                             .decision = ep ? MSG_ALLOW : MSG_DENY,
                             .endpoint = policy_index(j->policy, ep)};

@@ -1,15 +1,14 @@
 /* raw_tcp.c: TCP to raw endpoints, the host's side first.
  *
- *   open     dnsproxy has a SYN of the jail that the rules hold (dnsproxy/held.c). It is judged, and a
- *            socket of this network connects, for as long as the kernel tries.
- *   kept     connected: dnsproxy gives the SYN back, and the kernel of the gateway completes the
- *            jail's connection with the transparent listener
- *   joined   that connection is accepted, known by the jail's port and the destination, and relayed
- *            (relay.h)
+ *   open     dnsproxy has a SYN of the jail that the rules hold (dnsproxy/held.c). It is judged,
+ * and a socket of this network connects, for as long as the kernel tries. kept     connected:
+ * dnsproxy gives the SYN back, and the kernel of the gateway completes the jail's connection with
+ * the transparent listener joined   that connection is accepted, known by the jail's port and the
+ * destination, and relayed (relay.h)
  *
  * Nothing that the jail sends is read here, and no connection of the jail is accepted whose other
- * half is not there. What is kept and not claimed is closed. The descriptors of what is under way are
- * taken from the relays' share.
+ * half is not there. What is kept and not claimed is closed. The descriptors of what is under way
+ * are taken from the relays' share.
  *
  * Syscalls: socket, connect, getsockopt, accept4, getsockname, getpeername, close. */
 #include <errno.h>
