@@ -165,8 +165,8 @@ static bool is_record(const ldns_rr *rr, const ldns_rdf *owner, uint16_t type)
 
 bool answer_address_allowed(const struct policy *policy, int family, const uint8_t *address)
 {
-    (void)policy;
-    return address_classify(family, address) == ADDRESS_PUBLIC;
+    return address_classify(family, address) == ADDRESS_PUBLIC ||
+           policy_names_address(policy, family, address);
 }
 
 static bool is_address(uint16_t type)

@@ -48,8 +48,8 @@ struct asked {
 
 /* May this address (4 or 16 bytes in network order) stand in an answer? Only a public one: a name's
  * owner chooses its addresses, and one of the host's own networks (the cloud's metadata service, a
- * router) is never honest in a public name: DNS rebinding. policy: for words that name such an
- * address; this version has none that the DNS could serve, so there is no exception. */
+ * router) is never honest in a public name: DNS rebinding. Or one that the policy itself names
+ * (ADDRESS:PORT, ADDRESS/LEN:PORT). */
 bool answer_address_allowed(const struct policy *policy, int family, const uint8_t *address);
 
 /* Judges and rebuilds an upstream message. Pure; a is filled if the status is ANSWER_GOOD. */

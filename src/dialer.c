@@ -30,9 +30,9 @@ struct dial {
     uint64_t id;
     uint32_t scheme; /* enum url_scheme, or MSG_DIAL_RAW */
     struct url_authority authority;
-    const struct endpoint *endpoint; /* what allows it */
-    char name[NAME_SIZE];            /* MSG_DIAL_RAW: the endpoint's name that it is for, or "" */
-    struct dial *next, **at;         /* in active or waiting */
+    uint32_t endpoint;       /* index of the word that allows it */
+    char name[NAME_SIZE];    /* MSG_DIAL_RAW: the endpoint's name that it is for, or "" */
+    struct dial *next, **at; /* in active or waiting */
 };
 
 struct dialer {
@@ -107,8 +107,7 @@ static void log_made(const struct dial *dial, int fd)
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     m.family = (uint8_t)peer.sa.sa_family;
     memcpy(m.address, address_data(&peer), m.family == AF_INET ? 4 : 16);
-    log_named_connect(setup->log, MSG_ALLOW, policy_index(setup->policy, dial->endpoint), &m,
-                      dial->name, "");
+    log_named_connect(setup->log, MSG_ALLOW, dial->endpoint, &m, dial->name, "");
 }
 
 static void on_connected(void *arg, int fd, int err)
@@ -253,6 +252,27 @@ static const struct endpoint *judge(struct dialer *d, uint32_t scheme,
     return ep ? ep : match_learned(d, a, name);
 }
 
+/* The connection of a client that was held until it was there (raw_tcp.c). False: there is none. */
+static bool claim(struct dialer *d, struct channel *c, const struct msg_dial *m,
+                  const struct url_authority *a)
+{
+    struct msg_tuple t = {.source_port = (uint16_t)m->client_port, .port = a->port};
+    struct dial dial = {.dialer = d, .authority = *a};
+    const char *name = "";
+    int fd;
+
+    t.family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
+    if (m->client_port == 0 || a->kind == URL_HOST_NAME ||
+        inet_pton(t.family, a->host, t.address) != 1 ||
+        (fd = raw_tcp_claim(d->setup.raw_tcp, &t, &dial.endpoint)) < 0)
+        return false;
+    (void)learned_match(d->setup.learned, t.family, t.address, t.port, &name);
+    copy_string(dial.name, sizeof(dial.name), name);
+    log_made(&dial, fd);
+    reply(c, m->id, fd, 0, "");
+    return true;
+}
+
 static const char *why_not(const struct msg_dial *m, const struct url_authority *a)
 {
     if (m->scheme == MSG_DIAL_RAW && a->kind != URL_HOST_NAME)
@@ -272,6 +292,8 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
         reply(c, m->id, -1, EINVAL, "not a canonical authority");
         return;
     }
+    if (claim(d, c, m, &a))
+        return;
     ep = judge(d, m->scheme, &a, &name);
     if (!ep) {
         reply(c, m->id, -1, EACCES, why_not(m, &a));
@@ -283,7 +305,7 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
                           .id = m->id,
                           .scheme = m->scheme,
                           .authority = a,
-                          .endpoint = ep};
+                          .endpoint = policy_index(d->setup.policy, ep)};
     copy_string(dial->name, sizeof(dial->name), name);
     if (d->active_count >= DIALS_MAX) {
         *d->waiting_end = dial;

@@ -95,6 +95,23 @@ static bool check_log_connect(const struct msg_log_connect *m)
     return m->count > 0 && (m->family == AF_INET || m->family == AF_INET6);
 }
 
+static bool check_tuple(const struct msg_tuple *t)
+{
+    return (t->family == AF_INET || t->family == AF_INET6) && t->port != 0;
+}
+
+static bool check_opened(const struct msg_opened *m)
+{
+    if (m->error != 0)
+        return m->error > 0 && m->to == 0;
+    return m->to == MSG_TO_RELAY || m->to == MSG_TO_INTERCEPT;
+}
+
+static bool check_unreachable(const struct msg_unreachable *m)
+{
+    return check_tuple(&m->tuple) && m->error > 0;
+}
+
 static bool check_learn(const struct msg_learn *m)
 {
     return (m->family == AF_INET || m->family == AF_INET6) && m->count > 0 &&
@@ -129,6 +146,12 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_log_connect);
     case MSG_FINISH:
         return sizeof(struct msg_finish);
+    case MSG_OPEN:
+        return sizeof(struct msg_open);
+    case MSG_OPENED:
+        return sizeof(struct msg_opened);
+    case MSG_UNREACHABLE:
+        return sizeof(struct msg_unreachable);
     case MSG_LEARN:
         return sizeof(struct msg_learn);
     case MSG_LOG_TUNNEL:
@@ -159,6 +182,12 @@ static bool check_fields(const void *m, uint32_t type)
         return check_log_resolve(m);
     case MSG_LOG_CONNECT:
         return check_log_connect(m);
+    case MSG_OPEN:
+        return check_tuple(&((const struct msg_open *)m)->tuple);
+    case MSG_OPENED:
+        return check_opened(m);
+    case MSG_UNREACHABLE:
+        return check_unreachable(m);
     case MSG_LEARN:
         return check_learn(m);
     case MSG_LOG_TUNNEL:

@@ -118,10 +118,23 @@ bool policy_is_loopback(const struct endpoint *ep);
 const struct endpoint *policy_match_loopback(const struct policy *p, int family,
                                              const void *address, uint16_t port);
 
+/* A raw endpoint: an address or a network whose port is relayed as it is. Not DNS, not the host's
+ * loopback. */
+bool policy_is_raw(const struct endpoint *ep);
+
 /* May this address (4 or 16 bytes in network order, by family) and port (host order) be connected
- * to, whatever is said there? An ADDRESS:PORT endpoint, but for DNS servers and the loopback. */
+ * to as it is, by an ADDRESS endpoint? Never the host's loopback by whatever spelling, nor port 53.
+ */
 const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
                                             uint16_t port);
+
+/* Is there a raw endpoint that this address is in, whatever the port? Then a name may have it, too.
+ */
+bool policy_names_address(const struct policy *p, int family, const void *address);
+
+/* Is this the host itself by another spelling of its loopback (0.0.0.0, ::, IPv4-mapped), or the
+ * loopback? */
+bool policy_means_loopback(int family, const void *address);
 
 /* May this port of what the canonical name resolves to be connected to? (policy_raw.c) */
 const struct endpoint *policy_match_name_port(const struct policy *p, const char *name,
