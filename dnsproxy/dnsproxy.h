@@ -9,6 +9,7 @@
 
 #include "dnsproxy/answer.h"
 #include "dnsproxy/fold.h"
+#include "dnsproxy/held.h"
 #include "dnsproxy/nflog.h"
 #include "dnsproxy/query.h"
 #include "dnsproxy/reject.h"
@@ -29,7 +30,8 @@ struct dnsproxy {
     struct udp *udp[2];
     struct tcp *tcp;
     struct reject *reject;
-    struct event *nflog_event;
+    struct held *held; /* NULL: the policy has no raw endpoint */
+    struct event *nflog_event, *held_event;
     bool draining;                  /* the channel has ended: what was received is still logged */
     bool mute;                      /* and nobody listens any more */
     struct answer answer;           /* the one that is being made */

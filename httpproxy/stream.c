@@ -308,6 +308,16 @@ int stream_end(struct stream *s)
     return 0;
 }
 
+int stream_detach(struct stream *s)
+{
+    int fd = s->fd;
+
+    (void)event_del(&s->event);
+    buf_free(&s->prefix);
+    s->fd = -1;
+    return fd;
+}
+
 void stream_close(struct stream *s)
 {
     if (s->fd < 0)

@@ -67,6 +67,9 @@ void stream_shutdown(struct stream *s);
  * not be written yet, and is to be tried again; else 0. */
 int stream_end(struct stream *s);
 
+/* Gives up a plain stream: its descriptor, which is the caller's from here on. */
+int stream_detach(struct stream *s);
+
 /* Closes at once; without close_notify. Nothing is done if s was closed already. */
 void stream_close(struct stream *s);
 

@@ -31,10 +31,12 @@
 #include "src/dialer.h"
 #include "src/launch.h"
 #include "src/learn.h"
+#include "src/learned.h"
 #include "src/libexec.h"
 #include "src/log.h"
 #include "src/memfd.h"
 #include "src/mirror.h"
+#include "src/raw.h"
 #include "src/relay.h"
 #include "src/resolver.h"
 #include "src/unix_gate.h"
@@ -76,10 +78,12 @@ struct supervisor {
     struct log *log;
     struct learn *learn; /* NULL: nothing is learned */
     struct resolver *resolver;
+    struct learned *learned;
     struct dialer *dialer;
     struct upstream_dns *upstream;
     struct unix_judge *judge;
     struct relays *relays;
+    struct raw_tcp *raw_tcp;
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     bool network_ended; /* and it has been said */
@@ -110,8 +114,10 @@ static void give_up(struct supervisor *s, int err, const char *fmt, ...)
 
 static void finish_if_all_said(struct supervisor *s)
 {
-    if (s->phase == PHASE_ENDING && !s->dns.channel && !s->http.channel &&
-        (!s->mirror || mirror_is_drained(s->mirror)))
+    if (s->phase != PHASE_ENDING || s->dns.channel || s->http.channel)
+        return;
+    raw_tcp_drain(s->raw_tcp);
+    if (s->mirror ? mirror_is_drained(s->mirror) : relays_undelivered(s->relays) == 0)
         (void)event_base_loopbreak(s->base);
 }
 
@@ -138,8 +144,7 @@ static void begin_ending(struct supervisor *s, int result)
     if (s->http.channel)
         (void)channel_send(s->http.channel, &m, -1);
     (void)event_add(s->timer, &wait);
-    if (s->mirror)
-        (void)event_add(s->drain_timer, &drain);
+    (void)event_add(s->drain_timer, &drain);
     finish_if_all_said(s);
 }
 
@@ -216,6 +221,15 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     case MSG_QUERY:
         upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
         break;
+    case MSG_OPEN:
+        raw_tcp_open(s->raw_tcp, c, (const struct msg_open *)(const void *)m);
+        break;
+    case MSG_LEARN:
+        learned_add(s->learned, (const struct msg_learn *)(const void *)m);
+        break;
+    case MSG_LOG_TUNNEL:
+        log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
+        break;
     case MSG_LOG_REQUEST:
         log_request(s->log, (const struct msg_log_request *)(const void *)m);
         break;
@@ -230,6 +244,14 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     }
 }
 
+static void catch_up_with_dns(void *arg)
+{
+    struct supervisor *s = arg;
+
+    if (s->dns.channel)
+        channel_catch_up(s->dns.channel);
+}
+
 static void drop_proxy(struct proxy *p)
 {
     struct supervisor *s = p->supervisor;
@@ -238,6 +260,7 @@ static void drop_proxy(struct proxy *p)
         return;
     dialer_forget(s->dialer, p->channel);
     upstream_dns_forget(s->upstream, p->channel);
+    raw_tcp_forget(s->raw_tcp, p->channel);
     channel_free(p->channel);
     p->channel = NULL;
 }
@@ -278,19 +301,34 @@ static void describe_status(int status, char *buf, size_t size)
         (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
 }
 
+static void take_relay_socket(struct supervisor *s, int kind, int fd)
+{
+    switch (kind) {
+    case LAUNCH_TCP4:
+    case LAUNCH_TCP6:
+        raw_tcp_listen(s->raw_tcp, fd);
+        break;
+    default:
+        (void)close(fd);
+        break;
+    }
+}
+
 static void on_gate(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
     struct launch_msg m;
     char how[128];
-    int r = launch_recv(fd, &m);
+    int passed, r = launch_recv_fd(fd, &m, &passed);
 
     (void)what;
     if (r < 0) {
         give_up(s, EPIPE, "the keeper of the jail's network ended");
         return;
     }
-    if (m.type == LAUNCH_ERROR) {
+    if (m.type == LAUNCH_RELAY && passed >= 0) {
+        take_relay_socket(s, m.value, passed);
+    } else if (m.type == LAUNCH_ERROR) {
         give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         describe_status(m.value, how, sizeof(how));
@@ -561,6 +599,18 @@ static void start_proxy_channel(struct supervisor *s, struct proxy *p, const cha
     p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
 }
 
+static void start_raw(struct supervisor *s)
+{
+    const struct raw_setup setup = {
+        .base = s->base,
+        .judge = {.policy = s->policy, .learned = s->learned},
+        .log = s->log,
+        .relays = s->relays,
+    };
+
+    s->raw_tcp = raw_tcp_new(&setup);
+}
+
 static void start_loop(struct supervisor *s, const sigset_t *signals)
 {
     static const struct timeval setup = {SETUP_SECONDS, 0};
@@ -575,14 +625,24 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
-    s->dialer = dialer_new(s->base, s->policy, s->resolver);
+    s->learned = learned_new(s->policy, now_ms);
+    start_raw(s);
+    s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
+                                                  .policy = s->policy,
+                                                  .resolver = s->resolver,
+                                                  .learned = s->learned,
+                                                  .raw_tcp = s->raw_tcp,
+                                                  .log = s->log,
+                                                  .catch_up = catch_up_with_dns,
+                                                  .arg = s});
     s->upstream = upstream_dns_new(s->base, s->policy);
     upstream_dns_set_learn(s->upstream, s->learn);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
-                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
-                            1u << MSG_LOG_CONNECT);
+                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
+                            1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
-                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST);
+                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
+                            1u << MSG_LOG_TUNNEL);
     s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
     s->init_event = watch(s, l->init_supervisor, on_init, true);
     s->signal_event = watch(s, s->signals, on_signal, false);
