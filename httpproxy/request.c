@@ -63,19 +63,27 @@ static bool has_body(const struct head_request *r)
     return r->body == BODY_CHUNKED || (r->body == BODY_LENGTH && r->content_length > 0);
 }
 
-/* A body that goes along with a GET is an upload, unseen by a list of methods. */
+/* A body that goes along with a GET is an upload, unseen by a list of methods; and so is what an
+ * upgraded connection carries, a WebSocket's for one. */
+static bool is_upload(const struct head_request *r)
+{
+    return has_body(r) || r->upgrade[0];
+}
+
 #define UPLOAD                                                                                     \
-    "a request with a body is an upload, and the endpoint for this URL lists methods that have "   \
-    "none; without a list it allows any method, and bodies"
+    "a request with a body, or one that upgrades the connection, is an upload, and the endpoint "  \
+    "for this URL lists methods that have no body; without a list it allows any method, bodies "   \
+    "and upgrades"
 
 /* The text of the 403, and what the log says. */
 static const char *deny_text(struct session *s, const struct head_request *r, const struct url *url)
 {
     struct scratch *t = &s->proxy->scratch;
 
-    if (has_body(r) && policy_match_request(&s->proxy->policy, r->method, url)) {
+    if (is_upload(r) && policy_match_request(&s->proxy->policy, r->method, url)) {
         reply_failed(t->text, sizeof(t->text), UPLOAD, r->method, t->url_text);
-        return "a request with a body, but no endpoint allows an upload";
+        return r->upgrade[0] ? "an upgrade, but no endpoint allows an upload"
+                             : "a request with a body, but no endpoint allows an upload";
     }
     reply_denied(t->text, sizeof(t->text), r->method, url);
     return "no endpoint allows it";
@@ -118,8 +126,8 @@ void request_begin(struct session *s, size_t len)
         return;
     }
     const struct policy *policy = &s->proxy->policy;
-    const struct endpoint *ep = has_body(r) ? policy_match_upload(policy, r->method, &t->url)
-                                            : policy_match_request(policy, r->method, &t->url);
+    const struct endpoint *ep = is_upload(r) ? policy_match_upload(policy, r->method, &t->url)
+                                             : policy_match_request(policy, r->method, &t->url);
     if (ep || policy->dry_run)
         exchange_begin(s, r, &t->url, ep, len);
     else

@@ -449,7 +449,7 @@ const struct endpoint *policy_match_dns_server(const struct policy *p, int famil
 bool policy_passes_dns_server(const struct policy *p, int family, const void *address)
 {
     return policy_match_dns_server(p, family, address) ||
-           (p->dry_run && !means_loopback(family, address));
+           (p->dry_run && !policy_means_loopback(family, address));
 }
 
 bool policy_is_loopback(const struct endpoint *ep)

@@ -117,6 +117,13 @@ for how in connect direct; do
 done
 wire_stop
 t_no_match "$WIRE" 'Flags \[S\]'
+for methods in GET,HEAD: GET:; do # an upgrade is an upload
+    CIJAIL_ENDPOINTS="${methods}https://ws.example:8443/ws/" run cijail -- python3 client.py connect wss://ws.example:8443/ws/
+    t_eq "$out" 'status 403'
+    t_count 1 "$err" ' cijail: deny - GET https://ws\.example:8443/ws/'
+done
+CIJAIL_ENDPOINTS='GET,POST:https://ws.example:8443/ws/' run cijail -- python3 client.py connect wss://ws.example:8443/ws/
+t_eq "$out" "$expected"
 CIJAIL_ENDPOINTS='POST:https://ws.example:8443/ws/' run cijail -- python3 client.py connect wss://ws.example:8443/ws/
 t_eq "$out" 'status 403'
 
