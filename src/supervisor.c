@@ -81,7 +81,7 @@ struct supervisor {
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     bool network_ended; /* and it has been said */
-    int result; /* exit status, or -errno with error filled */
+    int result;         /* exit status, or -errno with error filled */
     struct error error;
 };
 
