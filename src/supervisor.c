@@ -88,7 +88,7 @@ struct supervisor {
     enum phase phase;
     bool network_ended; /* and it has been said */
     bool ran;           /* the command was executed, and has ended */
-    int result; /* exit status, or -errno with error filled */
+    int result;         /* exit status, or -errno with error filled */
     struct error error;
 };
 
