@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "src/net.h"
-#include "src/raw.h"
+#include "src/raw_parts.h"
 
 /* The gateway itself: its services are its own business. */
 static bool is_gateway(const struct msg_tuple *t)

@@ -45,6 +45,7 @@
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
 #define DRAIN_MS 10
+#define FDS_PER_FLOW 16 /* likewise, for two each: an eighth */
 #define FDS_PER_RELAY                                                                              \
     8 /* of the limit on descriptors: the relays' part is three quarters at most */
 
@@ -79,7 +80,7 @@ struct supervisor {
     struct upstream_dns *upstream;
     struct unix_judge *judge;
     struct relays *relays;
-    struct raw_tcp *raw_tcp;
+    struct raw *raw;
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     int result; /* exit status, or -errno with error filled */
@@ -110,7 +111,7 @@ static void finish_if_all_said(struct supervisor *s)
 {
     if (s->phase != PHASE_ENDING || s->dns.channel || s->http.channel)
         return;
-    raw_tcp_drain(s->raw_tcp);
+    raw_drain(s->raw);
     if (s->mirror ? mirror_is_drained(s->mirror) : relays_undelivered(s->relays) == 0)
         (void)event_base_loopbreak(s->base);
 }
@@ -211,7 +212,7 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
         upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
         break;
     case MSG_OPEN:
-        raw_tcp_open(s->raw_tcp, c, (const struct msg_open *)(const void *)m);
+        raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
         break;
     case MSG_LOG_REQUEST:
         log_request(s->log, (const struct msg_log_request *)(const void *)m);
@@ -235,7 +236,8 @@ static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
 
     dialer_forget(s->dialer, c);
     upstream_dns_forget(s->upstream, c);
-    raw_tcp_forget(s->raw_tcp, c);
+    if (p == &s->dns)
+        raw_set_channel(s->raw, NULL);
     channel_free(c);
     p->channel = NULL;
     if (s->phase == PHASE_ENDING)
@@ -259,19 +261,6 @@ static void describe_status(int status, char *buf, size_t size)
         (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
 }
 
-static void take_relay_socket(struct supervisor *s, int kind, int fd)
-{
-    switch (kind) {
-    case LAUNCH_TCP4:
-    case LAUNCH_TCP6:
-        raw_tcp_listen(s->raw_tcp, fd);
-        break;
-    default:
-        (void)close(fd);
-        break;
-    }
-}
-
 static void on_gate(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -285,7 +274,7 @@ static void on_gate(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (m.type == LAUNCH_RELAY && passed >= 0) {
-        take_relay_socket(s, m.value, passed);
+        raw_take_socket(s->raw, m.value, passed);
     } else if (m.type == LAUNCH_ERROR) {
         give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
@@ -483,7 +472,8 @@ static int prepare(struct supervisor *s, struct error *e)
         (r = open_pair(&l->init_supervisor, &l->init_child, e)) < 0 ||
         (r = open_pair(&l->pair_keeper, &l->pair_init, e)) < 0 ||
         (r = open_pair(&l->dns_supervisor, &l->dns_proxy, e)) < 0 ||
-        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0)
+        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0 ||
+        (r = open_pair(&l->maker_supervisor, &l->maker, e)) < 0)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;
@@ -501,6 +491,7 @@ static void close_supervisors_ends(struct launch *l)
     (void)close(l->init_supervisor);
     (void)close(l->dns_supervisor);
     (void)close(l->http_supervisor);
+    (void)close(l->maker_supervisor);
 }
 
 static void close_others_ends(struct launch *l)
@@ -511,6 +502,7 @@ static void close_others_ends(struct launch *l)
     (void)close(l->pair_init);
     (void)close(l->dns_proxy);
     (void)close(l->http_proxy);
+    (void)close(l->maker);
     (void)close(l->config);
     if (l->roots >= 0)
         (void)close(l->roots);
@@ -555,7 +547,7 @@ static void start_proxy_channel(struct supervisor *s, struct proxy *p, const cha
     p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
 }
 
-static void start_raw(struct supervisor *s)
+static void start_raw(struct supervisor *s, size_t nofile)
 {
     const struct raw_setup setup = {
         .base = s->base,
@@ -564,7 +556,7 @@ static void start_raw(struct supervisor *s)
         .relays = s->relays,
     };
 
-    s->raw_tcp = raw_tcp_new(&setup);
+    s->raw = raw_new(&setup, s->launch.maker_supervisor, nofile / FDS_PER_FLOW);
 }
 
 static void start_loop(struct supervisor *s, const sigset_t *signals)
@@ -581,12 +573,13 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
-    start_raw(s);
+    start_raw(s, nofile);
     s->dialer = dialer_new(s->base, s->policy, s->resolver);
     s->upstream = upstream_dns_new(s->base, s->policy);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
                         1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
                             1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
+    raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST);
     s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
