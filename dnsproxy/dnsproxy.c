@@ -33,9 +33,16 @@
 #define NFLOG_BATCH 64  /* netlink datagrams a turn */
 #define DRAIN_ROUNDS 16 /* at the end */
 
-static int if_open(int fd)
+/* Asked before anything else is opened, which could get the number of one that is not there. */
+static void look_at_fds(struct dnsproxy *p)
 {
-    return fcntl(fd, F_GETFD) >= 0 ? fd : -1;
+    for (int fd = 0; fd <= PROXY_FD_MAX; fd++)
+        p->inherited[fd] = fcntl(fd, F_GETFD) >= 0;
+}
+
+static int if_open(const struct dnsproxy *p, int fd)
+{
+    return p->inherited[fd] ? fd : -1;
 }
 
 static void on_packet(void *arg, const struct nflog_packet *packet)
@@ -159,7 +166,7 @@ static void read_policy(struct dnsproxy *p)
 static struct event *watch_log(struct dnsproxy *p, int fd, event_callback_fn cb)
 {
     struct event *event;
-    if (if_open(fd) < 0)
+    if (if_open(p, fd) < 0)
         return NULL;
     event = event_new(p->base, fd, EV_READ | EV_PERSIST, cb, p);
     if (!event || event_add(event, NULL) < 0)
@@ -178,18 +185,18 @@ static void open_all(struct dnsproxy *p)
                     0, on_message, on_closed, p);
     log_open(p);
     p->upstream = upstream_new(p);
-    if (if_open(DNS_FD_UDP4) >= 0)
+    if (if_open(p, DNS_FD_UDP4) >= 0)
         p->udp[0] = udp_new(p, DNS_FD_UDP4);
-    if (if_open(DNS_FD_UDP6) >= 0)
+    if (if_open(p, DNS_FD_UDP6) >= 0)
         p->udp[1] = udp_new(p, DNS_FD_UDP6);
-    p->tcp = tcp_new(p, if_open(DNS_FD_TCP4), if_open(DNS_FD_TCP6));
-    p->reject = reject_new(p->base, if_open(DNS_FD_ICMP4), if_open(DNS_FD_ICMP6));
+    p->tcp = tcp_new(p, if_open(p, DNS_FD_TCP4), if_open(p, DNS_FD_TCP6));
+    p->reject = reject_new(p->base, if_open(p, DNS_FD_ICMP4), if_open(p, DNS_FD_ICMP6));
     p->nflog_event = watch_log(p, DNS_FD_NFLOG, on_nflog);
     p->held_event = watch_log(p, DNS_FD_HELD, on_held);
     if (p->held_event) {
         const struct held_sockets sockets = {
-            {if_open(DNS_FD_RELAY4), if_open(DNS_FD_INTERCEPT4)},
-            {if_open(DNS_FD_RELAY6), if_open(DNS_FD_INTERCEPT6)},
+            {if_open(p, DNS_FD_RELAY4), if_open(p, DNS_FD_INTERCEPT4)},
+            {if_open(p, DNS_FD_RELAY6), if_open(p, DNS_FD_INTERCEPT6)},
         };
         p->held = held_new(p, &sockets);
     }
@@ -243,6 +250,7 @@ void dnsproxy_run(struct dnsproxy *p)
     struct error e;
     if (isolate_start(PROXY_FD_MAX, &e) < 0)
         die("%s", e.text);
+    look_at_fds(p);
     read_policy(p);
     (void)raise_nofile();
     if (isolate_confine(&e) < 0)

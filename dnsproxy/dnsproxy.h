@@ -14,6 +14,7 @@
 #include "dnsproxy/query.h"
 #include "dnsproxy/reject.h"
 #include "src/channel.h"
+#include "src/net.h"
 #include "src/policy.h"
 
 struct tcp;
@@ -22,6 +23,7 @@ struct udp;
 struct upstream;
 
 struct dnsproxy {
+    bool inherited[PROXY_FD_MAX + 1]; /* which descriptors are there */
     struct event_base *base;
     struct channel *channel;
     struct policy policy;

@@ -275,7 +275,7 @@ static bool claim(struct dialer *d, struct channel *c, const struct msg_dial *m,
     t.family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
     if (m->client_port == 0 || a->kind == URL_HOST_NAME ||
         inet_pton(t.family, a->host, t.address) != 1 ||
-        (fd = raw_tcp_claim(d->setup.raw_tcp, &t, &dial.endpoint)) < 0)
+        (fd = raw_claim(d->setup.raw, &t, &dial.endpoint)) < 0)
         return false;
     (void)learned_match(d->setup.learned, t.family, t.address, t.port, &name);
     copy_string(dial.name, sizeof(dial.name), name);

@@ -19,8 +19,8 @@ struct dialer_setup {
     const struct policy *policy;
     struct resolver *resolver;
     struct learned *learned;
-    struct raw_tcp *raw_tcp; /* connections that are made already */
-    struct log *log;         /* tunnels that were made */
+    struct raw *raw; /* connections that are made already */
+    struct log *log; /* tunnels that were made */
     /* Takes in what dnsproxy has said up to now (learned), which may wait in its channel. */
     void (*catch_up)(void *arg);
     void *arg;

@@ -27,6 +27,7 @@
 #include "src/launch.h"
 #include "src/net.h"
 #include "src/netns.h"
+#include "src/raw_maker.h"
 #include "src/util.h"
 
 /* A proxy needs these until it has locked itself down (isolate.c): an own mount namespace and
@@ -248,6 +249,22 @@ static int send_relays(struct gateway *g, struct error *e)
     return 0;
 }
 
+static int start_maker(struct gateway *g, struct error *e)
+{
+    int fd = g->l->maker;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return error_errno(e, errno, "cannot fork for the maker of UDP sockets");
+    if (pid > 0)
+        return 0;
+    (void)setsid();
+    if ((fd > 3 && close_range(3, (unsigned)fd - 1, 0) < 0) ||
+        close_range((unsigned)fd + 1, ~0U, 0) < 0)
+        _exit(125);
+    raw_maker_main(fd);
+}
+
 static int build_network(struct gateway *g, struct error *e)
 {
     struct ruleset rules;
@@ -268,6 +285,9 @@ static int build_network(struct gateway *g, struct error *e)
         r = open_held(g, e);
     if (r == 0 && ruleset_takes_raw(&rules))
         r = send_relays(g, e);
+    if (r == 0 && ruleset_takes_raw(&rules))
+        r = start_maker(g, e);
+    close_fd(&g->l->maker);
     ruleset_free(&rules);
     return r;
 }
@@ -307,6 +327,7 @@ static pid_t start_init(struct gateway *g, struct error *e)
         close_fd(&g->l->pair_keeper);
         close_fd(&g->l->dns_proxy);
         close_fd(&g->l->http_proxy);
+        close_fd(&g->l->maker);
         close_fd(&g->l->config);
         close_fd(&g->l->roots);
         init_main(g->l);

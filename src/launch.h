@@ -82,6 +82,7 @@ struct launch {
     int pair_keeper, pair_init;       /* keeper, init */
     int dns_supervisor, dns_proxy;    /* supervisor, dnsproxy */
     int http_supervisor, http_proxy;  /* supervisor, httpproxy */
+    int maker_supervisor, maker;      /* supervisor, the maker of UDP sockets (raw_maker.h) */
     int config;                       /* memfd: policy text */
     int roots;                        /* memfd: PEM roots, or -1 */
     char dnsproxy_path[PATH_MAX], httpproxy_path[PATH_MAX];

@@ -14,7 +14,7 @@ src_libcijail_a_SOURCES = \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h \
 	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
 	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
-	src/raw.h src/raw_judge.c src/raw_tcp.c \
+	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
 	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h \
 	src/unix_path.c src/unix_path.h src/unix_nested.c src/unix_nested.h
@@ -28,7 +28,7 @@ if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
 	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn tests/unit/test_policy_errors \
-	tests/unit/test_learned
+	tests/unit/test_learned tests/unit/test_raw_judge
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -56,6 +56,8 @@ tests_unit_test_learn_SOURCES = tests/unit/test_learn.c
 tests_unit_test_learn_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_learned_SOURCES = tests/unit/test_learned.c
 tests_unit_test_learned_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_raw_judge_SOURCES = tests/unit/test_raw_judge.c
+tests_unit_test_raw_judge_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
 tests_unit_test_relay_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 endif

@@ -13,42 +13,12 @@
 #include "src/policy.h"
 #include "src/relay.h"
 
-/* raw_judge.c */
-
 struct raw_judge {
     const struct policy *policy;
     const struct learned *learned; /* NULL: nothing */
+    void (*catch_up)(void *arg);   /* takes in what waits in dnsproxy's channel for learned */
+    void *arg;
 };
-
-struct raw_verdict {
-    bool allowed;
-    bool connect; /* TCP: the host's side first; else whoever takes it sees to that */
-    enum msg_opened_to to;
-    uint32_t decision; /* enum msg_decision: what is logged */
-    uint32_t endpoint; /* by which word; or POLICY_INDEX_NONE */
-};
-
-/* May a connection go there? protocol: IPPROTO_TCP, IPPROTO_UDP. MSG_TO_INTERCEPT: by its URL
- * or its SNI, if by anything. Pure. */
-struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol,
-                             const struct msg_tuple *t);
-
-/* The same word for an IPv4 address and for an IPv6 one: a sockaddr of the tuple's destination, or
- * of the jail's end. Returns its length. */
-socklen_t raw_destination(const struct msg_tuple *t, struct sockaddr_storage *out);
-socklen_t raw_source(const struct msg_tuple *t, struct sockaddr_storage *out);
-
-/* And back: false if they are not of one family, or it is neither of the two. */
-bool raw_tuple(const struct sockaddr_storage *source, const struct sockaddr_storage *destination,
-               struct msg_tuple *out);
-
-uint32_t raw_hash(const struct msg_tuple *t);
-
-/* An allowed connection or flow is logged. */
-void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,
-             const struct msg_tuple *t);
-
-/* raw_tcp.c */
 
 struct raw_setup {
     struct event_base *base;
@@ -57,23 +27,28 @@ struct raw_setup {
     struct relays *relays;
 };
 
-struct raw_tcp;
+struct raw;
 
-/* setup is copied, the rest outlives it. */
-struct raw_tcp *raw_tcp_new(const struct raw_setup *setup);
+/* maker: to raw_maker_main; owned from here on. flows: of UDP, at once; each has two descriptors.
+ * setup is copied, what it points to outlives it. */
+struct raw *raw_new(const struct raw_setup *setup, int maker, size_t flows);
 
-/* A transparent listener of the gateway; owned from here on. */
-void raw_tcp_listen(struct raw_tcp *r, int listener);
+/* A transparent socket of the gateway (LAUNCH_RELAY); kind: enum launch_relay. Owned from here on.
+ */
+void raw_take_socket(struct raw *r, int kind, int fd);
 
-/* Judges and connects; answers on c, now or later, unless forgotten. */
-void raw_tcp_open(struct raw_tcp *r, struct channel *c, const struct msg_open *m);
-void raw_tcp_forget(struct raw_tcp *r, const struct channel *c);
+/* The channel to dnsproxy, or NULL once it has ended: where a UDP flow's errors are told. */
+void raw_set_channel(struct raw *r, struct channel *dnsproxy);
+
+/* dnsproxy's MSG_OPEN, answered on its channel, now or later. */
+void raw_open(struct raw *r, struct channel *c, const struct msg_open *m);
+
+/* Accepts and sends on what waits. Whether all that the jail has sent by TCP was delivered is the
+ * relays' to say. */
+void raw_drain(struct raw *r);
 
 /* Takes over the connection that is kept for that client of httpproxy's: its descriptor, and the
  * endpoint that allowed it; or -1. */
-int raw_tcp_claim(struct raw_tcp *r, const struct msg_tuple *t, uint32_t *endpoint);
-
-/* Accepts what waits. Whether all that the jail has sent was delivered is the relays' to say. */
-void raw_tcp_drain(struct raw_tcp *r);
+int raw_claim(struct raw *r, const struct msg_tuple *t, uint32_t *endpoint);
 
 #endif

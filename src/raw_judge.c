@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "src/net.h"
-#include "src/raw.h"
+#include "src/raw_parts.h"
 
 /* The gateway itself: its services are its own business. */
 static bool is_gateway(const struct msg_tuple *t)
@@ -31,9 +31,15 @@ static bool is_url_port(const struct raw_judge *j, uint16_t port)
 static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t,
                           struct raw_verdict *v)
 {
-    const struct endpoint *ep =
-        j->learned ? learned_match(j->learned, t->family, t->address, t->port, NULL) : NULL;
+    const struct endpoint *ep;
 
+    if (!j->learned || !policy_has_name_port(j->policy, t->port))
+        return false;
+    ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
+    if (!ep) {
+        j->catch_up(j->arg); /* it may have been told just now, which comes by another way */
+        ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
+    }
     if (!ep)
         return false;
     v->decision = MSG_ALLOW;

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "src/raw.h"
+#include "src/raw_parts.h"
 #include "src/util.h"
 
 #define BUCKETS 1024

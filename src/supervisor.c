@@ -47,6 +47,7 @@
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
 #define DRAIN_MS 10
+#define FDS_PER_FLOW 16 /* likewise, for two each: an eighth */
 #define FDS_PER_RELAY                                                                              \
     8 /* of the limit on descriptors: the relays' part is three quarters at most */
 
@@ -83,7 +84,7 @@ struct supervisor {
     struct upstream_dns *upstream;
     struct unix_judge *judge;
     struct relays *relays;
-    struct raw_tcp *raw_tcp;
+    struct raw *raw;
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     bool network_ended; /* and it has been said */
@@ -116,7 +117,7 @@ static void finish_if_all_said(struct supervisor *s)
 {
     if (s->phase != PHASE_ENDING || s->dns.channel || s->http.channel)
         return;
-    raw_tcp_drain(s->raw_tcp);
+    raw_drain(s->raw);
     if (s->mirror ? mirror_is_drained(s->mirror) : relays_undelivered(s->relays) == 0)
         (void)event_base_loopbreak(s->base);
 }
@@ -222,7 +223,7 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
         upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
         break;
     case MSG_OPEN:
-        raw_tcp_open(s->raw_tcp, c, (const struct msg_open *)(const void *)m);
+        raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
         break;
     case MSG_LEARN:
         learned_add(s->learned, (const struct msg_learn *)(const void *)m);
@@ -260,7 +261,8 @@ static void drop_proxy(struct proxy *p)
         return;
     dialer_forget(s->dialer, p->channel);
     upstream_dns_forget(s->upstream, p->channel);
-    raw_tcp_forget(s->raw_tcp, p->channel);
+    if (p == &s->dns)
+        raw_set_channel(s->raw, NULL);
     channel_free(p->channel);
     p->channel = NULL;
 }
@@ -301,19 +303,6 @@ static void describe_status(int status, char *buf, size_t size)
         (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
 }
 
-static void take_relay_socket(struct supervisor *s, int kind, int fd)
-{
-    switch (kind) {
-    case LAUNCH_TCP4:
-    case LAUNCH_TCP6:
-        raw_tcp_listen(s->raw_tcp, fd);
-        break;
-    default:
-        (void)close(fd);
-        break;
-    }
-}
-
 static void on_gate(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -327,7 +316,7 @@ static void on_gate(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (m.type == LAUNCH_RELAY && passed >= 0) {
-        take_relay_socket(s, m.value, passed);
+        raw_take_socket(s->raw, m.value, passed);
     } else if (m.type == LAUNCH_ERROR) {
         give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
@@ -527,7 +516,8 @@ static int prepare(struct supervisor *s, struct error *e)
         (r = open_pair(&l->init_supervisor, &l->init_child, e)) < 0 ||
         (r = open_pair(&l->pair_keeper, &l->pair_init, e)) < 0 ||
         (r = open_pair(&l->dns_supervisor, &l->dns_proxy, e)) < 0 ||
-        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0)
+        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0 ||
+        (r = open_pair(&l->maker_supervisor, &l->maker, e)) < 0)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;
@@ -545,6 +535,7 @@ static void close_supervisors_ends(struct launch *l)
     (void)close(l->init_supervisor);
     (void)close(l->dns_supervisor);
     (void)close(l->http_supervisor);
+    (void)close(l->maker_supervisor);
 }
 
 static void close_others_ends(struct launch *l)
@@ -555,6 +546,7 @@ static void close_others_ends(struct launch *l)
     (void)close(l->pair_init);
     (void)close(l->dns_proxy);
     (void)close(l->http_proxy);
+    (void)close(l->maker);
     (void)close(l->config);
     if (l->roots >= 0)
         (void)close(l->roots);
@@ -599,16 +591,19 @@ static void start_proxy_channel(struct supervisor *s, struct proxy *p, const cha
     p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
 }
 
-static void start_raw(struct supervisor *s)
+static void start_raw(struct supervisor *s, size_t nofile)
 {
     const struct raw_setup setup = {
         .base = s->base,
-        .judge = {.policy = s->policy, .learned = s->learned},
+        .judge = {.policy = s->policy,
+                  .learned = s->learned,
+                  .catch_up = catch_up_with_dns,
+                  .arg = s},
         .log = s->log,
         .relays = s->relays,
     };
 
-    s->raw_tcp = raw_tcp_new(&setup);
+    s->raw = raw_new(&setup, s->launch.maker_supervisor, nofile / FDS_PER_FLOW);
 }
 
 static void start_loop(struct supervisor *s, const sigset_t *signals)
@@ -626,12 +621,12 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
     s->learned = learned_new(s->policy, now_ms);
-    start_raw(s);
+    start_raw(s, nofile);
     s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
                                                   .policy = s->policy,
                                                   .resolver = s->resolver,
                                                   .learned = s->learned,
-                                                  .raw_tcp = s->raw_tcp,
+                                                  .raw = s->raw,
                                                   .log = s->log,
                                                   .catch_up = catch_up_with_dns,
                                                   .arg = s});
@@ -640,6 +635,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
                         1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
                             1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
+    raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
                             1u << MSG_LOG_TUNNEL);
