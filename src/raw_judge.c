@@ -63,9 +63,10 @@ struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const 
         v.to = MSG_TO_INTERCEPT;
     } else if (judge_learned(j, protocol, t, &v)) {
         v.allowed = v.connect = true;
-    } else {
-        v.allowed = v.connect =
-            j->policy->dry_run && !policy_means_loopback(t->family, t->address) && !is_gateway(t);
+    } else if (j->policy->dry_run && !policy_means_loopback(t->family, t->address) &&
+               !is_gateway(t)) {
+        v.allowed = v.connect = true;
+        v.decision = MSG_WOULD_DENY;
     }
     return v;
 }

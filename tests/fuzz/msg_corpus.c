@@ -140,6 +140,94 @@ static size_t fill_log_connect(void *arg)
     return sizeof(*m);
 }
 
+static size_t fill_dial_raw(void *arg)
+{
+    struct msg_dial *m = arg;
+
+    (void)fill_dial(m);
+    m->scheme = MSG_DIAL_RAW;
+    m->client_port = 40000;
+    copy_string(m->host, sizeof(m->host), "2001:db8::7");
+    return sizeof(*m);
+}
+
+static void fill_tuple(struct msg_tuple *t, int family)
+{
+    t->source_port = 40000;
+    t->port = 22;
+    t->family = (uint8_t)family;
+    memset(t->address, 7, family == AF_INET ? 4 : 16);
+}
+
+static size_t fill_open(void *arg)
+{
+    struct msg_open *m = arg;
+
+    m->id = 9;
+    fill_tuple(&m->tuple, AF_INET);
+    return sizeof(*m);
+}
+
+static size_t fill_open6(void *arg)
+{
+    struct msg_open *m = arg;
+
+    (void)fill_open(m);
+    fill_tuple(&m->tuple, AF_INET6);
+    return sizeof(*m);
+}
+
+static size_t fill_opened(void *arg)
+{
+    struct msg_opened *m = arg;
+
+    m->id = 9;
+    m->to = MSG_TO_RELAY;
+    return sizeof(*m);
+}
+
+static size_t fill_opened_refused(void *arg)
+{
+    struct msg_opened *m = arg;
+
+    m->id = 9;
+    m->error = ECONNREFUSED;
+    return sizeof(*m);
+}
+
+static size_t fill_unreachable(void *arg)
+{
+    struct msg_unreachable *m = arg;
+
+    fill_tuple(&m->tuple, AF_INET);
+    m->error = ECONNREFUSED;
+    return sizeof(*m);
+}
+
+static size_t fill_learn(void *arg)
+{
+    struct msg_learn *m = arg;
+
+    m->ttl = 300;
+    m->count = 2;
+    m->family = AF_INET6;
+    memset(m->address, 7, sizeof(m->address[0]) * 2);
+    copy_string(m->name, sizeof(m->name), "staex.io");
+    return sizeof(*m);
+}
+
+static size_t fill_log_tunnel(void *arg)
+{
+    struct msg_log_tunnel *m = arg;
+
+    m->port = 443;
+    m->family = AF_INET;
+    memset(m->address, 7, 4);
+    copy_string(m->name, sizeof(m->name), "attacker.tld");
+    copy_string(m->reason, sizeof(m->reason), "another SNI");
+    return sizeof(*m);
+}
+
 static size_t fill_finish(void *m)
 {
     (void)m;
@@ -154,6 +242,7 @@ static const struct seed {
     {"ready", MSG_READY, fill_ready},
     {"ca", MSG_CA, fill_ca},
     {"dial", MSG_DIAL, fill_dial},
+    {"dial_raw", MSG_DIAL, fill_dial_raw},
     {"dialed", MSG_DIALED, fill_dialed},
     {"query", MSG_QUERY, fill_query},
     {"query_server", MSG_QUERY, fill_query_server},
@@ -163,6 +252,13 @@ static const struct seed {
     {"log_resolve", MSG_LOG_RESOLVE, fill_log_resolve},
     {"log_connect", MSG_LOG_CONNECT, fill_log_connect},
     {"finish", MSG_FINISH, fill_finish},
+    {"open", MSG_OPEN, fill_open},
+    {"open6", MSG_OPEN, fill_open6},
+    {"opened", MSG_OPENED, fill_opened},
+    {"opened_refused", MSG_OPENED, fill_opened_refused},
+    {"unreachable", MSG_UNREACHABLE, fill_unreachable},
+    {"learn", MSG_LEARN, fill_learn},
+    {"log_tunnel", MSG_LOG_TUNNEL, fill_log_tunnel},
 };
 
 static uint64_t message[MSG_MAX / sizeof(uint64_t) + 1];

@@ -49,7 +49,8 @@ static int set_up(void **state)
         policy_parse(&f->policy, "-e", words, strlen(words), NULL) < 0)
         return -1;
     f->base = event_base_new();
-    f->dialer = dialer_new(f->base, &f->policy, resolver_new(f->base));
+    f->dialer = dialer_new(&(struct dialer_setup){
+        .base = f->base, .policy = &f->policy, .resolver = resolver_new(f->base)});
     f->channel = channel_new(f->base, pair[0], 1u << MSG_DIAL, 0, on_message, on_closed, f);
     f->peer = pair[1];
     *state = f;

@@ -63,16 +63,20 @@ static void test_judge(void **state)
     assert_int_equal(policy_parse(&p, "test", words, strlen(words), &e), 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         for (int dry = 0; dry <= 1; dry++) {
-            const struct raw_judge j = {.policy = &p, .dry_run = dry};
+            const struct raw_judge j = {.policy = &p};
             struct msg_tuple t = tuple(cases[i].address, cases[i].port);
-            struct raw_verdict v = raw_judge(&j, cases[i].protocol, &t);
             int expected = dry ? cases[i].dry : cases[i].expected;
+            struct raw_verdict v;
+
+            p.dry_run = dry;
+            v = raw_judge(&j, cases[i].protocol, &t);
 
             if (v.allowed != (expected != NO) ||
                 (v.allowed && v.to != (expected == URL ? MSG_TO_INTERCEPT : MSG_TO_RELAY)))
                 fail_msg("%s %u, dry run %d", cases[i].address, cases[i].port, dry);
             /* What only the dry run lets through is logged as denied. */
             assert_int_equal(v.decision == MSG_ALLOW, cases[i].expected == RELAY);
+            assert_int_equal(v.decision == MSG_WOULD_DENY, v.allowed && v.connect && cases[i].expected != RELAY);
             assert_int_equal(v.endpoint != POLICY_INDEX_NONE, cases[i].expected == RELAY);
         }
     policy_free(&p);
