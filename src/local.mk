@@ -6,7 +6,7 @@ src_libcommon_a_SOURCES = \
 	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
 	src/memfd.c src/memfd.h
 src_libcijail_a_SOURCES = \
-	src/options.c src/options.h src/policy_file.c src/policy_file.h src/userns.c src/userns.h \
+	src/options.c src/options.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
@@ -15,6 +15,7 @@ src_libcijail_a_SOURCES = \
 	src/relay.c src/relay.h src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
 	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h
+src_libcijail_a_SOURCES += src/policy_file.c src/policy_file.h
 src_libcijail_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(EVENT_CFLAGS)
 
 bin_PROGRAMS += src/cijail
@@ -22,7 +23,7 @@ src_cijail_SOURCES = src/main.c
 src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
 
 if HAVE_CMOCKA
-SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_policy_errors tests/unit/test_connector \
+SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
@@ -32,9 +33,6 @@ tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c
 tests_unit_test_options_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_policy_errors_SOURCES = tests/unit/test_policy_errors.c tests/unit/error_strings.c \
-	tests/unit/error_strings.h
-tests_unit_test_policy_errors_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_host_listeners_SOURCES = tests/unit/test_host_listeners.c
