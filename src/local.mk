@@ -27,7 +27,7 @@ src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
-	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn tests/unit/test_policy_errors \
+	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn \
 	tests/unit/test_learned tests/unit/test_raw_judge
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
@@ -37,9 +37,6 @@ tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c
 tests_unit_test_options_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_policy_errors_SOURCES = tests/unit/test_policy_errors.c tests/unit/error_strings.c \
-	tests/unit/error_strings.h
-tests_unit_test_policy_errors_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_autofs_SOURCES = tests/unit/test_autofs.c

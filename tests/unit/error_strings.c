@@ -28,31 +28,37 @@ static const char *read_literal(const char *s, char *out, size_t size)
     return s + 1;
 }
 
+/* The literals of the call at s, as one; returns what follows them. */
+static const char *read_call(const char *file, const char *s, char out[ERROR_STRING_SIZE])
+{
+    const char *end = s + strcspn(s, ";");
+
+    out[0] = '\0';
+    s += strcspn(s, "\"");
+    if (s >= end)
+        fail_msg("%s: a call without a literal", file);
+    while (*s == '"') {
+        s = read_literal(s, out, ERROR_STRING_SIZE);
+        while (isspace((unsigned char)*s))
+            s++;
+    }
+    return s;
+}
+
 void error_strings_read(const char *file, struct error_strings *out)
 {
-    static const char call[] = "error_set(";
     const char *folder = getenv("srcdir");
     cleanup_free char *text = NULL;
+    const char *call;
     char path[512];
     size_t len;
 
     (void)snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".", file);
     assert_int_equal(read_file(path, 1 << 20, &text, &len, NULL), 0);
     out->count = 0;
-    for (const char *s = strstr(text, call); s; s = strstr(s, call)) {
-        const char *end = strchr(s, ';');
-        const char *quote = strchr(s, '"');
-
+    for (const char *s = text; (call = strstr(s, "error_set(")) != NULL; out->count++) {
         assert_true(out->count < ERROR_STRINGS_MAX);
-        if (!quote || !end || quote > end)
-            fail_msg("%s: no literal in %.60s", file, s);
-        out->formats[out->count][0] = '\0';
-        for (s = quote; s && *s == '"';) {
-            s = read_literal(s, out->formats[out->count], ERROR_STRING_SIZE);
-            while (isspace((unsigned char)*s))
-                s++;
-        }
-        out->count++;
+        s = read_call(file, call, out->formats[out->count]);
     }
     assert_true(out->count > 0);
 }

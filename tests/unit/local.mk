@@ -15,6 +15,11 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/test_policy
 	tests/unit/policy_words.h
 tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_policy_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_policy_errors
+TESTS += tests/unit/test_policy_errors
+tests_unit_test_policy_errors_SOURCES = tests/unit/test_policy_errors.c tests/unit/error_strings.c \
+	tests/unit/error_strings.h
+tests_unit_test_policy_errors_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz_url tests/fuzz/fuzz_policy
