@@ -8,7 +8,8 @@
  *   clone init (J, P2, mounts, IPC) -> veth pair, addresses -> rules, routes -> sockets -> exec
  * both proxies -> tell init
  *
- * After that it holds no socket of G and only waits for its children. It never reads a byte of the
+ * After that it holds no socket of G and only waits for its children; when a proxy ends before its
+ * time it takes the link away. It never reads a byte of the
  * jail. */
 #include <errno.h>
 #include <fcntl.h>
@@ -337,8 +338,21 @@ static pid_t start_init(struct gateway *g, struct error *e)
     return pid;
 }
 
-/* Reports a proxy that ended; its sockets are closed with it, so that nothing passes any more. Ends
- * never by itself: the supervisor kills this process when all is done. */
+/* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
+ * one proxy is not gone round by the other, and no denial goes unlogged: the link is taken away, or,
+ * if it cannot be, this process ends and takes the jail with it. The supervisor is told after. */
+static void on_proxy_end(const struct gateway *g, const char *name, int status)
+{
+    char byte;
+    bool due = recv(g->l->gate_keeper, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0; /* LAUNCH_ENDING */
+    struct error e;
+
+    if (!due && netns_cut(&e) < 0)
+        launch_fail(g->l->gate_keeper, &e);
+    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, name);
+}
+
+/* Ends never by itself but as above: the supervisor kills this process when all is done. */
 static void watch_children(struct gateway *g) __attribute__((noreturn));
 static void watch_children(struct gateway *g)
 {
@@ -348,9 +362,9 @@ static void watch_children(struct gateway *g)
         if (pid < 0 && errno == ECHILD)
             (void)pause();
         if (pid > 0 && pid == g->dns)
-            (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, "cijail-dnsproxy");
+            on_proxy_end(g, "cijail-dnsproxy", status);
         if (pid > 0 && pid == g->http)
-            (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, "cijail-httpproxy");
+            on_proxy_end(g, "cijail-httpproxy", status);
     }
 }
 

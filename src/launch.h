@@ -40,6 +40,7 @@ enum launch_type {
     LAUNCH_STOPPED,     /* init -> supervisor: the command was stopped; value: signal */
     LAUNCH_EXITED,      /* init -> supervisor: value: wait status of the command */
     LAUNCH_LISTEN,      /* supervisor -> init: text: struct launch_listen; one at a time */
+    LAUNCH_ENDING,      /* supervisor -> keeper: the command has ended, the proxies' end is due */
     LAUNCH_LISTENING,   /* init -> supervisor: the answer: with a descriptor, or value: errno */
 };
 

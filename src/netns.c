@@ -267,3 +267,18 @@ int netns_setup_jail(bool ipv6, struct error *e)
         netns_ready_link(jail);
     return r;
 }
+
+int netns_cut(struct error *e)
+{
+    CLEANUP(socket) struct nl_sock *sk = NULL;
+    CLEANUP(link) struct rtnl_link *link = netns_alloc(rtnl_link_alloc());
+    int r = netns_connect(&sk, e);
+
+    if (r < 0)
+        return r;
+    rtnl_link_set_name(link, GW_IFNAME);
+    r = rtnl_link_delete(sk, link);
+    if (r == -NLE_NODEV || r == -NLE_OBJ_NOTFOUND)
+        return 0; /* it is gone already */
+    return r < 0 ? netns_error(e, r, "take the link away") : 0;
+}

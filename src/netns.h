@@ -19,6 +19,10 @@ int netns_setup_gateway(pid_t jail_pid, bool *ipv6, struct error *e);
  * and brings it up. */
 int netns_setup_jail(bool ipv6, struct error *e);
 
+/* In G: takes the link away. Both ends are gone at once, and with them every route of the jail: its
+ * connections end, new ones fail with ENETUNREACH. */
+int netns_cut(struct error *e);
+
 /* Sockets in the current namespace (G), nonblocking and close-on-exec. type: SOCK_DGRAM or
  * SOCK_STREAM (which then listens, backlog SOMAXCONN's kernel maximum). Returns the descriptor or
  * -errno. */

@@ -9,7 +9,7 @@
  *
  * One event loop. From the proxies come typed messages of fixed length only (channel.h); what a
  * proxy may ask for is judged again by the dialer. A proxy that breaks the protocol, or ends, ends
- * the jail's network: it is not started anew, and its sockets are gone. */
+ * the jail's network: it is not started anew, and the keeper takes the link away (gateway.c). */
 #include "src/supervisor.h"
 
 #include <errno.h>
@@ -139,6 +139,7 @@ static void begin_ending(struct supervisor *s, int result)
 
     s->result = result;
     s->phase = PHASE_ENDING;
+    (void)launch_send(s->launch.gate_supervisor, LAUNCH_ENDING, 0, NULL);
     msg_init(&m, MSG_FINISH, sizeof(m));
     if (s->dns.channel)
         (void)channel_send(s->dns.channel, &m, -1);

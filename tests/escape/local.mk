@@ -1,0 +1,20 @@
+# Proxies that turn on their jail, for tests/escape/20-compromised.sh: the real objects, and one call wrapped by the
+# linker. They are never installed.
+ESCAPE_BUILT = tests/escape/compromised-dnsproxy tests/escape/compromised-httpproxy
+check_PROGRAMS += $(ESCAPE_BUILT)
+COMPROMISED_FILES = \
+	tests/escape/compromised.c tests/escape/compromised.h tests/escape/compromised_calls.c \
+	tests/escape/compromised_channel.c
+WRAP_DISPATCH = $(AM_LDFLAGS) -Wl,--wrap=event_base_dispatch
+
+tests_escape_compromised_dnsproxy_SOURCES = $(COMPROMISED_FILES)
+tests_escape_compromised_dnsproxy_CPPFLAGS = $(AM_CPPFLAGS) -DCOMPROMISED_DNSPROXY
+tests_escape_compromised_dnsproxy_LDFLAGS = $(WRAP_DISPATCH)
+tests_escape_compromised_dnsproxy_LDADD = $(DNSPROXY_LIBS)
+tests_escape_compromised_httpproxy_SOURCES = $(COMPROMISED_FILES)
+tests_escape_compromised_httpproxy_CPPFLAGS = $(AM_CPPFLAGS) -DCOMPROMISED_HTTPPROXY
+tests_escape_compromised_httpproxy_LDFLAGS = $(WRAP_DISPATCH)
+tests_escape_compromised_httpproxy_LDADD = $(HTTPPROXY_LIBS)
+
+escape-programs: $(ESCAPE_BUILT)
+.PHONY: escape-programs
