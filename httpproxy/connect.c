@@ -62,10 +62,10 @@ static bool begin_raw(struct session *s, const struct url_authority *a, size_t l
     const struct policy *policy = &s->proxy->policy;
     bool named = policy_match_raw(policy, a) != NULL;
 
-    if (!named && (policy->dry_run || a->kind == URL_HOST_NAME ||
-                   !policy_has_name_port(policy, a->port) ||
-                   policy_match_authority(policy, URL_HTTPS, a) ||
-                   policy_match_authority(policy, URL_HTTP, a)))
+    if (!named &&
+        (policy->dry_run || a->kind == URL_HOST_NAME || !policy_has_name_port(policy, a->port) ||
+         policy_match_authority(policy, URL_HTTPS, a) ||
+         policy_match_authority(policy, URL_HTTP, a)))
         return false;
     buf_consume(&s->in, len);
     s->mode = SESSION_TUNNEL;

@@ -110,7 +110,8 @@ void ruleset_from_policy(struct ruleset *r, const struct policy *p)
     static const uint16_t usual[] = {80, 443};
 
     memset(r, 0, sizeof(*r));
-    r->url_port_count = take_ports(&r->url_ports, p, is_url, usual, p->dry_run ? ARRAY_LEN(usual) : 0);
+    r->url_port_count =
+        take_ports(&r->url_ports, p, is_url, usual, p->dry_run ? ARRAY_LEN(usual) : 0);
     r->raw_port_count = take_ports(&r->raw_ports, p, is_raw, NULL, 0);
     r->names = policy_has_kind(p, ENDPOINT_NAME_PORT);
     r->raw_all = p->dry_run || r->raw_port_count > RAW_PORTS_MAX;

@@ -112,7 +112,8 @@ static void log_made(const struct dial *dial, int fd)
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     m.family = (uint8_t)peer.sa.sa_family;
     memcpy(m.address, address_data(&peer), m.family == AF_INET ? 4 : 16);
-    log_named_connect(setup->log, dial->listed ? MSG_ALLOW : MSG_WOULD_DENY, dial->endpoint, &m, dial->name, "");
+    log_named_connect(setup->log, dial->listed ? MSG_ALLOW : MSG_WOULD_DENY, dial->endpoint, &m,
+                      dial->name, "");
 }
 
 static void on_connected(void *arg, int fd, int err)

@@ -219,43 +219,24 @@ bool policy_is_dns_server(const struct endpoint *ep)
     return ep->kind == ENDPOINT_ADDRESS && ep->port == 53 && !is_loopback(ep->family, &ep->address);
 }
 
-/* The form's name if this version cannot enforce the endpoint, else NULL. */
-static const char *unenforced_form(const struct endpoint *ep)
-{
-    switch (ep->kind) {
-    case ENDPOINT_NAME_PORT:
-        return NULL;
-    case ENDPOINT_ADDRESS:
-        return policy_is_loopback(ep) || policy_is_dns_server(ep) || policy_is_raw(ep)
-                   ? NULL
-                   : "this port, or this spelling, of the host's loopback";
-    case ENDPOINT_URL:
-    case ENDPOINT_NAME:
-    case ENDPOINT_UNIX:
-    case ENDPOINT_ABSTRACT:
-    case ENDPOINT_NETLINK:
-        return NULL;
-    }
-    return "this form";
-}
-
 /* Whatever is said to the port of a name passes, so the names that are asked of a DNS server there
- * would not be judged. */
+ * would not be judged; and what listens at port 53 of the host's loopback answers for any name. */
 static int check_enforced(const struct endpoint *ep, struct error *e)
 {
-    const char *form = unenforced_form(ep);
-
     if (ep->kind == ENDPOINT_NAME_PORT && ep->port == 53)
-        return error_set(
-            e, ENOTSUP,
-            "a DNS server is named by its address (ADDRESS:53), so that the names that "
-            "it is asked for are judged");
-    if (!form)
+        return error_set(e, ENOTSUP,
+                         "a DNS server is named by its address, so that the names that it is asked "
+                         "for are judged; expected ADDRESS:53, and each NAME");
+    if (ep->kind != ENDPOINT_ADDRESS || policy_is_loopback(ep) || policy_is_dns_server(ep) ||
+        policy_is_raw(ep))
         return 0;
+    if (ep->port == LOOPBACK_PORT_NEVER)
+        return error_set(e, ENOTSUP,
+                         "port 53 of the host's loopback is a resolver that answers for any name; "
+                         "expected NAME for each name that may be resolved, without a server");
     return error_set(e, ENOTSUP,
-                     "%s is not enforced by this version yet, so it is refused; remove it, or "
-                     "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
-                     form);
+                     "another spelling of the host's loopback, which is not taken for it; expected "
+                     "127.0.0.1:PORT or [::1]:PORT");
 }
 
 int policy_check_enforced(const struct policy *p, struct error *e)

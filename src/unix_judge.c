@@ -175,8 +175,9 @@ static void read_real(int pinned, char real[UNIX_JUDGE_REAL_SIZE])
     real[n > 0 && n < UNIX_JUDGE_REAL_SIZE && real[0] == '/' ? n : 0] = '\0';
 }
 
-/* Whose socket is it? 0: the jail's, or one that the policy names (or that passes in a dry run). Numbers that agree in their
- * lower 32 bits only, as the command could get by making files for some hours, are the host's. */
+/* Whose socket is it? 0: the jail's, or one that the policy names (or that passes in a dry run).
+ * Numbers that agree in their lower 32 bits only, as the command could get by making files for some
+ * hours, are the host's. */
 static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdict *v)
 {
     bool in_jail = is_bound(j, j->jail, p, NULL) == 1;

@@ -132,6 +132,7 @@ static size_t fill_log_connect(void *arg)
 {
     struct msg_log_connect *m = arg;
 
+    m->decision = MSG_DENY;
     m->count = 1;
     m->port = 53;
     m->family = AF_INET;

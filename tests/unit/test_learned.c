@@ -154,6 +154,8 @@ static void address_of(unsigned i, uint8_t out[16])
     memset(out, 0, 16);
     out[0] = 0x20;
     out[1] = 0x01;
+    out[2] = 0x0d;
+    out[3] = 0xb8;
     out[13] = (uint8_t)(i >> 16);
     out[14] = (uint8_t)(i >> 8);
     out[15] = (uint8_t)i;

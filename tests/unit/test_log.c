@@ -349,18 +349,12 @@ static void test_long_strings_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denials_are_folded),
-        cmocka_unit_test(test_verbose_writes_all),
-        cmocka_unit_test(test_quiet_writes_nothing),
-        cmocka_unit_test(test_nothing_happened),
-        cmocka_unit_test(test_bytes_are_escaped),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_flood_is_bounded),
-        cmocka_unit_test(test_allowed_connections),
-        cmocka_unit_test(test_long_strings_are_whole),
-        cmocka_unit_test(test_dry_run),
-        cmocka_unit_test(test_dry_run_verbose),
-        cmocka_unit_test(test_dry_run_of_nothing),
+        cmocka_unit_test(test_denials_are_folded),     cmocka_unit_test(test_verbose_writes_all),
+        cmocka_unit_test(test_quiet_writes_nothing),   cmocka_unit_test(test_nothing_happened),
+        cmocka_unit_test(test_bytes_are_escaped),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_flood_is_bounded),       cmocka_unit_test(test_allowed_connections),
+        cmocka_unit_test(test_long_strings_are_whole), cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_dry_run_verbose),        cmocka_unit_test(test_dry_run_of_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

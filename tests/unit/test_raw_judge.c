@@ -76,7 +76,8 @@ static void test_judge(void **state)
                 fail_msg("%s %u, dry run %d", cases[i].address, cases[i].port, dry);
             /* What only the dry run lets through is logged as denied. */
             assert_int_equal(v.decision == MSG_ALLOW, cases[i].expected == RELAY);
-            assert_int_equal(v.decision == MSG_WOULD_DENY, v.allowed && v.connect && cases[i].expected != RELAY);
+            assert_int_equal(v.decision == MSG_WOULD_DENY,
+                             v.allowed && v.connect && cases[i].expected != RELAY);
             assert_int_equal(v.endpoint != POLICY_INDEX_NONE, cases[i].expected == RELAY);
         }
     policy_free(&p);
