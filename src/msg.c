@@ -93,6 +93,23 @@ static bool check_log_connect(const struct msg_log_connect *m)
            (m->family == AF_INET || m->family == AF_INET6);
 }
 
+static bool check_tuple(const struct msg_tuple *t)
+{
+    return (t->family == AF_INET || t->family == AF_INET6) && t->port != 0;
+}
+
+static bool check_opened(const struct msg_opened *m)
+{
+    if (m->error != 0)
+        return m->error > 0 && m->to == 0;
+    return m->to == MSG_TO_RELAY || m->to == MSG_TO_INTERCEPT;
+}
+
+static bool check_unreachable(const struct msg_unreachable *m)
+{
+    return check_tuple(&m->tuple) && m->error > 0;
+}
+
 /* The exact length of a type, or 0 for one whose length varies or that is unknown. */
 static size_t fixed_length(uint32_t type)
 {
@@ -115,6 +132,12 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_log_connect);
     case MSG_FINISH:
         return sizeof(struct msg_finish);
+    case MSG_OPEN:
+        return sizeof(struct msg_open);
+    case MSG_OPENED:
+        return sizeof(struct msg_opened);
+    case MSG_UNREACHABLE:
+        return sizeof(struct msg_unreachable);
     default:
         return 0;
     }
@@ -141,6 +164,12 @@ static bool check_fields(const void *m, uint32_t type)
         return check_log_resolve(m);
     case MSG_LOG_CONNECT:
         return check_log_connect(m);
+    case MSG_OPEN:
+        return check_tuple(&((const struct msg_open *)m)->tuple);
+    case MSG_OPENED:
+        return check_opened(m);
+    case MSG_UNREACHABLE:
+        return check_unreachable(m);
     default:
         return false;
     }

@@ -7,8 +7,8 @@
  *
  *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST
  *   supervisor -> httpproxy   DIALED (with one descriptor if error is 0) FINISH
- *   dnsproxy -> supervisor    READY QUERY LOG_RESOLVE LOG_CONNECT
- *   supervisor -> dnsproxy    REPLY FINISH
+ *   dnsproxy -> supervisor    READY QUERY LOG_RESOLVE LOG_CONNECT OPEN
+ *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE
  */
 #ifndef CIJAIL_MSG_H
 #define CIJAIL_MSG_H
@@ -29,6 +29,9 @@ enum msg_type {
     MSG_LOG_RESOLVE,
     MSG_LOG_CONNECT,
     MSG_FINISH,
+    MSG_OPEN,
+    MSG_OPENED,
+    MSG_UNREACHABLE,
     MSG_TYPE_END
 };
 
@@ -153,6 +156,41 @@ struct msg_log_connect {
  * that all has been said. */
 struct msg_finish {
     struct msg_head head;
+};
+
+/* A packet of the jail's: where it came from and where it goes. */
+struct msg_tuple {
+    uint16_t source_port; /* the source is the jail's address of the family */
+    uint16_t port;        /* not 0 */
+    uint8_t family;       /* AF_INET, AF_INET6 */
+    uint8_t pad[3];
+    uint8_t address[16]; /* network byte order; IPv4 in the first four, the rest zero */
+};
+
+/* "May this TCP connection begin?" The supervisor judges, connects, and keeps the connection for
+ * the one that then comes to its listener from source_port to this destination. */
+struct msg_open {
+    struct msg_head head;
+    uint64_t id; /* chosen by the sender, comes back in OPENED */
+    struct msg_tuple tuple;
+};
+
+enum msg_opened_to { MSG_TO_RELAY = 1, MSG_TO_INTERCEPT = 2 };
+
+struct msg_opened {
+    struct msg_head head;
+    uint64_t id;
+    int32_t error; /* 0, or a positive errno of connect(2); EACCES: no endpoint allows it; EAGAIN:
+                      no room now */
+    uint32_t to;   /* enum msg_opened_to: whose listener takes it; 0 if error */
+};
+
+/* A UDP flow's datagram did not arrive: the jail's client is to be told. */
+struct msg_unreachable {
+    struct msg_head head;
+    struct msg_tuple tuple;
+    int32_t error; /* ECONNREFUSED and the like; EACCES: no endpoint allows it */
+    uint32_t pad;
 };
 
 /* Checks one received message: type known, length exact, strings terminated, enumerations in range.

@@ -148,7 +148,7 @@ static bool is_loopback(int family, const void *address)
 }
 
 /* Where connect(2) leads to the host itself by another spelling. */
-static bool means_loopback(int family, const void *address)
+bool policy_means_loopback(int family, const void *address)
 {
     static const struct in_addr any4 = {0};
     const struct in6_addr *v6 = address;
@@ -170,7 +170,9 @@ static const char *unenforced_form(const struct endpoint *ep)
     case ENDPOINT_NAME_PORT:
         return "NAME:PORT";
     case ENDPOINT_ADDRESS:
-        return policy_is_loopback(ep) || policy_is_dns_server(ep) ? NULL : "ADDRESS:PORT";
+        return policy_is_loopback(ep) || policy_is_dns_server(ep) || policy_is_raw(ep)
+                   ? NULL
+                   : "this port, or this spelling, of the host's loopback";
     case ENDPOINT_URL:
     case ENDPOINT_NAME:
     case ENDPOINT_UNIX:
@@ -315,7 +317,7 @@ static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned len)
 const struct endpoint *policy_match_dns_server(const struct policy *p, int family,
                                                const void *address)
 {
-    if (means_loopback(family, address))
+    if (policy_means_loopback(family, address))
         return NULL;
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
@@ -329,7 +331,7 @@ const struct endpoint *policy_match_dns_server(const struct policy *p, int famil
 bool policy_passes_dns_server(const struct policy *p, int family, const void *address)
 {
     return policy_match_dns_server(p, family, address) ||
-           (p->dry_run && !means_loopback(family, address));
+           (p->dry_run && !policy_means_loopback(family, address));
 }
 
 bool policy_is_loopback(const struct endpoint *ep)
@@ -350,6 +352,37 @@ const struct endpoint *policy_match_loopback(const struct policy *p, int family,
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
         if (policy_is_loopback(ep) && ep->family == family && ep->port == port &&
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            return ep;
+    }
+    return NULL;
+}
+
+/* Nothing of it can be reached: all of its addresses mean the host. */
+static bool is_spelling_of_loopback(const struct endpoint *ep)
+{
+    const struct in6_addr *v6 = &ep->address.v6;
+
+    if (ep->family == AF_INET)
+        return ep->prefix_len == 32 && policy_means_loopback(AF_INET, &ep->address);
+    return (ep->prefix_len >= 96 && IN6_IS_ADDR_V4MAPPED(v6)) ||
+           (ep->prefix_len >= 127 && policy_means_loopback(AF_INET6, v6));
+}
+
+bool policy_is_raw(const struct endpoint *ep)
+{
+    return ep->kind == ENDPOINT_ADDRESS && ep->port != LOOPBACK_PORT_NEVER &&
+           !policy_is_loopback(ep) && !is_spelling_of_loopback(ep);
+}
+
+const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
+                                            uint16_t port)
+{
+    if (policy_means_loopback(family, address))
+        return NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (ep->port == port && ep->family == family && policy_is_raw(ep) &&
             prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
             return ep;
     }

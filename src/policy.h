@@ -127,6 +127,20 @@ bool policy_is_loopback(const struct endpoint *ep);
 const struct endpoint *policy_match_loopback(const struct policy *p, int family,
                                              const void *address, uint16_t port);
 
+/* A raw endpoint: an address or a network whose port is relayed as it is. Not DNS, not the host's
+ * loopback. */
+bool policy_is_raw(const struct endpoint *ep);
+
+/* May this address (4 or 16 bytes in network order, by family) and port (host order) be connected
+ * to as it is, by an ADDRESS endpoint? Never the host's loopback by whatever spelling, nor port 53.
+ */
+const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
+                                            uint16_t port);
+
+/* Is this the host itself by another spelling of its loopback (0.0.0.0, ::, IPv4-mapped), or the
+ * loopback? */
+bool policy_means_loopback(int family, const void *address);
+
 /* May this abstract unix socket of the host be reached? name: without the '@'. */
 const struct endpoint *policy_match_abstract(const struct policy *p, const char *name);
 

@@ -49,6 +49,9 @@ static void test_each_length_is_exact(void **state)
         [MSG_LOG_RESOLVE] = sizeof(struct msg_log_resolve),
         [MSG_LOG_CONNECT] = sizeof(struct msg_log_connect),
         [MSG_FINISH] = sizeof(struct msg_finish),
+        [MSG_OPEN] = sizeof(struct msg_open),
+        [MSG_OPENED] = sizeof(struct msg_opened),
+        [MSG_UNREACHABLE] = sizeof(struct msg_unreachable),
     };
     uint64_t *buf = xcalloc(1, MSG_MAX + 8);
     for (unsigned t = MSG_READY; t < MSG_TYPE_END; t++) {
@@ -233,6 +236,58 @@ static void test_log_connect(void **state)
     BAD(m);
 }
 
+static void test_open(void **state)
+{
+    (void)state;
+    struct msg_open m = {.tuple = {.family = AF_INET6, .port = 22}}; /* from port 0: so be it */
+    msg_init(&m, MSG_OPEN, sizeof(m));
+    GOOD(m);
+    m.tuple.family = AF_UNIX;
+    BAD(m);
+    m.tuple.family = 0;
+    BAD(m);
+    m.tuple.family = AF_INET;
+    GOOD(m);
+    m.tuple.port = 0;
+    BAD(m);
+}
+
+static void test_opened(void **state)
+{
+    (void)state;
+    struct msg_opened m = {.to = MSG_TO_RELAY};
+    msg_init(&m, MSG_OPENED, sizeof(m));
+    GOOD(m);
+    m.to = MSG_TO_INTERCEPT;
+    GOOD(m);
+    m.to = MSG_TO_INTERCEPT + 1;
+    BAD(m);
+    m.to = 0;
+    BAD(m);
+    m.error = ECONNREFUSED;
+    GOOD(m);
+    m.to = MSG_TO_RELAY;
+    BAD(m);
+    m.to = 0;
+    m.error = -1;
+    BAD(m);
+}
+
+static void test_unreachable(void **state)
+{
+    (void)state;
+    struct msg_unreachable m = {.tuple = {.family = AF_INET, .port = 22}, .error = ECONNREFUSED};
+    msg_init(&m, MSG_UNREACHABLE, sizeof(m));
+    GOOD(m);
+    m.error = 0;
+    BAD(m);
+    m.error = -1;
+    BAD(m);
+    m.error = 1;
+    m.tuple.port = 0;
+    BAD(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +296,8 @@ int main(void)
         cmocka_unit_test(test_dialed),      cmocka_unit_test(test_query),
         cmocka_unit_test(test_reply),       cmocka_unit_test(test_log_request),
         cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
+        cmocka_unit_test(test_open),        cmocka_unit_test(test_opened),
+        cmocka_unit_test(test_unreachable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
