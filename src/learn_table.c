@@ -118,6 +118,6 @@ const struct learn_entry **learn_table_sorted(const struct learn_table *t)
     for (size_t i = 0; i < t->bucket_count; i++)
         for (const struct learn_entry *e = t->buckets[i]; e; e = e->next)
             list[n++] = e;
-    qsort(list, n, sizeof(*list), compare);
+    qsort(list, n, sizeof(const struct learn_entry *), compare);
     return list;
 }

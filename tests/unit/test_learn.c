@@ -84,8 +84,8 @@ static void test_fold_deep(void **state)
     char other[sizeof(path)];
 
     (void)state;
-    for (int i = 0; i < 300; i++)
-        strcat(path, "/a");
+    for (size_t i = 0; i < sizeof(path) - 2; i += 2)
+        copy_string(path + i, sizeof(path) - i, "/a");
     copy_string(other, sizeof(other), path);
     other[strlen(other) - 1] = 'b';
     paths[0] = (struct learn_path){path, strlen(path), {1, 1, 1}};
@@ -283,8 +283,7 @@ static void test_long(void **state)
     used(&f, "GET", url);
     url[3800] = '\0';
     used(&f, "GET", url);
-    url[15] = '\0';
-    strcat(url, "%2");
+    copy_string(url + 15, sizeof(url) - 15, "%2");
     used(&f, "GET", url); /* not canonical: counted as lost */
     assert_int_equal(f.learn->urls.lost, 1);
     finish(&f, false, out, sizeof(out));
