@@ -341,7 +341,7 @@ static void add_held(struct transaction *t, const struct ruleset *rs)
             struct nftnl_rule *r;
 
             if ((families[i] == AF_INET6 && !rs->with_ipv6) ||
-                (mark == INTERCEPT_MARK && !takes_urls(rs)))
+                (mark == INTERCEPT_MARK && !takes_urls(rs) && !rs->names))
                 continue;
             r = new_rule(HELD);
             rule_mark_is(r, mark);

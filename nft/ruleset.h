@@ -29,6 +29,8 @@ struct ruleset {
     uint16_t *raw_ports; /* of raw endpoints: TCP that begins to these is held, UDP is relayed,
                             whatever the address: that is judged by the supervisor */
     size_t raw_port_count;
+    bool
+        names; /* some of them are of NAME:PORT: what is held may go to the transparent listeners */
     bool raw_all; /* a dry run, or too many of them: the same of every port */
 };
 

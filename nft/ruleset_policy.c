@@ -1,6 +1,7 @@
-/* ruleset_policy.c: what of a policy the rules must know: ports of URLs and of raw endpoints, and DNS
- * servers; in a dry run every port, and every address as a DNS server. All are put in order, and
- * what is said twice or overlaps is said once, since a set of the kernel takes no element twice. */
+/* ruleset_policy.c: what of a policy the rules must know: ports of URLs and of raw endpoints, and
+ * DNS servers; in a dry run every port, and every address as a DNS server. All are put in order,
+ * and what is said twice or overlaps is said once, since a set of the kernel takes no element
+ * twice. */
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -22,6 +23,11 @@ static int compare_ports(const void *a, const void *b)
 static bool is_url(const struct endpoint *ep)
 {
     return ep->kind == ENDPOINT_URL;
+}
+
+static bool is_raw(const struct endpoint *ep)
+{
+    return ep->kind == ENDPOINT_NAME_PORT || policy_is_raw(ep);
 }
 
 /* The ports of such endpoints, the extra ones before them. Returns how many; *out is owned. */
@@ -104,8 +110,10 @@ void ruleset_from_policy(struct ruleset *r, const struct policy *p)
     static const uint16_t usual[] = {80, 443};
 
     memset(r, 0, sizeof(*r));
-    r->url_port_count = take_ports(&r->url_ports, p, is_url, usual, p->dry_run ? ARRAY_LEN(usual) : 0);
-    r->raw_port_count = take_ports(&r->raw_ports, p, policy_is_raw, NULL, 0);
+    r->url_port_count =
+        take_ports(&r->url_ports, p, is_url, usual, p->dry_run ? ARRAY_LEN(usual) : 0);
+    r->raw_port_count = take_ports(&r->raw_ports, p, is_raw, NULL, 0);
+    r->names = policy_has_kind(p, ENDPOINT_NAME_PORT);
     r->raw_all = p->dry_run || r->raw_port_count > RAW_PORTS_MAX;
     take_servers(&r->dns4, p, AF_INET);
     take_servers(&r->dns6, p, AF_INET6);

@@ -140,7 +140,7 @@ enum purpose { FOR_DNS, FOR_PROXY, FOR_INTERCEPTION };
  */
 static bool intercepts_urls(const struct ruleset *rules)
 {
-    return rules->url_port_count > 0;
+    return rules->url_port_count > 0 || rules->names;
 }
 
 static bool intercepts_dns(const struct ruleset *rules)

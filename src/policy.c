@@ -168,7 +168,7 @@ static const char *unenforced_form(const struct endpoint *ep)
 {
     switch (ep->kind) {
     case ENDPOINT_NAME_PORT:
-        return "NAME:PORT";
+        return NULL;
     case ENDPOINT_ADDRESS:
         return policy_is_loopback(ep) || policy_is_dns_server(ep) || policy_is_raw(ep)
                    ? NULL
@@ -183,21 +183,35 @@ static const char *unenforced_form(const struct endpoint *ep)
     return "this form";
 }
 
+/* Whatever is said to the port of a name passes, so the names that are asked of a DNS server there
+ * would not be judged. */
+static int check_enforced(const struct endpoint *ep, struct error *e)
+{
+    const char *form = unenforced_form(ep);
+
+    if (ep->kind == ENDPOINT_NAME_PORT && ep->port == 53)
+        return error_set(
+            e, ENOTSUP,
+            "a DNS server is named by its address (ADDRESS:53), so that the names that "
+            "it is asked for are judged");
+    if (!form)
+        return 0;
+    return error_set(e, ENOTSUP,
+                     "%s is not enforced by this version yet, so it is refused; remove it, or "
+                     "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
+                     form);
+}
+
 int policy_check_enforced(const struct policy *p, struct error *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        const char *form = unenforced_form(ep);
-        int r;
+        int r = check_enforced(ep, e);
 
-        if (!form)
-            continue;
-        r = error_set(e, ENOTSUP,
-                      "%s is not enforced by this version yet, so it is refused; remove it, or "
-                      "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
-                      form);
-        add_place(e, ep->source, ep->line, ep->word, strlen(ep->word));
-        return r;
+        if (r < 0) {
+            add_place(e, ep->source, ep->line, ep->word, strlen(ep->word));
+            return r;
+        }
     }
     return 0;
 }
@@ -272,13 +286,22 @@ static bool prefix_matches(const struct endpoint *ep, const struct url *url)
     return strncmp(ep->prefix, url->target, strlen(ep->prefix)) == 0;
 }
 
+/* The endpoint that allows plain http to a because it allows everything there. */
+static const struct endpoint *match_any_use(const struct policy *p, enum url_scheme scheme,
+                                            const struct url_authority *a)
+{
+    return scheme == URL_HTTP ? policy_match_raw(p, a) : NULL;
+}
+
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url)
 {
+    const struct endpoint *raw = match_any_use(p, url->scheme, &url->authority);
+
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        if (authority_matches(ep, url->scheme, &url->authority) && method_matches(ep, method) &&
-            prefix_matches(ep, url))
+        if (ep == raw || (authority_matches(ep, url->scheme, &url->authority) &&
+                          method_matches(ep, method) && prefix_matches(ep, url)))
             return ep;
     }
     return NULL;
@@ -287,8 +310,10 @@ const struct endpoint *policy_match_request(const struct policy *p, const char *
 const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
                                               const struct url_authority *a)
 {
+    const struct endpoint *raw = match_any_use(p, scheme, a);
+
     for (size_t i = 0; i < p->count; i++)
-        if (authority_matches(&p->endpoints[i], scheme, a))
+        if (&p->endpoints[i] == raw || authority_matches(&p->endpoints[i], scheme, a))
             return &p->endpoints[i];
     return NULL;
 }
@@ -387,6 +412,19 @@ const struct endpoint *policy_match_address(const struct policy *p, int family, 
             return ep;
     }
     return NULL;
+}
+
+bool policy_names_address(const struct policy *p, int family, const void *address)
+{
+    if (policy_means_loopback(family, address))
+        return false;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (ep->family == family && policy_is_raw(ep) &&
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            return true;
+    }
+    return false;
 }
 
 const struct endpoint *policy_match_abstract(const struct policy *p, const char *name)

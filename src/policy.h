@@ -95,8 +95,9 @@ int policy_from_config(struct policy *p, const char *text, size_t len, struct er
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url);
 
-/* Is there a URL endpoint of this scheme, host and port at all? What the dialer and CONNECT go by.
- */
+/* May anything be asked of this scheme, host and port at all? What the dialer and CONNECT go by. A
+ * NAME:PORT or ADDRESS:PORT endpoint allows plain http there too: clients whose http_proxy is set
+ * send even that to the proxy. */
 const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
                                               const struct url_authority *a);
 
@@ -137,9 +138,23 @@ bool policy_is_raw(const struct endpoint *ep);
 const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
                                             uint16_t port);
 
+/* Is there a raw endpoint that this address is in, whatever the port? Then a name may have it, too.
+ */
+bool policy_names_address(const struct policy *p, int family, const void *address);
+
 /* Is this the host itself by another spelling of its loopback (0.0.0.0, ::, IPv4-mapped), or the
  * loopback? */
 bool policy_means_loopback(int family, const void *address);
+
+/* May this port of what the canonical name resolves to be connected to? (policy_raw.c) */
+const struct endpoint *policy_match_name_port(const struct policy *p, const char *name,
+                                              uint16_t port);
+
+/* Any NAME:PORT endpoint of this port? (policy_raw.c) */
+bool policy_has_name_port(const struct policy *p, uint16_t port);
+
+/* Either of the two before the last, by what a is. (policy_raw.c) */
+const struct endpoint *policy_match_raw(const struct policy *p, const struct url_authority *a);
 
 /* May this abstract unix socket of the host be reached? name: without the '@'. */
 const struct endpoint *policy_match_abstract(const struct policy *p, const char *name);

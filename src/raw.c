@@ -57,6 +57,11 @@ void raw_open(struct raw *r, struct channel *c, const struct msg_open *m)
     raw_tcp_open(r->tcp, c, m);
 }
 
+int raw_claim(struct raw *r, const struct msg_tuple *t, uint32_t *endpoint)
+{
+    return raw_tcp_claim(r->tcp, t, endpoint);
+}
+
 void raw_drain(struct raw *r)
 {
     raw_tcp_drain(r->tcp);

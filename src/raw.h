@@ -1,4 +1,5 @@
-/* raw.h: connections to raw endpoints (ADDRESS:PORT), relayed as they are. */
+/* raw.h: connections to raw endpoints (ADDRESS:PORT), relayed as they are, and to addresses of
+ * NAME:PORT endpoints, which httpproxy takes over when they are made. */
 #ifndef CIJAIL_RAW_H
 #define CIJAIL_RAW_H
 
@@ -7,13 +8,21 @@
 
 #include "src/channel.h"
 #include "src/launch.h"
+#include "src/learned.h"
 #include "src/log.h"
 #include "src/policy.h"
 #include "src/relay.h"
 
+struct raw_judge {
+    const struct policy *policy;
+    const struct learned *learned; /* NULL: nothing */
+    void (*catch_up)(void *arg);   /* takes in what waits in dnsproxy's channel for learned */
+    void *arg;
+};
+
 struct raw_setup {
     struct event_base *base;
-    const struct policy *policy;
+    struct raw_judge judge;
     struct log *log;
     struct relays *relays;
 };
@@ -37,5 +46,9 @@ void raw_open(struct raw *r, struct channel *c, const struct msg_open *m);
 /* Accepts and sends on what waits. Whether all that the jail has sent by TCP was delivered is the
  * relays' to say. */
 void raw_drain(struct raw *r);
+
+/* Takes over the connection that is kept for that client of httpproxy's: its descriptor, and the
+ * endpoint that allowed it; or -1. */
+int raw_claim(struct raw *r, const struct msg_tuple *t, uint32_t *endpoint);
 
 #endif

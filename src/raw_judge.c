@@ -2,7 +2,9 @@
  *
  * The rules of the gateway ask for the port alone (nft/ruleset.c); here the address is looked at,
  * in the process that then connects. A port that URL endpoints have too leads on to httpproxy,
- * which goes by the URL, unless a raw endpoint allows that address. */
+ * which goes by the URL or the SNI, unless a raw endpoint allows that address; and so does a port
+ * of NAME:PORT endpoints, if the jail was told the address for one of their names (learned.c),
+ * since a ClientHello there has to be looked at. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -21,25 +23,48 @@ static bool is_gateway(const struct msg_tuple *t)
 
 static bool is_url_port(const struct policy *p, uint16_t port)
 {
-    return policy_has_port(p, URL_HTTPS, port) ||
-           policy_has_port(p, URL_HTTP, port) ||
+    return policy_has_port(p, URL_HTTPS, port) || policy_has_port(p, URL_HTTP, port) ||
            (p->dry_run && (port == 80 || port == 443));
 }
 
-struct raw_verdict raw_judge(const struct policy *p, uint8_t protocol, const struct msg_tuple *t)
+static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t,
+                          struct raw_verdict *v)
 {
-    const struct endpoint *ep = policy_match_address(p, t->family, t->address, t->port);
+    const struct endpoint *ep;
+
+    if (!j->learned || !policy_has_name_port(j->policy, t->port))
+        return false;
+    ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
+    if (!ep) {
+        j->catch_up(j->arg); /* it may have been told just now, which comes by another way */
+        ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
+    }
+    if (!ep)
+        return false;
+    v->decision = MSG_ALLOW;
+    v->endpoint = policy_index(j->policy, ep);
+    if (protocol == IPPROTO_TCP)
+        v->to = MSG_TO_INTERCEPT;
+    return true;
+}
+
+struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t)
+{
+    const struct endpoint *ep = policy_match_address(j->policy, t->family, t->address, t->port);
     struct raw_verdict v = {.to = MSG_TO_RELAY,
                             .decision = ep ? MSG_ALLOW : MSG_DENY,
-                            .endpoint = policy_index(p, ep)};
+                            .endpoint = policy_index(j->policy, ep)};
 
     if (ep) {
-        v.allowed = true;
-    } else if (protocol == IPPROTO_TCP && is_url_port(p, t->port)) {
+        v.allowed = v.connect = true;
+    } else if (protocol == IPPROTO_TCP && is_url_port(j->policy, t->port)) {
         v.allowed = true;
         v.to = MSG_TO_INTERCEPT;
+    } else if (judge_learned(j, protocol, t, &v)) {
+        v.allowed = v.connect = true;
     } else {
-        v.allowed = p->dry_run && !policy_means_loopback(t->family, t->address) && !is_gateway(t);
+        v.allowed = v.connect =
+            j->policy->dry_run && !policy_means_loopback(t->family, t->address) && !is_gateway(t);
         v.decision = v.allowed ? MSG_WOULD_DENY : MSG_DENY;
     }
     return v;

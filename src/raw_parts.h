@@ -11,14 +11,15 @@
 
 struct raw_verdict {
     bool allowed;
+    bool connect; /* TCP: the host's side first; else whoever takes it sees to that */
     enum msg_opened_to to;
     uint32_t decision; /* enum msg_decision: what is logged */
     uint32_t endpoint; /* by which word; or POLICY_INDEX_NONE */
 };
 
-/* May a connection go there? protocol: IPPROTO_TCP, IPPROTO_UDP. MSG_TO_INTERCEPT: by its URL, if
- * by anything. Pure. */
-struct raw_verdict raw_judge(const struct policy *p, uint8_t protocol,
+/* May a connection go there? protocol: IPPROTO_TCP, IPPROTO_UDP. MSG_TO_INTERCEPT: by its URL
+ * or its SNI, if by anything. */
+struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol,
                              const struct msg_tuple *t);
 
 /* The same word for an IPv4 address and for an IPv6 one: a sockaddr of the tuple's destination, or
@@ -49,6 +50,9 @@ void raw_tcp_listen(struct raw_tcp *r, int listener);
 /* Judges and connects; answers on c, now or later, unless forgotten. */
 void raw_tcp_open(struct raw_tcp *r, struct channel *c, const struct msg_open *m);
 void raw_tcp_forget(struct raw_tcp *r, const struct channel *c);
+
+/* What is kept for httpproxy: as raw_claim. */
+int raw_tcp_claim(struct raw_tcp *r, const struct msg_tuple *t, uint32_t *endpoint);
 
 /* Accepts what waits. Whether all that the jail has sent was delivered is the relays' to say. */
 void raw_tcp_drain(struct raw_tcp *r);

@@ -6,6 +6,9 @@
  * the transparent listener joined   that connection is accepted, known by the jail's port and the
  * destination, and relayed (relay.h)
  *
+ * What is kept for a NAME:PORT endpoint (MSG_TO_INTERCEPT) is claimed by httpproxy, which has
+ * accepted the jail's connection and looks for a ClientHello before it relays.
+ *
  * Nothing that the jail sends is read here, and no connection of the jail is accepted whose other
  * half is not there. What is kept and not claimed is closed. The descriptors of what is under way
  * are taken from the relays' share.
@@ -156,7 +159,7 @@ static void keep(struct opening *o)
     if (!o->event || event_add(o->event, &wait) < 0)
         die("cannot start a timer");
     o->kept = true;
-    answer(o->channel, o->id, 0, MSG_TO_RELAY);
+    answer(o->channel, o->id, 0, o->verdict.to);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -195,15 +198,15 @@ static void begin(struct opening *o)
 
 void raw_tcp_open(struct raw_tcp *r, struct channel *c, const struct msg_open *m)
 {
-    struct raw_verdict v = raw_judge(r->what.policy, IPPROTO_TCP, &m->tuple);
+    struct raw_verdict v = raw_judge(&r->what.judge, IPPROTO_TCP, &m->tuple);
     struct opening *earlier = find(r, &m->tuple);
 
     if (earlier) /* its client has given it up for this one */
         relay_reset(unlink_opening(earlier));
     if (!v.allowed)
         answer(c, m->id, EACCES, 0);
-    else if (v.to == MSG_TO_INTERCEPT)
-        answer(c, m->id, 0, MSG_TO_INTERCEPT);
+    else if (!v.connect)
+        answer(c, m->id, 0, v.to);
     else if (relays_room(r->what.relays) <= r->count)
         answer(c, m->id, EAGAIN, 0);
     else
@@ -237,7 +240,7 @@ static void join(struct raw_tcp *r, int client)
     struct raw_verdict v;
     int host;
 
-    if (!o || !o->kept) {
+    if (!o || !o->kept || o->verdict.to != MSG_TO_RELAY) {
         relay_reset(client);
         return;
     }
@@ -249,6 +252,16 @@ static void join(struct raw_tcp *r, int client)
         return;
     }
     raw_log(r->what.log, &v, IPPROTO_TCP, &t);
+}
+
+int raw_tcp_claim(struct raw_tcp *r, const struct msg_tuple *t, uint32_t *endpoint)
+{
+    struct opening *o = find(r, t);
+
+    if (!o || !o->kept || o->verdict.to != MSG_TO_INTERCEPT)
+        return -1;
+    *endpoint = o->verdict.endpoint;
+    return unlink_opening(o);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)

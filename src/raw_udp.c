@@ -291,7 +291,7 @@ static bool ask_maker(struct raw_udp *r, const struct msg_tuple *t)
 
 static struct flow *begin_flow(struct raw_udp *r, const struct msg_tuple *t)
 {
-    struct raw_verdict v = raw_judge(r->what.policy, IPPROTO_UDP, t);
+    struct raw_verdict v = raw_judge(&r->what.judge, IPPROTO_UDP, t);
     int host;
 
     if (!v.allowed) {

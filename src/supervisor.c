@@ -31,6 +31,7 @@
 #include "src/dialer.h"
 #include "src/launch.h"
 #include "src/learn.h"
+#include "src/learned.h"
 #include "src/libexec.h"
 #include "src/log.h"
 #include "src/memfd.h"
@@ -78,6 +79,7 @@ struct supervisor {
     struct log *log;
     struct learn *learn; /* NULL: nothing is learned */
     struct resolver *resolver;
+    struct learned *learned;
     struct dialer *dialer;
     struct upstream_dns *upstream;
     struct unix_judge *judge;
@@ -191,6 +193,13 @@ static void go_if_ready(struct supervisor *s)
         go(s);
 }
 
+static void take_addresses(struct supervisor *s, const struct msg_learn *m)
+{
+    learned_add(s->learned, m);
+    for (size_t i = 0; i < m->count; i++)
+        learn_address(s->learn, m->name, m->family, m->address[i]);
+}
+
 static void log_reported_connect(struct supervisor *s, const struct msg_log_connect *m)
 {
     log_connect(s->log, m->decision, m->endpoint, m);
@@ -222,6 +231,12 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     case MSG_OPEN:
         raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
         break;
+    case MSG_LEARN:
+        take_addresses(s, (const struct msg_learn *)(const void *)m);
+        break;
+    case MSG_LOG_TUNNEL:
+        log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
+        break;
     case MSG_LOG_REQUEST:
         log_request(s->log, (const struct msg_log_request *)(const void *)m);
         break;
@@ -234,6 +249,14 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     default:
         break; /* the channel lets no other type through */
     }
+}
+
+static void catch_up_with_dns(void *arg)
+{
+    struct supervisor *s = arg;
+
+    if (s->dns.channel)
+        channel_catch_up(s->dns.channel);
 }
 
 static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
@@ -559,7 +582,10 @@ static void start_raw(struct supervisor *s, size_t nofile)
 {
     const struct raw_setup setup = {
         .base = s->base,
-        .policy = s->policy,
+        .judge = {.policy = s->policy,
+                  .learned = s->learned,
+                  .catch_up = catch_up_with_dns,
+                  .arg = s},
         .log = s->log,
         .relays = s->relays,
     };
@@ -581,16 +607,25 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
+    s->learned = learned_new(s->policy, now_ms);
     start_raw(s, nofile);
-    s->dialer = dialer_new(s->base, s->policy, s->resolver);
+    s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
+                                                  .policy = s->policy,
+                                                  .resolver = s->resolver,
+                                                  .learned = s->learned,
+                                                  .raw = s->raw,
+                                                  .log = s->log,
+                                                  .catch_up = catch_up_with_dns,
+                                                  .arg = s});
     s->upstream = upstream_dns_new(s->base, s->policy);
     upstream_dns_set_learn(s->upstream, s->learn);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
-                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
-                            1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
+                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
+                            1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
-                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST);
+                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
+                            1u << MSG_LOG_TUNNEL);
     s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
     s->init_event = watch(s, l->init_supervisor, on_init, true);
     s->signal_event = watch(s, s->signals, on_signal, false);

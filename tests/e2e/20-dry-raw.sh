@@ -46,6 +46,26 @@ t_count 2 "$out" '^connected'
 run cijail -p ./learned -- python3 "$T_LIB/connect.py" tcp $H4 7002
 t_match "$err" " cijail: deny connect ${H4//./\\.}:7002\$"
 
+t_case 'what was connected to by a name is learned as NAME:PORT'
+job="python3 $T_LIB/connect.py tcp git.example 7000; python3 $T_LIB/connect.py tcp registry.example 8443"
+run cijail --dry-run --learn ./names -- sh -c "$job"
+first=$out
+t_match "$(words names)" '^git\.example:7000$'
+t_no_match "$(words names)" '^git\.example$'
+run cijail --fail-on-deny -p ./names -- sh -c "$job; true"
+t_status 0
+t_denials 0
+
+t_case 'a client with roots of its own needs NAME:443: learned, and then it works'
+job="curl -sS --cacert $T_NET/ca.pem https://registry.example/echo"
+run cijail --dry-run --learn ./pinned -- sh -c "$job"
+t_status 99
+t_eq "$(words pinned)" registry.example:443
+run cijail --fail-on-deny -p ./pinned -- sh -c "$job"
+t_status 0
+t_eq "$out" 'GET https://registry.example/echo'
+t_denials 0
+
 t_case 'the loopback of the host is not reached, nor are services of the gateway'
 run cijail --dry-run -- python3 "$T_LIB/connect.py" tcp 192.0.0.1 22
 t_match "$err" ' cijail: deny connect 192\.0\.0\.1:22$'

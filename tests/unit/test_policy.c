@@ -302,9 +302,9 @@ static void test_enforced(void **state)
         {"", NULL},
         {"https://h/ http://h GET,PUT:https://*.h:8443/a https://1.2.3.4/ https://[::1]/", NULL},
         {"h *.h *", NULL},
-        {"h\nh:22", "-e:2: 'h:22': NAME:PORT is not enforced by this version yet, so it is "
-                    "refused; remove it, "},
-        {"*:22", "-e:1: '*:22': NAME:PORT is not enforced"},
+        {"h h:22 *.h:443 *:1 h:54", NULL},
+        {"h\nh:53", "-e:2: 'h:53': a DNS server is named by its address (ADDRESS:53), "},
+        {"*:53", "-e:1: '*:53': a DNS server"},
         {"1.1.1.1:53 10.0.0.0/8:53 [2001:db8::1]:53 [2001:db8::]/32:53 0.0.0.0/0:53 [::]/0:53",
          NULL},
         {"1.1.1.1:54 10.0.0.0/8:1 [2001:db8::1]:22 [2001:db8::]/32:22 0.0.0.0/0:80 [::]/0:80 "

@@ -64,8 +64,9 @@ static void test_judge(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         for (int dry = 0; dry <= 1; dry++) {
             p.dry_run = dry;
+            const struct raw_judge j = {.policy = &p};
             struct msg_tuple t = tuple(cases[i].address, cases[i].port);
-            struct raw_verdict v = raw_judge(&p, cases[i].protocol, &t);
+            struct raw_verdict v = raw_judge(&j, cases[i].protocol, &t);
             int expected = dry ? cases[i].dry : cases[i].expected;
 
             if (v.allowed != (expected != NO) ||
@@ -99,9 +100,64 @@ static void test_addresses(void **state)
     }
 }
 
+static unsigned caught_up;
+
+static void catch_up(void *arg)
+{
+    (void)arg;
+    caught_up++;
+}
+
+/* NAME:PORT: what the jail was told, and no other address. */
+static void test_learned(void **state)
+{
+    static const char words[] = "a.test:22 a.test:443 https://h/ 10.1.2.3:22";
+    static const struct {
+        const char *address;
+        uint16_t port;
+        uint8_t protocol;
+        bool allowed, connect;
+        enum msg_opened_to to;
+    } cases[] = {
+        {"198.51.100.1", 22, IPPROTO_TCP, true, true, MSG_TO_INTERCEPT},
+        {"198.51.100.1", 22, IPPROTO_UDP, true, true, MSG_TO_RELAY},
+        {"198.51.100.2", 22, IPPROTO_TCP, false, false, MSG_TO_RELAY},
+        {"198.51.100.2", 22, IPPROTO_UDP, false, false, MSG_TO_RELAY},
+        {"198.51.100.1", 23, IPPROTO_TCP, false, false, MSG_TO_RELAY},
+        {"198.51.100.1", 443, IPPROTO_TCP, true, false, MSG_TO_INTERCEPT}, /* perhaps a URL's */
+        {"198.51.100.1", 443, IPPROTO_UDP, true, true, MSG_TO_RELAY},
+        {"10.1.2.3", 22, IPPROTO_TCP, true, true, MSG_TO_RELAY}, /* by its own endpoint */
+    };
+    struct msg_learn m = {.ttl = 60, .family = AF_INET, .count = 2, .name = "a.test"};
+    struct raw_judge j = {.catch_up = catch_up};
+    struct policy p;
+    struct error e;
+
+    (void)state;
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "test", words, strlen(words), &e), 0);
+    j.policy = &p;
+    j.learned = learned_new(&p, now_ms);
+    msg_init(&m, MSG_LEARN, sizeof(m));
+    memcpy(m.address[0], "\xc6\x33\x64\x01", 4);
+    memcpy(m.address[1], "\x0a\x01\x02\x03", 4);
+    learned_add((struct learned *)(uintptr_t)j.learned, &m);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct msg_tuple t = tuple(cases[i].address, cases[i].port);
+        struct raw_verdict v = raw_judge(&j, cases[i].protocol, &t);
+
+        if (v.allowed != cases[i].allowed || v.connect != cases[i].connect || v.to != cases[i].to)
+            fail_msg("%s %u", cases[i].address, cases[i].port);
+    }
+    assert_int_equal(caught_up, 2); /* for those that it knew nothing of */
+    learned_free((struct learned *)(uintptr_t)j.learned);
+    policy_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learned),
         cmocka_unit_test(test_judge),
         cmocka_unit_test(test_addresses),
     };

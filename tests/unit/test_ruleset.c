@@ -118,7 +118,8 @@ static void as_asked(void)
     } rows[] = {
         {"", false, false, false, false},
         {"name.example", false, false, false, false},
-        {"127.0.0.1:53 [::1]:53 127.0.0.1:54 [::1]:54 name.example:53", false, false, false, false},
+        {"127.0.0.1:53 [::1]:53 127.0.0.1:54 [::1]:54", false, false, false, false},
+        {"name.example:22", false, false, false, true},
         {"http://a.example/", true, false, false, false},
         {"198.51.100.1:53", false, true, false, false},
         {"[2001:db8::1]:53", false, false, true, false},
@@ -358,8 +359,6 @@ static void test_install(void **state)
     assert_int_equal(in_child(many), 0);
     assert_int_equal(in_child(dry_run), 0);
     assert_int_equal(in_child(dry_run_ports), 0);
-}
-
     assert_int_equal(in_child(many_raw), 0);
     assert_int_equal(in_child(twice), 0);
     assert_int_equal(in_child(without_capability), 0);
