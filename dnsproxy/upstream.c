@@ -204,10 +204,13 @@ static bool has_name_port(const struct policy *p, const char *name)
 }
 
 /* For a name with a NAME:PORT endpoint the supervisor is told the addresses before the clients are,
- * so that who connects to one of them right away is let through (learned.c). */
+ * so that who connects to one of them right away is let through (learned.c). In a dry run it is
+ * told those of every name, for the policy that is learned. */
 static void teach(struct upstream *u, const struct slot *s, const struct answer *a)
 {
-    if (a->address_count == 0 || u->p->draining || !has_name_port(&u->p->policy, s->name))
+    const struct policy *p = &u->p->policy;
+
+    if (a->address_count == 0 || u->p->draining || (!p->dry_run && !has_name_port(p, s->name)))
         return;
     for (unsigned i = 0; i < a->address_count; i += MSG_LEARN_MAX) {
         unsigned n = a->address_count - i;

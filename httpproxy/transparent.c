@@ -71,8 +71,8 @@ void transparent_begin(struct session *s)
     uint16_t port = s->authority.port;
     bool raw = policy_has_name_port(policy, port);
 
-    if (raw &&
-        (policy_has_port(policy, URL_HTTP, port) || policy_has_port(policy, URL_HTTPS, port)))
+    if (raw && (policy->dry_run || policy_has_port(policy, URL_HTTP, port) ||
+                policy_has_port(policy, URL_HTTPS, port)))
         raw_sort(s);
     else if (raw)
         raw_begin(s, true, s->client_port);

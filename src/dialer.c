@@ -144,10 +144,10 @@ static bool may_connect(const struct dial *dial, const union resolver_address *a
 {
     const struct policy *p = dial->dialer->setup.policy;
 
-    if (policy_match_address(p, a->sa.sa_family, address_data(a), dial->authority.port))
-        return true;
     if (p->dry_run)
         return !address_is_loopback(a->sa.sa_family, address_data(a));
+    if (policy_match_address(p, a->sa.sa_family, address_data(a), dial->authority.port))
+        return true;
     switch (address_classify_sockaddr(&a->sa)) {
     case ADDRESS_PUBLIC:
         return true;

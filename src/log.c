@@ -313,6 +313,8 @@ void log_named_connect(struct log *l, uint32_t decision, uint32_t endpoint,
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *protocol = protocol_name(m->protocol, buf);
 
+    if (name[0] && decision != MSG_DENY)
+        learn_address(l->learn, name, m->family, m->address);
     learn_connect(l->learn, decision, m);
     address_format(m->family, m->address, 0, address);
     address_format(m->family, m->address, m->port, where);

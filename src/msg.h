@@ -119,7 +119,8 @@ struct msg_reply {
 
 #define MSG_LEARN_MAX 64 /* addresses; an answer that has more is told in several messages */
 
-/* Addresses that the jail is about to be told for a name that a NAME:PORT endpoint matches. */
+/* Addresses that the jail is about to be told for a name that a NAME:PORT endpoint matches; in a
+ * dry run for any name. */
 struct msg_learn {
     struct msg_head head;
     uint32_t ttl; /* seconds, as the client is told */

@@ -21,7 +21,7 @@ static bool is_gateway(const struct msg_tuple *t)
            memcmp(gateway, t->address, t->family == AF_INET ? 4 : 16) == 0;
 }
 
-static bool is_url_port(const struct raw_judge *j, uint16_t port)
+static bool is_url_port(const struct policy *p, uint16_t port)
 {
     return policy_has_port(j->policy, URL_HTTPS, port) ||
            policy_has_port(j->policy, URL_HTTP, port) ||
@@ -58,7 +58,7 @@ struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const 
 
     if (ep) {
         v.allowed = v.connect = true;
-    } else if (protocol == IPPROTO_TCP && is_url_port(j, t->port)) {
+    } else if (protocol == IPPROTO_TCP && is_url_port(j->policy, t->port)) {
         v.allowed = true;
         v.to = MSG_TO_INTERCEPT;
     } else if (judge_learned(j, protocol, t, &v)) {

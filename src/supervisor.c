@@ -195,6 +195,13 @@ static void go_if_ready(struct supervisor *s)
         go(s);
 }
 
+static void take_addresses(struct supervisor *s, const struct msg_learn *m)
+{
+    learned_add(s->learned, m);
+    for (size_t i = 0; i < m->count; i++)
+        learn_address(s->learn, m->name, m->family, m->address[i]);
+}
+
 static void log_reported_connect(struct supervisor *s, const struct msg_log_connect *m)
 {
     log_connect(s->log, m->decision, m->endpoint, m);
@@ -227,7 +234,7 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
         raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
         break;
     case MSG_LEARN:
-        learned_add(s->learned, (const struct msg_learn *)(const void *)m);
+        take_addresses(s, (const struct msg_learn *)(const void *)m);
         break;
     case MSG_LOG_TUNNEL:
         log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
