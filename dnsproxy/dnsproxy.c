@@ -115,7 +115,7 @@ static void finish(struct dnsproxy *p, struct channel *c)
 /* Of a UDP flow, which the supervisor relays. */
 static void on_unreachable(struct dnsproxy *p, const struct msg_unreachable *m)
 {
-    struct packet head;
+    struct packet head = {0};
     struct nflog_packet packet;
     packet_datagram(&m->tuple, &head, &packet);
     if (m->error == EACCES)

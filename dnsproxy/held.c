@@ -171,7 +171,7 @@ static void transmit(const struct held *h, uint32_t which, const struct packet *
 /* By way of lo, where the rules give it to the listener by the socket's mark. */
 static void give_back(const struct held *h, const struct entry *e)
 {
-    struct packet p;
+    struct packet p = {0};
 
     packet_syn(&e->packet, &p);
     transmit(h, e->to, &p, "127.0.0.1", "::1");
@@ -179,7 +179,7 @@ static void give_back(const struct held *h, const struct entry *e)
 
 static void refuse(const struct held *h, const struct entry *e)
 {
-    struct packet p;
+    struct packet p = {0};
 
     packet_reset(&e->packet, &p);
     transmit(h, MSG_TO_RELAY, &p, JAIL_IPV4, JAIL_IPV6);

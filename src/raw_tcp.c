@@ -183,17 +183,14 @@ static void begin(struct opening *o)
     socklen_t len = raw_destination(&o->tuple, &to);
 
     o->fd = socket(o->tuple.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (o->fd < 0) {
+    if (o->fd < 0 || (connect(o->fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS)) {
         failed(o, errno);
-    } else if (connect(o->fd, (struct sockaddr *)&to, len) == 0) {
-        keep(o);
-    } else if (errno != EINPROGRESS) {
-        failed(o, errno);
-    } else {
-        o->event = event_new(o->raw->what.base, o->fd, EV_WRITE, on_writable, o);
-        if (!o->event || event_add(o->event, NULL) < 0)
-            failed(o, ENOMEM);
+        return;
     }
+    /* At once, if it is connected already. */
+    o->event = event_new(o->raw->what.base, o->fd, EV_WRITE, on_writable, o);
+    if (!o->event || event_add(o->event, NULL) < 0)
+        failed(o, ENOMEM);
 }
 
 void raw_tcp_open(struct raw_tcp *r, struct channel *c, const struct msg_open *m)

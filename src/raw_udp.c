@@ -102,7 +102,8 @@ static void age_add(struct flow *f)
     f->last = now_ms();
     f->older = r->newest;
     f->newer = NULL;
-    *(r->newest ? &r->newest->newer : &r->oldest) = f;
+    /* The analyser does not see that the newest is another one when the oldest has ended. */
+    *(r->newest ? &r->newest->newer : &r->oldest) = f; /* NOLINT(clang-analyzer-unix.Malloc) */
     r->newest = f;
 }
 
@@ -133,7 +134,7 @@ static struct flow *add_flow(struct raw_udp *r, const struct msg_tuple *t, int h
     struct flow **bucket = &r->buckets[raw_hash(t) % BUCKETS];
     struct flow *f;
 
-    if (r->count >= r->max)
+    if (r->count >= r->max && r->oldest)
         end_flow(r->oldest);
     f = xcalloc(1, sizeof(*f));
     *f = (struct flow){.raw = r, .tuple = *t, .fd = {-1, host}, .next = *bucket, .at = bucket};

@@ -289,9 +289,9 @@ static void on_gate(evutil_socket_t fd, short what, void *arg)
         give_up(s, EPIPE, "the keeper of the jail's network ended");
         return;
     }
-    if (m.type == LAUNCH_RELAY && passed >= 0) {
-        raw_take_socket(s->raw, m.value, passed);
-    } else if (m.type == LAUNCH_ERROR) {
+    if (passed >= 0)
+        raw_take_socket(s->raw, m.type == LAUNCH_RELAY ? m.value : LAUNCH_RELAYS, passed);
+    if (m.type == LAUNCH_ERROR) {
         give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         describe_status(m.value, how, sizeof(how));

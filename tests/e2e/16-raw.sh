@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Raw endpoints: ADDRESS:PORT, [ADDRESS6]:PORT, ADDRESS/LEN:PORT, [ADDRESS6]/LEN:PORT, TCP.
+# timeout: 600
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 dial=$T_LIB/connect.py

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void on_held(const struct nflog_packet *p)
 {
     struct msg_tuple t, again;
-    struct packet out;
+    struct packet out = {0};
     struct nflog_packet q;
     struct reject_message m;
     uint32_t sequence, same;

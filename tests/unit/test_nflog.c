@@ -382,7 +382,7 @@ static void test_syn_is_made_anew(void **state)
         struct raw r = long_syn(family);
         struct nflog_packet p = good(&r), again;
         struct msg_tuple t;
-        struct packet out;
+        struct packet out = {0};
         uint32_t sequence;
         assert_int_equal(packet_tuple(&p, &t, &sequence), 0);
         assert_int_equal(t.family, family);
@@ -418,7 +418,7 @@ static void test_reset(void **state)
         size_t header = i ? 40 : 20;
         struct raw r = long_syn(i ? AF_INET6 : AF_INET);
         struct nflog_packet p = good(&r), again;
-        struct packet out;
+        struct packet out = {0};
         r.data[p.transport + 4] = r.data[p.transport + 5] = 0xff; /* the number goes around */
         r.data[p.transport + 6] = r.data[p.transport + 7] = 0xff;
         packet_reset(&p, &out);
@@ -438,7 +438,7 @@ static void test_datagram(void **state)
     struct msg_tuple t = {
         .source_port = 0x1234, .port = 0x5678, .family = AF_INET6, .address = {0x20, 1, [15] = 9}};
     struct nflog_packet p;
-    struct packet out;
+    struct packet out = {0};
     struct reject_message m;
     (void)state;
     for (int i = 0; i < 2; i++) {
