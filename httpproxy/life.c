@@ -62,12 +62,14 @@ static int preload(struct error *e)
     return 0;
 }
 
-static size_t session_max(void)
+/* tunnels: there may be relays, which are up to a part of the clients, and have four descriptors
+ * more for pipes. */
+static size_t session_max(bool tunnels)
 {
+    size_t each = tunnels ? 2 + 4 / LIMIT_RELAYS_PART : 2;
     size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS;
     size_t files = raise_nofile();
-    /* Two descriptors each, and four more for the pipes of those that are relays. */
-    size_t max = files > reserved + 3 ? (files - reserved) / (2 + 4 / LIMIT_RELAYS_PART) : 1;
+    size_t max = files > reserved + each ? (files - reserved) / each : 1;
 
     return max < LIMIT_SESSIONS ? max : LIMIT_SESSIONS;
 }
@@ -99,7 +101,10 @@ static struct proxy *set_up(struct error *e)
         (void)close(HTTP_FD_ROOTS);
     }
     (void)close(PROXY_FD_CONFIG);
-    struct proxy *p = proxy_new(&policy, roots, roots_len, PROXY_FD_CHANNEL, session_max(), e);
+    bool tunnels =
+        policy_has_kind(&policy, ENDPOINT_NAME_PORT) || policy_has_kind(&policy, ENDPOINT_ADDRESS);
+    struct proxy *p =
+        proxy_new(&policy, roots, roots_len, PROXY_FD_CHANNEL, session_max(tunnels), e);
     if (!p)
         return NULL;
     static const struct {

@@ -69,7 +69,7 @@ void raw_free(struct session *s)
 
 bool raw_has_room(const struct proxy *p)
 {
-    return p->raw_count < relays_room(p->relays);
+    return p->raw_count <= relays_room(p->relays);
 }
 
 /* --- words --- */

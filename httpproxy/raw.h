@@ -25,7 +25,7 @@ struct raw {
     size_t looked; /* bytes of session.in that hello has had */
 };
 
-/* Whether the relays have room for one more tunnel. */
+/* Whether the relays have room for all that may become tunnels, the one that asks included. */
 bool raw_has_room(const struct proxy *p);
 
 /* A tunnel to s->authority, by CONNECT, or (client_port not 0) for a client that was intercepted;

@@ -103,7 +103,7 @@ static const void *address_data(const union resolver_address *a)
 static void log_made(const struct dial *dial, int fd)
 {
     const struct dialer_setup *setup = &dial->dialer->setup;
-    union resolver_address peer;
+    union resolver_address peer = {.storage = {.ss_family = AF_UNSPEC}};
     socklen_t len = sizeof(peer);
     struct msg_log_connect m = {.count = 1, .port = dial->authority.port, .protocol = IPPROTO_TCP};
 

@@ -700,6 +700,53 @@ static void test_match_authority(void **state)
     }
 }
 
+/* NAME:PORT and ADDRESS:PORT: connections for whatever use, plain http to the proxy among them. */
+static void test_match_raw(void **state)
+{
+    static const struct {
+        const char *authority;
+        uint32_t raw, request; /* indices; the request is GET http://AUTHORITY/x */
+    } cases[] = {
+        {"h:22", 1, 1},
+        {"a.w:443", 2, 2},
+        {"w:443", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+        {"h:443", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+        {"h:8080", 4, 0}, /* the URL comes first */
+        {"n:80", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+        {"10.1.2.3:22", 5, 5},
+        {"10.2.2.3:22", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+        {"[2001:db8::1]:22", 6, 6},
+        {"127.0.0.1:80", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+        {"0.0.0.0:80", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+        {"10.1.2.3:53", POLICY_INDEX_NONE, POLICY_INDEX_NONE},
+    };
+    static struct url u;
+    struct policy p;
+
+    (void)state;
+    parse_text(&p, "http://h:8080/ h:22 *.w:443 n h:8080 10.1.0.0/16:22 [2001:db8::1]:22 "
+                   "127.0.0.1:80 10.1.2.3:53 0.0.0.0/0:80");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct url_authority a;
+        char text[64];
+        int n = snprintf(text, sizeof(text), "http://%s/x", cases[i].authority);
+
+        assert_int_equal(
+            url_parse_authority(cases[i].authority, strlen(cases[i].authority), 0, &a, NULL), 0);
+        assert_int_equal(url_parse(text, (size_t)n, &u, NULL), 0);
+        if (policy_index(&p, policy_match_raw(&p, &a)) != cases[i].raw ||
+            policy_index(&p, policy_match_request(&p, "GET", &u)) != cases[i].request)
+            fail_msg("%s", cases[i].authority);
+        assert_int_equal(policy_index(&p, policy_match_authority(&p, URL_HTTP, &a)),
+                         cases[i].request);
+        assert_null(policy_match_authority(&p, URL_HTTPS, &a));
+    }
+    assert_true(policy_has_name_port(&p, 22) && policy_has_name_port(&p, 443));
+    assert_false(policy_has_name_port(&p, 80) || policy_has_name_port(&p, 53));
+    assert_int_equal(policy_index(&p, policy_match_resolve(&p, "x.w")), 2);
+    policy_free(&p);
+}
+
 static void test_match_resolve(void **state)
 {
     static const struct {
@@ -781,6 +828,7 @@ int main(void)
         cmocka_unit_test(test_match_upload),
         cmocka_unit_test(test_match_order),
         cmocka_unit_test(test_match_authority),
+        cmocka_unit_test(test_match_raw),
         cmocka_unit_test(test_match_resolve),
         cmocka_unit_test(test_has_scheme),
     };
