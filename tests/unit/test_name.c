@@ -96,8 +96,8 @@ static const struct canon_case names[] = {
      "b",
      NULL, "'@'"},
     {"\xc3\xbc. b", NULL, "\\x20"},
-    {"\xff", NULL, "internationalised"},
-    {"a\xc3", NULL, "internationalised"},
+    {"\xff", NULL, "not UTF-8"},
+    {"a\xc3", NULL, "not UTF-8"},
     {"i\xe2\x9d\xa4.example", NULL, "internationalised"}, /* IDNA2008 does not allow symbols */
     {"\xd7\x90"
      "a.\xc3\xbc",
@@ -139,7 +139,7 @@ static const struct canon_case patterns[] = {
     {"*/a", NULL, "'/'"},
     {"*?", NULL, "'?'"},
     {"*.1", NULL, "number"},
-    {"*.a\xff", NULL, "internationalised"},
+    {"*.a\xff", NULL, "not UTF-8"},
     {"*." N253, NULL, "longer than 253"},
     {"*.a\xef\xbc\x8f"
      "b",

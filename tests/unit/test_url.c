@@ -92,7 +92,7 @@ static const struct url_case authorities[] = {
     {"https://.h/", NULL, "empty label"},
     {"https://./", NULL, "empty"},
     {"https://*/", NULL, "'*'"},
-    {"https://\xff/", NULL, "internationalised"},
+    {"https://\xff/", NULL, "not UTF-8"},
     /* ports */
     {"https://h:/", NULL, "port is empty"},
     {"https://[::1]:/", NULL, "port is empty"},
