@@ -165,8 +165,13 @@ static bool is_record(const ldns_rr *rr, const ldns_rdf *owner, uint16_t type)
 
 bool answer_address_allowed(const struct policy *policy, int family, const uint8_t *address)
 {
-    (void)policy;
-    return address_classify(family, address) == ADDRESS_PUBLIC;
+    return address_classify(family, address) == ADDRESS_PUBLIC ||
+           policy_names_address(policy, family, address);
+}
+
+static bool is_address(uint16_t type)
+{
+    return type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA;
 }
 
 /* Whether a record of the type asked may be told to the client. An address record has an address's
@@ -174,7 +179,7 @@ bool answer_address_allowed(const struct policy *policy, int family, const uint8
 static bool may_tell(const struct policy *policy, const ldns_rr *rr, struct answer *a)
 {
     ldns_rr_type type = ldns_rr_get_type(rr);
-    if (type != LDNS_RR_TYPE_A && type != LDNS_RR_TYPE_AAAA)
+    if (!is_address((uint16_t)type))
         return true;
     int family = type == LDNS_RR_TYPE_A ? AF_INET : AF_INET6;
     const ldns_rdf *rd = ldns_rr_rd_count(rr) == 1 ? ldns_rr_rdf(rr, 0) : NULL;
@@ -185,6 +190,21 @@ static bool may_tell(const struct policy *policy, const ldns_rr *rr, struct answ
     if (a->withheld++ == 0)
         (void)inet_ntop(family, ldns_rdf_data(rd), a->withheld_text, sizeof(a->withheld_text));
     return false;
+}
+
+/* An address that the client is told. */
+static void note_address(struct answer *a, const ldns_rr *rr)
+{
+    const ldns_rdf *rd = ldns_rr_rdf(rr, 0);
+    uint32_t ttl = ldns_rr_ttl(rr) & 0x80000000u ? 0 : ldns_rr_ttl(rr);
+
+    if (a->address_count == ANSWER_ADDRESSES_MAX)
+        return;
+    a->family = ldns_rr_get_type(rr) == LDNS_RR_TYPE_A ? AF_INET : AF_INET6;
+    if (ttl > a->ttl)
+        a->ttl = ttl;
+    memset(a->address[a->address_count], 0, sizeof(a->address[0]));
+    memcpy(a->address[a->address_count++], ldns_rdf_data(rd), ldns_rdf_size(rd));
 }
 
 /* All records of the type at that owner. Returns whether there was any, told or withheld. */
@@ -200,6 +220,8 @@ static bool put_final(struct writer *w, const struct policy *policy, const ldns_
         if (may_tell(policy, rr, w->a)) {
             put_rr(w, o, rr);
             w->a->ancount++;
+            if (is_address(type))
+                note_address(w->a, rr);
         }
     }
     return any;

@@ -11,6 +11,7 @@
 
 #define ANSWER_CHAIN_MAX 16 /* CNAMEs in a row */
 #define ANSWER_OPT_LEN 11
+#define ANSWER_ADDRESSES_MAX 4096 /* more do not fit into a message */
 #define ANSWER_BODY_MAX (DNS_MESSAGE_MAX - DNS_HEADER_LEN - DNS_QUESTION_MAX - ANSWER_OPT_LEN)
 
 /* The records of a reply as they stand behind its question. Names in it point (RFC 1035, 4.1.4) to
@@ -23,7 +24,12 @@ struct answer {
     size_t len;
     unsigned withheld;                    /* addresses left out for answer_address_allowed */
     char withheld_text[INET6_ADDRSTRLEN]; /* the first of them */
+    /* Of an A or AAAA question: the addresses that are told. */
+    int family;   /* AF_INET, AF_INET6, or 0: another question */
+    uint32_t ttl; /* the longest of their times */
+    unsigned address_count;
     uint8_t body[ANSWER_BODY_MAX];
+    uint8_t address[ANSWER_ADDRESSES_MAX][16]; /* IPv4 in the first four bytes */
 };
 
 enum answer_status {
@@ -42,8 +48,8 @@ struct asked {
 
 /* May this address (4 or 16 bytes in network order) stand in an answer? Only a public one: a name's
  * owner chooses its addresses, and one of the host's own networks (the cloud's metadata service, a
- * router) is never honest in a public name: DNS rebinding. policy: for words that name such an
- * address; this version has none that the DNS could serve, so there is no exception. */
+ * router) is never honest in a public name: DNS rebinding. Or one that the policy itself names
+ * (ADDRESS:PORT, ADDRESS/LEN:PORT). */
 bool answer_address_allowed(const struct policy *policy, int family, const uint8_t *address);
 
 /* Judges and rebuilds an upstream message. Pure; a is filled if the status is ANSWER_GOOD. */

@@ -13,6 +13,7 @@
  *                    query.c|      answer.c      both over ldns
  *                           +----------+
  *   nflog.c  ->  reject.c (ICMP errors), log.c       what the rules rejected
+ *   nflog.c  ->  held.c  ->  channel, packet.c       what the rules hold: TCP to raw endpoints
  *   log.c    ->  fold.c  ->  channel                 repeats folded, floods bounded
  *
  * One thread, one event loop. The process ends when the channel does. */
@@ -20,9 +21,11 @@
 
 #include "dnsproxy/dnsproxy.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "dnsproxy/packet.h"
 #include "src/isolate.h"
 #include "src/net.h"
 #include "src/util.h"
@@ -30,26 +33,49 @@
 #define NFLOG_BATCH 64  /* netlink datagrams a turn */
 #define DRAIN_ROUNDS 16 /* at the end */
 
-static int if_open(int fd)
+/* Asked before anything else is opened, which could get the number of one that is not there. */
+static void look_at_fds(struct dnsproxy *p)
 {
-    return fcntl(fd, F_GETFD) >= 0 ? fd : -1;
+    for (int fd = 0; fd <= PROXY_FD_MAX; fd++)
+        p->inherited[fd] = fcntl(fd, F_GETFD) >= 0;
+}
+
+static int if_open(const struct dnsproxy *p, int fd)
+{
+    return p->inherited[fd] ? fd : -1;
 }
 
 static void on_packet(void *arg, const struct nflog_packet *packet)
 {
     struct dnsproxy *p = arg;
-    reject_answer(p->reject, packet);
+    if (packet->tcp_syn) /* the kernel's own answer is enough for the rest */
+        reject_answer(p->reject, packet, EACCES);
     log_reject(p, packet);
+}
+
+static void on_held_packet(void *arg, const struct nflog_packet *packet)
+{
+    struct dnsproxy *p = arg;
+    held_packet(p->held, packet);
+}
+
+static void read_log(struct dnsproxy *p, int fd, nflog_packet_cb *cb, struct event **event)
+{
+    if (*event && !nflog_read(fd, p->nflog_buffer, sizeof(p->nflog_buffer), NFLOG_BATCH, cb, p)) {
+        warn_text("the log of rejected packets is lost");
+        event_free(*event);
+        *event = NULL;
+    }
 }
 
 static void read_nflog(struct dnsproxy *p)
 {
-    if (p->nflog_event && !nflog_read(DNS_FD_NFLOG, p->nflog_buffer, sizeof(p->nflog_buffer),
-                                      NFLOG_BATCH, on_packet, p)) {
-        warn_text("the log of rejected packets is lost");
-        event_free(p->nflog_event);
-        p->nflog_event = NULL;
-    }
+    read_log(p, DNS_FD_NFLOG, on_packet, &p->nflog_event);
+}
+
+static void read_held(struct dnsproxy *p)
+{
+    read_log(p, DNS_FD_HELD, on_held_packet, &p->held_event);
 }
 
 static void on_nflog(evutil_socket_t fd, short what, void *arg)
@@ -57,6 +83,13 @@ static void on_nflog(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     read_nflog(arg);
+}
+
+static void on_held(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    read_held(arg);
 }
 
 /* The jail is over. What it did just before may still wait in the sockets: it is read, and what of
@@ -69,21 +102,46 @@ static void finish(struct dnsproxy *p, struct channel *c)
             if (p->udp[k])
                 udp_read(p->udp[k]);
         read_nflog(p);
+        read_held(p);
     }
+    if (p->held)
+        held_flush(p->held);
     log_flush(p);
     channel_free(c);
     p->channel = NULL;
     (void)event_base_loopbreak(p->base);
 }
 
+/* Of a UDP flow, which the supervisor relays. */
+static void on_unreachable(struct dnsproxy *p, const struct msg_unreachable *m)
+{
+    struct packet head;
+    struct nflog_packet packet;
+    packet_datagram(&m->tuple, &head, &packet);
+    if (m->error == EACCES)
+        log_reject(p, &packet);
+    reject_answer(p->reject, &packet, m->error);
+}
+
 static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
 {
     (void)fd; /* the channel lets none through */
     struct dnsproxy *p = arg;
-    if (m->type == MSG_FINISH)
+    switch (m->type) {
+    case MSG_FINISH:
         finish(p, c);
-    else
+        break;
+    case MSG_OPENED:
+        if (p->held)
+            held_opened(p->held, (const struct msg_opened *)(const void *)m);
+        break;
+    case MSG_UNREACHABLE:
+        on_unreachable(p, (const struct msg_unreachable *)(const void *)m);
+        break;
+    default:
         upstream_reply(p->upstream, (const struct msg_reply *)(const void *)m);
+        break;
+    }
 }
 
 static void on_closed(struct channel *c, const char *reason, void *arg)
@@ -105,25 +163,42 @@ static void read_policy(struct dnsproxy *p)
         die("%s", e.text);
 }
 
+static struct event *watch_log(struct dnsproxy *p, int fd, event_callback_fn cb)
+{
+    struct event *event;
+    if (if_open(p, fd) < 0)
+        return NULL;
+    event = event_new(p->base, fd, EV_READ | EV_PERSIST, cb, p);
+    if (!event || event_add(event, NULL) < 0)
+        die("cannot watch the log of rejected packets");
+    return event;
+}
+
 static void open_all(struct dnsproxy *p)
 {
     p->base = event_base_new();
     if (!p->base)
         die("cannot make an event loop");
-    p->channel = channel_new(p->base, PROXY_FD_CHANNEL, 1u << MSG_REPLY | 1u << MSG_FINISH, 0,
-                             on_message, on_closed, p);
+    p->channel =
+        channel_new(p->base, PROXY_FD_CHANNEL,
+                    1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED | 1u << MSG_UNREACHABLE,
+                    0, on_message, on_closed, p);
     log_open(p);
     p->upstream = upstream_new(p);
-    if (if_open(DNS_FD_UDP4) >= 0)
+    if (if_open(p, DNS_FD_UDP4) >= 0)
         p->udp[0] = udp_new(p, DNS_FD_UDP4);
-    if (if_open(DNS_FD_UDP6) >= 0)
+    if (if_open(p, DNS_FD_UDP6) >= 0)
         p->udp[1] = udp_new(p, DNS_FD_UDP6);
-    p->tcp = tcp_new(p, if_open(DNS_FD_TCP4), if_open(DNS_FD_TCP6));
-    p->reject = reject_new(p->base, if_open(DNS_FD_ICMP4), if_open(DNS_FD_ICMP6));
-    if (if_open(DNS_FD_NFLOG) >= 0) {
-        p->nflog_event = event_new(p->base, DNS_FD_NFLOG, EV_READ | EV_PERSIST, on_nflog, p);
-        if (!p->nflog_event || event_add(p->nflog_event, NULL) < 0)
-            die("cannot watch the log of rejected packets");
+    p->tcp = tcp_new(p, if_open(p, DNS_FD_TCP4), if_open(p, DNS_FD_TCP6));
+    p->reject = reject_new(p->base, if_open(p, DNS_FD_ICMP4), if_open(p, DNS_FD_ICMP6));
+    p->nflog_event = watch_log(p, DNS_FD_NFLOG, on_nflog);
+    p->held_event = watch_log(p, DNS_FD_HELD, on_held);
+    if (p->held_event) {
+        const struct held_sockets sockets = {
+            {if_open(p, DNS_FD_RELAY4), if_open(p, DNS_FD_INTERCEPT4)},
+            {if_open(p, DNS_FD_RELAY6), if_open(p, DNS_FD_INTERCEPT6)},
+        };
+        p->held = held_new(p, &sockets);
     }
 }
 
@@ -133,9 +208,12 @@ static void close_all(struct dnsproxy *p)
     tcp_free(p->tcp);
     for (unsigned k = 0; k < ARRAY_LEN(p->udp); k++)
         udp_free(p->udp[k]);
+    held_free(p->held);
     reject_free(p->reject);
     if (p->nflog_event)
         event_free(p->nflog_event);
+    if (p->held_event)
+        event_free(p->held_event);
     log_close(p);
     event_base_free(p->base);
     policy_free(&p->policy);
@@ -172,6 +250,7 @@ void dnsproxy_run(struct dnsproxy *p)
     struct error e;
     if (isolate_start(PROXY_FD_MAX, &e) < 0)
         die("%s", e.text);
+    look_at_fds(p);
     read_policy(p);
     (void)raise_nofile();
     if (isolate_confine(&e) < 0)

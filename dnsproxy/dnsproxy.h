@@ -9,10 +9,12 @@
 
 #include "dnsproxy/answer.h"
 #include "dnsproxy/fold.h"
+#include "dnsproxy/held.h"
 #include "dnsproxy/nflog.h"
 #include "dnsproxy/query.h"
 #include "dnsproxy/reject.h"
 #include "src/channel.h"
+#include "src/net.h"
 #include "src/policy.h"
 
 struct tcp;
@@ -21,6 +23,7 @@ struct udp;
 struct upstream;
 
 struct dnsproxy {
+    bool inherited[PROXY_FD_MAX + 1]; /* which descriptors are there */
     struct event_base *base;
     struct channel *channel;
     struct policy policy;
@@ -29,7 +32,8 @@ struct dnsproxy {
     struct udp *udp[2];
     struct tcp *tcp;
     struct reject *reject;
-    struct event *nflog_event;
+    struct held *held; /* NULL: the policy has no raw endpoint */
+    struct event *nflog_event, *held_event;
     bool draining;                  /* the channel has ended: what was received is still logged */
     bool mute;                      /* and nobody listens any more */
     struct answer answer;           /* the one that is being made */

@@ -3,7 +3,8 @@ dnsproxy_libdnsproxy_a_SOURCES = \
 	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/serve.c dnsproxy/server.c \
 	dnsproxy/query.c dnsproxy/query.h dnsproxy/answer.c dnsproxy/answer.h dnsproxy/upstream.c \
 	dnsproxy/udp.c dnsproxy/tcp.c dnsproxy/log.c dnsproxy/fold.c dnsproxy/fold.h dnsproxy/rate.h \
-	dnsproxy/nflog.c dnsproxy/nflog.h dnsproxy/reject.c dnsproxy/reject.h
+	dnsproxy/nflog.c dnsproxy/nflog.h dnsproxy/reject.c dnsproxy/reject.h \
+	dnsproxy/held.c dnsproxy/held.h dnsproxy/packet.c dnsproxy/packet.h
 dnsproxy_libdnsproxy_a_CFLAGS = $(AM_CFLAGS) $(LDNS_CFLAGS) $(EVENT_CFLAGS) $(NFT_CFLAGS)
 
 DNSPROXY_LIBS = dnsproxy/libdnsproxy.a $(COMMON_LIBS) $(LDNS_LIBS) $(EVENT_LIBS) $(NFT_LIBS) \

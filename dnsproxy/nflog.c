@@ -151,6 +151,10 @@ static bool parse_message(const struct nlmsghdr *nlh, struct nflog_packet *p)
         return false;
     memcpy(&hdr, mnl_attr_get_payload(attrs[NFULA_PACKET_HDR]), sizeof(hdr));
     const struct nlattr *payload = attrs[NFULA_PAYLOAD];
+    /* libmnl rounds what is left up to 4, and so lets the last attribute be longer than the
+     * message. */
+    if ((const char *)payload + payload->nla_len > (const char *)nlh + nlh->nlmsg_len)
+        return false;
     return nflog_parse_packet(ntohs(hdr.hw_protocol), mnl_attr_get_payload(payload),
                               mnl_attr_get_payload_len(payload), p) == 0;
 }

@@ -8,8 +8,9 @@
  * more after some milliseconds, since the first may still be early.
  *
  * IPv4: type 3 code 9, "network administratively prohibited"; IPv6: type 1 code 0, "no route".
- * Linux makes ENETUNREACH out of both. The answer quotes the packet as it was logged, and goes to
- * the jail's own address and nowhere else. The kernel of the jail takes an error only for a
+ * Linux makes ENETUNREACH out of both. Other codes tell why a connection that is allowed was not
+ * made (held.c), or that a UDP port is closed. The answer quotes the packet as it was logged, and
+ * goes to the jail's own address and nowhere else. The kernel of the jail takes an error only for a
  * connection that it has, by ports and sequence number, so the jail can fool none but itself. */
 #include "dnsproxy/reject.h"
 
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dnsproxy/packet.h"
 #include "dnsproxy/rate.h"
 #include "src/util.h"
 
@@ -41,19 +43,6 @@ struct reject {
     struct repeat ring[RING];
 };
 
-/* RFC 1071. */
-static uint16_t checksum(const uint8_t *data, size_t len)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i + 1 < len; i += 2)
-        sum += (uint32_t)(data[i] << 8 | data[i + 1]);
-    if (len % 2)
-        sum += (uint32_t)data[len - 1] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 static bool from_jail(const struct nflog_packet *p)
 {
     uint8_t jail[16] = {0};
@@ -62,10 +51,29 @@ static bool from_jail(const struct nflog_packet *p)
     return memcmp(jail, p->source, sizeof(jail)) == 0;
 }
 
-int reject_build(const struct nflog_packet *p, struct reject_message *m)
+/* Of "destination unreachable", so that the kernel makes that errno of it (icmp_err_convert,
+ * icmpv6_err_convert). */
+static uint8_t code_of(const struct nflog_packet *p, int error)
+{
+    bool v4 = p->family == AF_INET;
+    switch (error) {
+    case EACCES:
+        if (!v4) /* as the rules do: no route for TCP, administratively prohibited for the rest */
+            return p->protocol == IPPROTO_TCP ? 0 : 1;
+        return 9;
+    case ECONNREFUSED:
+        return v4 ? 3 : 4;
+    case ENETUNREACH:
+        return 0;
+    default: /* EHOSTUNREACH */
+        return v4 ? 1 : 3;
+    }
+}
+
+int reject_build(const struct nflog_packet *p, int error, struct reject_message *m)
 {
     size_t behind = p->len - p->transport;
-    if (!p->tcp_syn || !from_jail(p) || behind < QUOTE_MIN)
+    if ((!p->tcp_syn && p->protocol != IPPROTO_UDP) || !from_jail(p) || behind < QUOTE_MIN)
         return -EINVAL;
     size_t quote = p->transport + (behind > QUOTE_MAX ? QUOTE_MAX : behind);
     if (ICMP_HEADER + quote > sizeof(m->data))
@@ -74,10 +82,10 @@ int reject_build(const struct nflog_packet *p, struct reject_message *m)
     m->family = p->family;
     m->len = ICMP_HEADER + quote;
     m->data[0] = p->family == AF_INET ? 3 : 1; /* destination unreachable */
-    m->data[1] = p->family == AF_INET ? 9 : 0;
+    m->data[1] = code_of(p, error);
     memcpy(m->data + ICMP_HEADER, p->data, quote);
     if (p->family == AF_INET) {
-        uint16_t sum = checksum(m->data, m->len);
+        uint16_t sum = packet_checksum(packet_sum(0, m->data, m->len));
         m->data[2] = (uint8_t)(sum >> 8);
         m->data[3] = (uint8_t)sum;
     }
@@ -123,13 +131,13 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     arm(r, now);
 }
 
-void reject_answer(struct reject *r, const struct nflog_packet *p)
+void reject_answer(struct reject *r, const struct nflog_packet *p, int error)
 {
     struct reject_message m;
-    if (reject_build(p, &m) < 0 || (m.family == AF_INET ? r->fd4 : r->fd6) < 0)
+    if (reject_build(p, error, &m) < 0 || (m.family == AF_INET ? r->fd4 : r->fd6) < 0)
         return;
     transmit(r, &m);
-    if (r->count == RING)
+    if (!p->tcp_syn || r->count == RING)
         return;
     uint64_t now = now_us();
     r->ring[(r->first + r->count) % RING] = (struct repeat){now + REPEAT_US, m};

@@ -19,10 +19,10 @@ struct reject_message {
                                  fills it in */
 };
 
-/* The ICMP message for a logged packet. Pure. -EINVAL if the packet gets none: it is no TCP SYN, it
- * is not the jail's own, or too little of it was logged. RFC 792; RFC 1812, 5.2.7.1; RFC 4443, 3.1.
- */
-int reject_build(const struct nflog_packet *p, struct reject_message *m);
+/* The ICMP message for a packet: that error of connect(2), or EACCES: what the rules answer. Pure.
+ * -EINVAL if the packet gets none: it is no TCP SYN and no UDP, it is not the jail's own, or too
+ * little of it was logged. RFC 792; RFC 1812, 5.2.7.1; RFC 4443, 3.1. */
+int reject_build(const struct nflog_packet *p, int error, struct reject_message *m);
 
 struct reject;
 
@@ -30,7 +30,8 @@ struct reject;
 struct reject *reject_new(struct event_base *base, int fd4, int fd6);
 void reject_free(struct reject *r);
 
-/* Answers a logged packet if it is to be answered: now, and once more in some milliseconds. */
-void reject_answer(struct reject *r, const struct nflog_packet *p);
+/* Answers a packet if it is to be answered: now, and a SYN once more in some milliseconds. error:
+ * as for reject_build. */
+void reject_answer(struct reject *r, const struct nflog_packet *p, int error);
 
 #endif

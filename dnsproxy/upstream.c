@@ -193,6 +193,33 @@ static void log_withheld(struct upstream *u, const struct slot *s, const struct 
     log_deny(u->p, s->name, s->qtype, reason);
 }
 
+static bool has_name_port(const struct policy *p, const char *name)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->endpoints[i].kind == ENDPOINT_NAME_PORT && name_match(p->endpoints[i].host, name))
+            return true;
+    return false;
+}
+
+/* For a name with a NAME:PORT endpoint the supervisor is told the addresses before the clients are,
+ * so that who connects to one of them right away is let through (learned.c). */
+static void teach(struct upstream *u, const struct slot *s, const struct answer *a)
+{
+    if (a->address_count == 0 || u->p->draining || !has_name_port(&u->p->policy, s->name))
+        return;
+    for (unsigned i = 0; i < a->address_count; i += MSG_LEARN_MAX) {
+        unsigned n = a->address_count - i;
+        struct msg_learn m = {.ttl = a->ttl, .family = (uint8_t)a->family};
+        if (n > MSG_LEARN_MAX)
+            n = MSG_LEARN_MAX;
+        msg_init(&m, MSG_LEARN, sizeof(m));
+        m.count = (uint16_t)n;
+        memcpy(m.address, a->address[i], n * sizeof(a->address[0]));
+        copy_string(m.name, sizeof(m.name), s->name);
+        (void)channel_send(u->p->channel, &m, -1);
+    }
+}
+
 void upstream_reply(struct upstream *u, const struct msg_reply *m)
 {
     uint32_t i = (uint32_t)(m->id % SLOTS);
@@ -209,6 +236,7 @@ void upstream_reply(struct upstream *u, const struct msg_reply *m)
     case ANSWER_GOOD:
         if (a->withheld > 0)
             log_withheld(u, s, a);
+        teach(u, s, a);
         finish(u, i, 0, a);
         return;
     case ANSWER_TRUNCATED:

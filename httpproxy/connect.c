@@ -1,6 +1,7 @@
 /* connect.c: CONNECT (RFC 9110, 9.3.6), and what a tunnel begins with.
  *
- * A tunnel leads nowhere but to this process: no byte of it is passed on unread. Behind the 200
+ * Where a NAME:PORT or ADDRESS:PORT endpoint has the target, the tunnel is one (raw.c). Any other
+ * leads nowhere but to this process: no byte of it is passed on unread. Behind the 200
  * stands either TLS, which is ended here with a certificate of the jail's CA, or plain HTTP (some
  * clients tunnel that, too). Whether CONNECT is allowed depends on there being an endpoint for that
  * host and port at all; what is asked for inside is judged request by request, and the server is
@@ -11,6 +12,7 @@
 
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
+#include "httpproxy/raw.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/session.h"
 #include "src/util.h"
@@ -53,6 +55,24 @@ static int parse(const struct session *s, const struct head_request *r, struct u
     return check_host(r, a, e);
 }
 
+/* A tunnel that is not read, if there is an endpoint for that. An address without any endpoint may
+ * still be one that a name of the policy has resolved to, which the dialer knows. */
+static bool begin_raw(struct session *s, const struct url_authority *a, size_t len)
+{
+    const struct policy *policy = &s->proxy->policy;
+    bool named = policy_match_raw(policy, a) != NULL;
+
+    if (!named && (a->kind == URL_HOST_NAME || !policy_has_name_port(policy, a->port) ||
+                   policy_match_authority(policy, URL_HTTPS, a) ||
+                   policy_match_authority(policy, URL_HTTP, a)))
+        return false;
+    buf_consume(&s->in, len);
+    s->mode = SESSION_TUNNEL;
+    s->authority = *a;
+    raw_begin(s, a->kind == URL_HOST_NAME || !named, 0);
+    return true;
+}
+
 void connect_begin(struct session *s, const struct head_request *r, size_t len)
 {
     struct scratch *t = &s->proxy->scratch;
@@ -66,6 +86,8 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len)
         session_reply(s, 400, t->text, false, 0, SESSION_LINGER);
         return;
     }
+    if (begin_raw(s, &a, len))
+        return;
     s->https_ok = policy_match_authority(policy, URL_HTTPS, &a) != NULL;
     s->http_ok = policy_match_authority(policy, URL_HTTP, &a) != NULL;
     if (!s->https_ok && !s->http_ok) {

@@ -27,7 +27,8 @@
 #include "src/util.h"
 
 /* What serving needs, beside what every process does (isolate.c). The loop: epoll. Sockets: those
- * that are accepted here or come over the channel; none can be made. sysinfo: qsort of the C
+ * that are accepted here or come over the channel; none can be made. Tunnels (relay.c, raw.c): the
+ * last line. sysinfo: qsort of the C
  * library asks for the size of the memory when libcrypto sorts the roots. write: words on stderr.
  */
 static const int serve_calls[] = {
@@ -35,6 +36,8 @@ static const int serve_calls[] = {
     SCMP_SYS(accept4),    SCMP_SYS(recvfrom),    SCMP_SYS(recvmsg),      SCMP_SYS(sendto),
     SCMP_SYS(sendmsg),    SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),     SCMP_SYS(close),
     SCMP_SYS(fcntl),      SCMP_SYS(sysinfo),     SCMP_SYS(write),        SCMP_SYS(getsockname),
+    SCMP_SYS(splice),     SCMP_SYS(pipe2),       SCMP_SYS(getsockopt),   SCMP_SYS(poll),
+    SCMP_SYS(ppoll),      SCMP_SYS(getpeername),
 };
 
 static bool is_open(int fd)
@@ -64,7 +67,8 @@ static size_t session_max(void)
 {
     size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS;
     size_t files = raise_nofile();
-    size_t max = files > reserved + 2 ? (files - reserved) / 2 : 1;
+    /* Two descriptors each, and four more for the pipes of those that are relays. */
+    size_t max = files > reserved + 3 ? (files - reserved) / (2 + 4 / LIMIT_RELAYS_PART) : 1;
 
     return max < LIMIT_SESSIONS ? max : LIMIT_SESSIONS;
 }

@@ -17,6 +17,7 @@
 #define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
 #define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
 #define LIMIT_STEPS 32         /* of one session before the others have their turn */
+#define LIMIT_RELAYS_PART 4    /* tunnels: at most this part of the clients */
 #define LIMIT_ACCEPTS 64       /* in one turn of the loop */
 #define LIMIT_QUEUED 1024      /* messages waiting in the channel before new requests wait, too */
 
@@ -33,6 +34,7 @@
 #define LIMIT_POOL_FRESH_MS 2000   /* the same, for a request that must not be sent twice */
 #define LIMIT_ACCEPT_PAUSE_MS 100  /* after accept ran out of descriptors */
 #define LIMIT_CONGESTED_MS 10      /* until a session looks again whether the channel has drained */
+#define LIMIT_DRAIN_MS 500         /* tunnels, once the command has ended */
 #define LIMIT_TICK_MS 1000         /* how exact the times above are */
 
 #endif

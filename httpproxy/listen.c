@@ -1,6 +1,7 @@
 /* listen.c: clients come in.
  *
- * No client is refused: with session_max of them (dials that nobody waits for any more counted in)
+ * No client is refused: with session_max of them (relays, and dials that nobody waits for any more,
+ * counted in)
  * accepting stops, and the rest wait in the kernel's backlog until one goes. So it is when
  * descriptors run out for another reason, after a short pause. */
 #include <arpa/inet.h>
@@ -15,11 +16,13 @@
 #include "httpproxy/proxy.h"
 #include "httpproxy/session.h"
 #include "httpproxy/upstream.h"
+#include "src/relay.h"
 #include "src/util.h"
 
 static bool full(const struct proxy *p)
 {
-    return p->session_count + upstreams_orphans(p->upstreams) >= p->session_max;
+    return p->session_count + relays_count(p->relays) + upstreams_orphans(p->upstreams) >=
+           p->session_max;
 }
 
 static void stop(struct proxy *p)
@@ -65,14 +68,21 @@ static void pause_accepting(struct proxy *p)
     (void)event_add(&p->accept_again, &t);
 }
 
+union address {
+    struct sockaddr sa;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static uint16_t port_of(const union address *a)
+{
+    return ntohs(a->sa.sa_family == AF_INET6 ? a->v6.sin6_port : a->v4.sin_port);
+}
+
 /* The address that an intercepted client dialled: it is that of our own socket. */
 static bool find_dialled(int fd, struct url_authority *a)
 {
-    union {
-        struct sockaddr sa;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } local = {.v6 = {0}};
+    union address local = {.v6 = {0}};
     socklen_t len = sizeof(local);
     const void *address = &local.v4.sin_addr;
 
@@ -82,18 +92,18 @@ static bool find_dialled(int fd, struct url_authority *a)
     if (local.sa.sa_family == AF_INET6)
         address = &local.v6.sin6_addr;
     a->kind = local.sa.sa_family == AF_INET6 ? URL_HOST_IPV6 : URL_HOST_IPV4;
-    a->port = ntohs(local.sa.sa_family == AF_INET6 ? local.v6.sin6_port : local.v4.sin_port);
+    a->port = port_of(&local);
     return inet_ntop(local.sa.sa_family, address, a->host, sizeof(a->host)) != NULL;
 }
 
-static void begin(const struct listener *l, int fd)
+static void begin(const struct listener *l, int fd, const union address *client)
 {
     struct url_authority dialled;
 
     if (!l->transparent)
         session_new(l->proxy, fd);
     else if (find_dialled(fd, &dialled))
-        session_new_transparent(l->proxy, fd, &dialled);
+        session_new_transparent(l->proxy, fd, &dialled, port_of(client));
     else
         (void)close(fd);
 }
@@ -107,7 +117,9 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
     (void)listening;
     (void)what;
     for (int i = 0; i < LIMIT_ACCEPTS && p->accepting; i++) {
-        int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        union address client = {.v6 = {0}};
+        socklen_t len = sizeof(client);
+        int fd = accept4(l->fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EINTR || errno == ECONNABORTED)
                 continue;
@@ -116,7 +128,7 @@ static void on_accept(evutil_socket_t listening, short what, void *arg)
             return;
         }
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        begin(l, fd);
+        begin(l, fd, &client);
     }
 }
 

@@ -4,7 +4,7 @@ noinst_LIBRARIES += httpproxy/libhttpproxy.a
 httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
 	httpproxy/limits.h httpproxy/proxy.c httpproxy/proxy.h httpproxy/life.c httpproxy/listen.c \
 	httpproxy/session.c httpproxy/session.h httpproxy/request.c httpproxy/connect.c \
-	httpproxy/transparent.c \
+	httpproxy/transparent.c httpproxy/raw.c httpproxy/raw.h \
 	httpproxy/exchange.c httpproxy/exchange.h httpproxy/response.c \
 	httpproxy/upstream.c httpproxy/upstream_tls.c httpproxy/upstream.h \
 	httpproxy/stream.c httpproxy/stream.h httpproxy/buf.c httpproxy/buf.h \
@@ -20,7 +20,7 @@ httpproxy_cijail_httpproxy_SOURCES = httpproxy/main.c
 httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 
 HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body \
-	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_transparent
+	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_transparent tests/unit/test_raw
 if HAVE_CMOCKA
 check_PROGRAMS += $(HTTPPROXY_TESTS)
 TESTS += $(HTTPPROXY_TESTS)
@@ -48,4 +48,8 @@ tests_unit_test_transparent_SOURCES = tests/unit/test_transparent.c tests/unit/p
 	tests/unit/proxy_fixture.h
 tests_unit_test_transparent_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_transparent_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/proxy_fixture.c \
+	tests/unit/proxy_fixture.h
+tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_raw_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 endif

@@ -13,6 +13,7 @@
 #include "httpproxy/session.h"
 #include "httpproxy/stream.h"
 #include "httpproxy/upstream.h"
+#include "src/relay.h"
 #include "src/util.h"
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -71,6 +72,15 @@ void proxy_run_later(struct proxy *p, struct session *s)
     arm_run(p);
 }
 
+/* The last messages, and what the command said last in its tunnels, have gone. */
+static bool all_said(struct proxy *p)
+{
+    if (channel_queued(p->channel) > 0)
+        return false;
+    return now_ms() >= p->finish_deadline ||
+           (p->session_count == 0 && relays_undelivered(p->relays) == 0);
+}
+
 /* Runs those that wait now; who queues again meanwhile waits for the next turn. */
 static void on_run(evutil_socket_t fd, short what, void *arg)
 {
@@ -85,7 +95,7 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
         s->queued = false;
         session_run(s);
     }
-    if (p->finishing && channel_queued(p->channel) == 0)
+    if (p->finishing && all_said(p))
         (void)event_base_loopbreak(p->base);
     else if (p->queue_len > 0 || p->finishing)
         arm_run(p);
@@ -93,12 +103,17 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
 
 /* --- the channel --- */
 
-static void end_all(struct proxy *p, const char *why)
+/* but_raw: tunnels are not ended. */
+static void end_all(struct proxy *p, const char *why, bool but_raw)
 {
-    struct session *s;
+    struct session *s = TAILQ_FIRST(&p->sessions);
 
-    while ((s = TAILQ_FIRST(&p->sessions)))
-        session_free(s, why);
+    while (s) {
+        struct session *next = TAILQ_NEXT(s, all);
+        if (!but_raw || s->state != SESSION_RAW)
+            session_free(s, why);
+        s = next;
+    }
 }
 
 static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
@@ -114,8 +129,9 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
         (void)close(fd);
     if (m->type == MSG_FINISH) {
         listen_close(p);
-        end_all(p, "the command ended first");
+        end_all(p, "the command ended first", true);
         p->finishing = true;
+        p->finish_deadline = now_ms() + LIMIT_DRAIN_MS;
         arm_run(p);
     }
 }
@@ -186,6 +202,7 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     (void)evtimer_assign(&p->run, p->base, on_run, p);
     listen_init(p);
     p->upstreams = upstreams_new(p, roots, roots_len);
+    p->relays = relays_new(p->base, (session_max + LIMIT_RELAYS_PART - 1) / LIMIT_RELAYS_PART);
     unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH;
     p->channel =
         channel_new(p->base, channel_fd, types, 1u << MSG_DIALED, on_message, on_closed, p);
@@ -201,7 +218,8 @@ void proxy_free(struct proxy *p, const char *why)
     if (!p)
         return;
     listen_close(p);
-    end_all(p, why);
+    end_all(p, why, false);
+    relays_free(p->relays);
     upstreams_free(p->upstreams);
     (void)event_del(&p->tick);
     (void)event_del(&p->run);

@@ -13,6 +13,7 @@
 #include "src/channel.h"
 #include "src/policy.h"
 
+struct relays;
 struct session;
 struct upstreams;
 
@@ -44,12 +45,15 @@ struct proxy {
     struct mitm *mitm;
     BIO_METHOD *bio;
     struct upstreams *upstreams;
+    struct relays *relays;        /* tunnels that are nobody's session any more (raw.c) */
+    size_t raw_count;             /* sessions that may become one */
     struct session_list sessions; /* all of them */
     struct session_list queue;    /* those that have more to do than one turn allows */
     size_t session_count, session_max, queue_len;
     struct listener listeners[4];
     bool accepting;
-    bool finishing; /* MSG_FINISH has come: the loop ends when the last message is sent */
+    bool finishing; /* MSG_FINISH has come: the loop ends when all is sent */
+    uint64_t finish_deadline;
     struct event tick, run, accept_again;
     struct scratch scratch;
 };

@@ -109,6 +109,7 @@ void reply_denied(char *text, size_t size, const char *method, const struct url 
 void reply_denied_connect(char *text, size_t size, const struct url_authority *a)
 {
     enum url_scheme scheme = a->port == 80 ? URL_HTTP : URL_HTTPS;
+    bool v6 = a->kind == URL_HOST_IPV6;
     char host[URL_HOST_SIZE + 16];
 
     if (url_format_host(a, scheme, host, sizeof(host)) < 0)
@@ -117,8 +118,11 @@ void reply_denied_connect(char *text, size_t size, const struct url_authority *a
                    "cijail: this connection is not allowed by the policy.\n\n"
                    "  CONNECT %s port %u\n\n"
                    "To allow it, add an endpoint that begins with:\n\n"
-                   "  %s://%s/\n",
-                   a->host, a->port, url_scheme_name(scheme), host);
+                   "  %s://%s/\n\n"
+                   "or, if it is not HTTP that is said there, or is not to be read:\n\n"
+                   "  %s%s%s:%u\n",
+                   a->host, a->port, url_scheme_name(scheme), host, v6 ? "[" : "", a->host,
+                   v6 ? "]" : "", a->port);
 }
 
 void reply_failed(char *text, size_t size, const char *reason, const char *method, const char *url)

@@ -4,6 +4,7 @@
  *   HEAD -> REPLY -> HEAD or LINGER         denied and bad ones, failed upstreams
  *   HEAD -> REPLY -> FIRST -> HANDSHAKE -> HEAD ...     CONNECT
  *   FIRST -> ...                            as there, but of a client that was intercepted
+ *   RAW -> a relay                          NAME:PORT and ADDRESS:PORT, by CONNECT or intercepted
  *
  * session_run takes steps until none moves anything, so that a pipeline of requests is a loop and
  * no recursion; after LIMIT_STEPS it yields to the other sessions and goes on in the next turn.
@@ -20,6 +21,7 @@
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/raw.h"
 #include "httpproxy/reply.h"
 #include "src/util.h"
 
@@ -28,34 +30,39 @@ static void on_ready(void *arg)
     session_run(arg);
 }
 
-static void start(struct proxy *p, int fd, enum session_mode mode,
-                  const struct url_authority *authority)
+static struct session *start(struct proxy *p, int fd, enum session_mode mode)
 {
     struct session *s = xcalloc(1, sizeof(*s));
 
     s->proxy = p;
     if (stream_open(&s->client, p->base, fd, on_ready, s) < 0) {
         free(s);
-        return;
+        return NULL;
     }
     s->scheme = URL_HTTP;
     s->mode = mode;
-    if (authority)
-        s->authority = *authority;
     TAILQ_INSERT_TAIL(&p->sessions, s, all);
     p->session_count++;
-    session_enter(s, mode == SESSION_TRANSPARENT ? SESSION_FIRST : SESSION_HEAD);
+    session_enter(s, SESSION_HEAD);
     proxy_changed(p);
+    return s;
 }
 
 void session_new(struct proxy *p, int fd)
 {
-    start(p, fd, SESSION_PROXY, NULL);
+    (void)start(p, fd, SESSION_PROXY);
 }
 
-void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled)
+void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled,
+                             unsigned port)
 {
-    start(p, fd, SESSION_TRANSPARENT, dialled);
+    struct session *s = start(p, fd, SESSION_TRANSPARENT);
+
+    if (!s)
+        return;
+    s->authority = *dialled;
+    s->client_port = port;
+    transparent_begin(s);
 }
 
 void session_free(struct session *s, const char *why)
@@ -67,6 +74,7 @@ void session_free(struct session *s, const char *why)
             exchange_interrupted(s->exchange, why);
         exchange_free(s->exchange);
     }
+    raw_free(s);
     if (s->queued) {
         TAILQ_REMOVE(&p->queue, s, waiting);
         p->queue_len--;
@@ -129,6 +137,7 @@ static uint64_t time_for(const struct session *s, enum session_state state)
         return LIMIT_LINGER_MS;
     case SESSION_REPLY:
         return LIMIT_HEAD_MS;
+    case SESSION_RAW:
     case SESSION_EXCHANGE:
     case SESSION_DEAD:
         break;
@@ -282,6 +291,8 @@ static bool session_step(struct session *s)
         return step_first(s);
     case SESSION_HANDSHAKE:
         return connect_handshake(s);
+    case SESSION_RAW:
+        return raw_step(s);
     case SESSION_EXCHANGE:
         return exchange_run(s);
     case SESSION_LINGER:
@@ -314,6 +325,8 @@ void session_timeout(struct session *s)
 {
     if (s->state == SESSION_EXCHANGE) {
         exchange_timeout(s->exchange);
+    } else if (s->state == SESSION_RAW) {
+        raw_timeout(s);
     } else if (s->state == SESSION_HEAD && buf_len(&s->in) > 0) {
         session_reply(s, 408, "cijail: the request head did not come in time.\n", false, 0,
                       SESSION_LINGER);

@@ -8,6 +8,7 @@
 #include "httpproxy/stream.h"
 
 struct exchange;
+struct raw;
 
 /* Where the authority of a request comes from. */
 enum session_mode {
@@ -23,6 +24,7 @@ enum session_state {
     SESSION_FIRST,     /* in a new tunnel, or of a client that was intercepted: the first byte tells
                           TLS from HTTP */
     SESSION_HANDSHAKE, /* TLS towards the client */
+    SESSION_RAW,       /* a tunnel that is not read, until the relay takes over (raw.c) */
     SESSION_EXCHANGE,  /* a request has been allowed and is under way */
     SESSION_LINGER,    /* has said all, reads until the client closes, too */
     SESSION_DEAD,      /* is freed as soon as session_run returns */
@@ -43,16 +45,20 @@ struct session {
     size_t scanned; /* bytes of in that are known to hold no whole head */
     uint64_t
         skip; /* SESSION_REPLY: body bytes to skip; SESSION_LINGER: bytes that may still come */
-    uint64_t deadline; /* of now_ms() */
+    uint64_t deadline;    /* of now_ms() */
+    unsigned client_port; /* SESSION_TRANSPARENT: the client's own */
     struct exchange *exchange;
+    struct raw *raw;          /* SESSION_RAW */
     struct mitm_hello *hello; /* SESSION_HANDSHAKE */
 };
 
 /* A new client; takes over fd (nonblocking), also on failure. */
 void session_new(struct proxy *p, int fd);
 
-/* The same for a client that was on its way to another address, and does not know better. */
-void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled);
+/* The same for a client that was on its way to another address, and does not know better. port: the
+ * client's. */
+void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled,
+                             unsigned port);
 
 /* Does all that can be done now; s may be gone when it returns. Called from the event loop only,
  * never from within itself. */
@@ -102,6 +108,9 @@ void connect_start_tls(struct session *s);
 
 /* "host:port" or "[v6]:port" (connect.c). */
 void connect_target(const struct url_authority *a, char *text, size_t size);
+
+/* A client that was intercepted is here: enters the first state (transparent.c). */
+void transparent_begin(struct session *s);
 
 /* The first byte of a client that was intercepted is in: does TLS begin with it? (transparent.c) */
 void transparent_first(struct session *s, bool tls);

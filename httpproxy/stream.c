@@ -280,6 +280,16 @@ void stream_shutdown(struct stream *s)
     (void)shutdown(s->fd, SHUT_WR);
 }
 
+int stream_detach(struct stream *s)
+{
+    int fd = s->fd;
+
+    (void)event_del(&s->event);
+    buf_free(&s->prefix);
+    s->fd = -1;
+    return fd;
+}
+
 void stream_close(struct stream *s)
 {
     if (s->fd < 0)

@@ -62,6 +62,9 @@ ssize_t stream_discard(struct stream *s, size_t max);
 /* Nothing more is written: close_notify, then FIN. What the peer sends can still be discarded. */
 void stream_shutdown(struct stream *s);
 
+/* Gives up a plain stream: its descriptor, which is the caller's from here on. */
+int stream_detach(struct stream *s);
+
 /* Closes at once; without close_notify. Nothing is done if s was closed already. */
 void stream_close(struct stream *s);
 

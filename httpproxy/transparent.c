@@ -11,6 +11,8 @@
  * it), so without SNI the dialled address is asked about, and an https endpoint must have just this
  * address as its host.
  *
+ * The ports of NAME:PORT endpoints come here as well: see raw.c.
+ *
  * With ECH (encrypted_client_hello) the SNI is that of the outer ClientHello, which says nothing
  * about the inner one: it must be in the policy as any other, and the handshake goes on with that
  * host, as a server does that has no such key. */
@@ -19,6 +21,7 @@
 
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
+#include "httpproxy/raw.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/session.h"
 #include "src/util.h"
@@ -59,6 +62,21 @@ static void refuse_tls(struct session *s)
     s->skip = 0;
     s->next = SESSION_LINGER;
     session_enter(s, SESSION_REPLY);
+}
+
+void transparent_begin(struct session *s)
+{
+    const struct policy *policy = &s->proxy->policy;
+    uint16_t port = s->authority.port;
+    bool raw = policy_has_name_port(policy, port);
+
+    if (raw &&
+        (policy_has_port(policy, URL_HTTP, port) || policy_has_port(policy, URL_HTTPS, port)))
+        raw_sort(s);
+    else if (raw)
+        raw_begin(s, true, s->client_port);
+    else
+        session_enter(s, SESSION_FIRST);
 }
 
 void transparent_first(struct session *s, bool tls)

@@ -18,6 +18,7 @@
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/raw.h"
 #include "httpproxy/session.h"
 #include "src/util.h"
 
@@ -254,8 +255,8 @@ static struct dial *find_dial(struct upstreams *u, uint64_t id)
     return &u->dials[slot];
 }
 
-int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_authority *a,
-                  uint64_t *id, struct error *e)
+static int dial(struct session *s, uint32_t scheme, const struct url_authority *a,
+                unsigned client_port, uint64_t *id, struct error *e)
 {
     struct upstreams *u = s->proxy->upstreams;
     uint32_t slot = take_slot(u);
@@ -272,6 +273,7 @@ int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_au
     m.id = *id;
     m.scheme = scheme;
     m.port = a->port;
+    m.client_port = client_port;
     copy_string(m.host, sizeof(m.host), a->host);
     int r = channel_send(s->proxy->channel, &m, -1);
     if (r < 0) {
@@ -279,6 +281,18 @@ int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_au
         return error_set(e, -r, "the dialer cannot be asked");
     }
     return 0;
+}
+
+int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_authority *a,
+                  uint64_t *id, struct error *e)
+{
+    return dial(s, scheme, a, 0, id, e);
+}
+
+int upstream_dial_raw(struct session *s, const struct url_authority *a, unsigned client_port,
+                      uint64_t *id, struct error *e)
+{
+    return dial(s, MSG_DIAL_RAW, a, client_port, id, e);
 }
 
 void upstream_cancel(struct proxy *p, uint64_t id)
@@ -306,9 +320,11 @@ void upstream_on_dialed(struct proxy *p, const struct msg_dialed *m, int fd)
         proxy_changed(p);
         return;
     }
-    if (m->error == 0 && fd >= 0)
-        exchange_dialed(s->exchange, steal_fd(&owned), 0, NULL);
+    int err = fd >= 0 ? m->error : m->error ? m->error : EPROTO;
+    int given = err ? -1 : steal_fd(&owned);
+    if (s->raw)
+        raw_dialed(s, given, err, m->text);
     else
-        exchange_dialed(s->exchange, -1, m->error ? m->error : EPROTO, m->text);
+        exchange_dialed(s->exchange, given, err, m->text);
     session_run(s);
 }

@@ -42,6 +42,11 @@ int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_au
                   uint64_t *id, struct error *e);
 void upstream_cancel(struct proxy *p, uint64_t id);
 
+/* The same for a tunnel (MSG_DIAL_RAW): raw_dialed is called. client_port: of a client that was
+ * intercepted, else 0. */
+int upstream_dial_raw(struct session *s, const struct url_authority *a, unsigned client_port,
+                      uint64_t *id, struct error *e);
+
 /* The dialer's answer; takes over fd. */
 void upstream_on_dialed(struct proxy *p, const struct msg_dialed *m, int fd);
 

@@ -7,7 +7,10 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
+#include <netinet/tcp.h>
 #include <string.h>
+
+#include "src/net.h"
 
 struct nftnl_expr *rule_add(struct nftnl_rule *r, const char *name)
 {
@@ -122,6 +125,29 @@ void rule_mark_is(struct nftnl_rule *r, uint32_t mark)
 {
     rule_load_meta(r, NFT_META_MARK);
     rule_equals(r, &mark, sizeof mark);
+}
+
+void rule_begins_tcp(struct nftnl_rule *r)
+{
+    const uint8_t mask = TH_FIN | TH_SYN | TH_RST | TH_ACK, none = 0, syn = TH_SYN;
+    struct nftnl_expr *x;
+
+    load_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof mask);
+    x = rule_add(r, "bitwise");
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_BITWISE_LEN, sizeof mask);
+    or_die_int(nftnl_expr_set(x, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof mask));
+    or_die_int(nftnl_expr_set(x, NFTNL_EXPR_BITWISE_XOR, &none, sizeof none));
+    rule_equals(r, &syn, sizeof syn);
+}
+
+void rule_log(struct nftnl_rule *r, uint16_t group)
+{
+    struct nftnl_expr *x = rule_add(r, "log");
+
+    nftnl_expr_set_u16(x, NFTNL_EXPR_LOG_GROUP, group);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_LOG_SNAPLEN, NFLOG_SNAPLEN);
 }
 
 static void immediate(struct nftnl_rule *r, enum nft_registers dreg, const void *data, size_t len)

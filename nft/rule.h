@@ -49,9 +49,15 @@ void rule_port_is(struct nftnl_rule *r, bool source, uint16_t port);
 void rule_icmp_type_is(struct nftnl_rule *r, uint8_t type);
 void rule_mark_is(struct nftnl_rule *r, uint32_t mark);
 
+/* Of TCP's FIN, SYN, RST and ACK the packet has SYN alone: it begins a connection. */
+void rule_begins_tcp(struct nftnl_rule *r);
+
 /* The packet goes to the transparent socket at that address and port, or on to the next rule if
  * there is none; with this mark, by which it is routed to the machine itself. */
 void rule_tproxy(struct nftnl_rule *r, int family, const char *text, uint16_t port, uint32_t mark);
+
+/* The head of the packet goes to the listeners of that nflog group. */
+void rule_log(struct nftnl_rule *r, uint16_t group);
 
 /* code: NF_ACCEPT, NF_DROP, or NFT_JUMP with a chain. */
 void rule_verdict(struct nftnl_rule *r, int code, const char *chain);

@@ -2,14 +2,15 @@
  * write them, and says why; a unit test compares what the kernel makes of both.
  *
  *   prerouting   what comes from the jail: to the services (from_jail), taken to the transparent
- *                sockets (intercept), or logged and rejected
+ *                sockets or held (intercept), or logged and rejected; what was held and is given
+ *                back comes from lo (held)
  *   input        the services and what was taken, once more
  *   forward      nothing
  *   output       the services' answers and ICMP (to_jail)
  *
  * What is taken has an address that is not the gateway's. tproxy gives the packet to a socket; the
- * mark has it routed to the machine itself (netns_intercept.c). Without URL endpoints and DNS
- * servers in the policy there is no such rule, chain or set. */
+ * mark has it routed to the machine itself (netns_intercept.c). Without URL endpoints, raw
+ * ones and DNS servers in the policy there is no such rule, chain or set. */
 #include "nft/ruleset.h"
 
 #include <netinet/in.h> /* before linux/in.h */
@@ -36,6 +37,7 @@
 
 #define FROM_JAIL "from_jail"
 #define INTERCEPT "intercept"
+#define HELD "held"
 #define TO_JAIL "to_jail"
 #define PREROUTING "prerouting"
 #define INPUT "input"
@@ -50,6 +52,7 @@ static const struct set_name ports = {TABLE, "ports", "the set of the services' 
 static const struct set_name url_ports = {TABLE, "url_ports", "the set of the URLs' ports", 2};
 static const struct set_name dns4 = {TABLE, "dns4", "the set of DNS servers", 3};
 static const struct set_name dns6 = {TABLE, "dns6", "the set of IPv6 DNS servers", 4};
+static const struct set_name raw_ports = {TABLE, "raw_ports", "the set of the raw ports", 5};
 
 /* --- the transaction's messages --- */
 
@@ -76,6 +79,7 @@ struct chain {
 static const struct chain chains[] = {
     {FROM_JAIL, -1},
     {INTERCEPT, -1},
+    {HELD, -1},
     {PREROUTING, NF_INET_PRE_ROUTING},
     {INPUT, NF_INET_LOCAL_IN},
     {FORWARD, NF_INET_FORWARD},
@@ -142,7 +146,7 @@ static bool takes_dns(const struct ruleset *r, int family)
 
 static bool intercepts(const struct ruleset *r)
 {
-    return takes_urls(r) || takes_dns(r, AF_INET) || takes_dns(r, AF_INET6);
+    return takes_urls(r) || takes_dns(r, AF_INET) || takes_dns(r, AF_INET6) || ruleset_takes_raw(r);
 }
 
 enum selector { DNS, SERVICES, UNREACHABLE, ALL };
@@ -249,6 +253,22 @@ static struct nftnl_rule *url_rule(const char *chain, int family, bool answers)
     return r;
 }
 
+/* TCP or UDP between the jail and any address at the ports of raw endpoints: likewise. */
+static struct nftnl_rule *raw_rule(const char *chain, const struct ruleset *rs, int family,
+                                   uint8_t protocol, bool answers)
+{
+    struct nftnl_rule *r = new_rule(chain);
+
+    rule_family_is(r, family);
+    rule_address_is(r, family, !answers, jail_address(family));
+    rule_protocol_is(r, protocol);
+    if (rs->raw_all)
+        return r;
+    rule_load_port(r, answers);
+    rule_in_set(r, raw_ports.name, raw_ports.id);
+    return r;
+}
+
 static void take(struct transaction *t, struct nftnl_rule *r, int family, uint16_t port)
 {
     rule_tproxy(r, family, gateway_address(family), port, TRANSPARENT_MARK);
@@ -258,6 +278,33 @@ static void take(struct transaction *t, struct nftnl_rule *r, int family, uint16
 
 static const int families[] = {AF_INET, AF_INET6};
 static const uint8_t dns_protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
+static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+
+/* The jail's complaint about a late answer, from wherever: dropped, as in from_jail. */
+static void add_raw_complaints(struct transaction *t, int family)
+{
+    struct nftnl_rule *r = new_rule(INTERCEPT);
+
+    rule_family_is(r, family);
+    rule_address_is(r, family, true, jail_address(family));
+    rule_protocol_is(r, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+    rule_icmp_type_is(r, unreachable(family));
+    rule_verdict(r, NF_DROP, NULL);
+    add_rule(t, r, INTERCEPT, NULL);
+}
+
+static void add_raw(struct transaction *t, const struct ruleset *rs, int family)
+{
+    struct nftnl_rule *r = raw_rule(INTERCEPT, rs, family, IPPROTO_TCP, false);
+
+    rule_begins_tcp(r);
+    rule_log(r, HELD_GROUP);
+    rule_verdict(r, NF_DROP, NULL);
+    add_rule(t, r, "the log of held connections", "nf_tables nft_log nfnetlink_log");
+    for (size_t k = 0; k < ARRAY_LEN(protocols); k++)
+        take(t, raw_rule(INTERCEPT, rs, family, protocols[k], false), family, RELAY_PORT);
+    add_raw_complaints(t, family);
+}
 
 /* What does not go to the gateway's own addresses. The jail's complaints about late answers of DNS
  * are dropped, as they are in from_jail. */
@@ -279,9 +326,30 @@ static void add_intercept(struct transaction *t, const struct ruleset *rs)
             rule_verdict(r, NF_DROP, NULL);
             add_rule(t, r, INTERCEPT, NULL);
         }
+        if (ruleset_takes_raw(rs) && (family == AF_INET || rs->with_ipv6))
+            add_raw(t, rs, family);
         if (takes_urls(rs) && (family == AF_INET || rs->with_ipv6))
             take(t, url_rule(INTERCEPT, family, false), family, TRANSPARENT_PORT);
     }
+}
+
+/* Held connections that are given back by way of lo (dnsproxy/held.c), to either listener. */
+static void add_held(struct transaction *t, const struct ruleset *rs)
+{
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        for (uint32_t mark = RELAY_MARK; mark <= INTERCEPT_MARK; mark++) {
+            struct nftnl_rule *r;
+
+            if ((families[i] == AF_INET6 && !rs->with_ipv6) ||
+                (mark == INTERCEPT_MARK && !takes_urls(rs) && !rs->names))
+                continue;
+            r = new_rule(HELD);
+            rule_mark_is(r, mark);
+            rule_family_is(r, families[i]);
+            rule_address_is(r, families[i], true, jail_address(families[i]));
+            rule_protocol_is(r, IPPROTO_TCP);
+            take(t, r, families[i], mark == RELAY_MARK ? RELAY_PORT : TRANSPARENT_PORT);
+        }
 }
 
 /* Their answers, from the address that the jail asked. */
@@ -297,6 +365,13 @@ static void add_intercepted_answers(struct transaction *t, const struct ruleset 
             rule_verdict(r, NF_ACCEPT, NULL);
             add_rule(t, r, TO_JAIL, NULL);
         }
+        for (size_t k = 0; k < ARRAY_LEN(protocols) && ruleset_takes_raw(rs); k++) {
+            if (family == AF_INET6 && !rs->with_ipv6)
+                continue;
+            r = raw_rule(TO_JAIL, rs, family, protocols[k], true);
+            rule_verdict(r, NF_ACCEPT, NULL);
+            add_rule(t, r, TO_JAIL, NULL);
+        }
         if (takes_urls(rs) && (family == AF_INET || rs->with_ipv6)) {
             r = url_rule(TO_JAIL, family, true);
             rule_verdict(r, NF_ACCEPT, NULL);
@@ -305,14 +380,15 @@ static void add_intercepted_answers(struct transaction *t, const struct ruleset 
     }
 }
 
-static void add_loopback(struct transaction *t, const char *chain, bool out)
+/* What comes from or goes to lo: accepted, or on to next. */
+static void add_loopback(struct transaction *t, const char *chain, bool out, const char *next)
 {
     const uint32_t lo = LOOPBACK_INDEX;
     struct nftnl_rule *r = new_rule(chain);
 
     rule_load_meta(r, out ? NFT_META_OIF : NFT_META_IIF);
     rule_equals(r, &lo, sizeof lo);
-    rule_verdict(r, NF_ACCEPT, NULL);
+    rule_verdict(r, next ? NFT_JUMP : NF_ACCEPT, next);
     add_rule(t, r, chain, NULL);
 }
 
@@ -353,9 +429,7 @@ static void add_log(struct transaction *t)
     nftnl_expr_set_u64(x, NFTNL_EXPR_LIMIT_UNIT, 1);
     nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_BURST, LOG_BURST);
     nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-    x = rule_add(r, "log");
-    nftnl_expr_set_u16(x, NFTNL_EXPR_LOG_GROUP, NFLOG_GROUP);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_LOG_SNAPLEN, NFLOG_SNAPLEN);
+    rule_log(r, NFLOG_GROUP);
     add_rule(t, r, "the log of rejected packets", "nf_tables nft_limit nft_log nfnetlink_log");
 }
 
@@ -385,11 +459,15 @@ static void add_sets(struct transaction *t, const struct ruleset *rs)
         set_add_ranges(t, &dns4, AF_INET, &rs->dns4);
     if (takes_dns(rs, AF_INET6))
         set_add_ranges(t, &dns6, AF_INET6, &rs->dns6);
+    if (rs->raw_port_count > 0 && !rs->raw_all)
+        set_add_ports(t, &raw_ports, rs->raw_ports, rs->raw_port_count);
 }
 
 static void add_prerouting(struct transaction *t, const struct ruleset *rs)
 {
-    add_loopback(t, PREROUTING, false);
+    if (ruleset_takes_raw(rs))
+        add_loopback(t, PREROUTING, false, HELD);
+    add_loopback(t, PREROUTING, false, NULL);
     add_jump(t, PREROUTING, false, FROM_JAIL);
     if (intercepts(rs))
         add_jump(t, PREROUTING, false, INTERCEPT);
@@ -401,6 +479,13 @@ static void add_prerouting(struct transaction *t, const struct ruleset *rs)
     }
 }
 
+static bool needs_chain(const struct ruleset *r, const char *name)
+{
+    if (strcmp(name, INTERCEPT) == 0)
+        return intercepts(r);
+    return strcmp(name, HELD) != 0 || ruleset_takes_raw(r);
+}
+
 int ruleset_install(const struct ruleset *r, struct error *e)
 {
     struct transaction *t = transaction_new();
@@ -410,16 +495,18 @@ int ruleset_install(const struct ruleset *r, struct error *e)
     add_table(t);
     add_sets(t, r);
     for (size_t i = 0; i < ARRAY_LEN(chains); i++)
-        if (intercepts(r) || strcmp(chains[i].name, INTERCEPT) != 0)
+        if (needs_chain(r, chains[i].name))
             add_chain(t, &chains[i]);
     add_flows(t, FROM_JAIL, from_jail, ARRAY_LEN(from_jail), false, with_ipv6);
     add_intercept(t, r);
+    if (ruleset_takes_raw(r))
+        add_held(t, r);
     add_prerouting(t, r);
-    add_loopback(t, INPUT, false);
+    add_loopback(t, INPUT, false, NULL);
     if (intercepts(r))
         add_marked(t);
     add_jump(t, INPUT, false, FROM_JAIL);
-    add_loopback(t, OUTPUT, true);
+    add_loopback(t, OUTPUT, true, NULL);
     add_jump(t, OUTPUT, true, TO_JAIL);
     add_flows(t, TO_JAIL, to_jail, ARRAY_LEN(to_jail), true, with_ipv6);
     add_intercepted_answers(t, r);

@@ -2,6 +2,7 @@
 #ifndef CIJAIL_RULESET_H
 #define CIJAIL_RULESET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,11 +26,24 @@ struct ruleset {
         *url_ports; /* TCP to these is taken to the transparent listeners; ascending, distinct */
     size_t url_port_count;
     struct ruleset_ranges dns4, dns6; /* DNS to these is taken to the gateway's DNS sockets */
+    uint16_t *raw_ports; /* of raw endpoints: TCP that begins to these is held, UDP is relayed,
+                            whatever the address: that is judged by the supervisor */
+    size_t raw_port_count;
+    bool
+        names; /* some of them are of NAME:PORT: what is held may go to the transparent listeners */
+    bool raw_all; /* a dry run, or too many of them: the same of every port */
 };
 
-/* What the policy asks for: the ports of its URL endpoints, and its DNS servers (ADDRESS:53).
- * with_ipv6 is left 0 and is the caller's to set. */
-void ruleset_from_policy(struct ruleset *r, const struct policy *p);
+/* Is anything held and relayed? */
+static inline bool ruleset_takes_raw(const struct ruleset *r)
+{
+    return r->raw_all || r->raw_port_count > 0;
+}
+
+/* What the policy asks for: the ports of its URL endpoints and of its raw ones, and its DNS servers
+ * (ADDRESS:53). all: a dry run, in which every connection is held and judged, and 80 and 443 are
+ * ports of URLs. with_ipv6 is left 0 and is the caller's to set. */
+void ruleset_from_policy(struct ruleset *r, const struct policy *p, bool all);
 void ruleset_free(struct ruleset *r);
 
 /* Installs table inet cijail in the current network namespace (which must be G, with CAP_NET_ADMIN

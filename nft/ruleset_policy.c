@@ -1,6 +1,6 @@
-/* ruleset_policy.c: what of a policy the rules must know: ports of URLs, and DNS servers. Both are
- * put in order, and what is said twice or overlaps is said once, since a set of the kernel takes no
- * element twice. */
+/* ruleset_policy.c: what of a policy the rules must know: ports of URLs and of raw
+ * endpoints, and DNS servers. All are put in order, and what is said twice or overlaps is said
+ * once, since a set of the kernel takes no element twice. */
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,25 +10,43 @@
 #include "src/policy.h"
 #include "src/util.h"
 
+/* More than this, and the rules ask for no port: a transaction does not hold any number of them,
+ * and the supervisor judges each connection anyway. */
+#define RAW_PORTS_MAX 4096
+
 static int compare_ports(const void *a, const void *b)
 {
     return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
 }
 
-static void take_ports(struct ruleset *r, const struct policy *p)
+static bool is_url(const struct endpoint *ep)
 {
-    uint16_t *ports = xcalloc(p->count + 1, sizeof(*ports));
-    size_t n = 0, kept = 0;
+    return ep->kind == ENDPOINT_URL;
+}
 
+static bool is_raw(const struct endpoint *ep)
+{
+    return ep->kind == ENDPOINT_NAME_PORT || policy_is_raw(ep);
+}
+
+/* The ports of such endpoints, the extra ones before them. Returns how many; *out is owned. */
+static size_t take_ports(uint16_t **out, const struct policy *p,
+                         bool (*wanted)(const struct endpoint *), const uint16_t *extra, size_t n)
+{
+    uint16_t *ports = xcalloc(p->count + n + 1, sizeof(*ports));
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++)
+        ports[i] = extra[i];
     for (size_t i = 0; i < p->count; i++)
-        if (p->endpoints[i].kind == ENDPOINT_URL)
+        if (wanted(&p->endpoints[i]))
             ports[n++] = p->endpoints[i].port;
     qsort(ports, n, sizeof(*ports), compare_ports);
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || ports[kept - 1] != ports[i])
             ports[kept++] = ports[i];
-    r->url_ports = ports;
-    r->url_port_count = kept;
+    *out = ports;
+    return kept;
 }
 
 static int compare_ranges(const void *a, const void *b)
@@ -84,10 +102,15 @@ static void take_servers(struct ruleset_ranges *out, const struct policy *p, int
     *out = (struct ruleset_ranges){list, kept};
 }
 
-void ruleset_from_policy(struct ruleset *r, const struct policy *p)
+void ruleset_from_policy(struct ruleset *r, const struct policy *p, bool all)
 {
+    static const uint16_t usual[] = {80, 443};
+
     memset(r, 0, sizeof(*r));
-    take_ports(r, p);
+    r->url_port_count = take_ports(&r->url_ports, p, is_url, usual, all ? ARRAY_LEN(usual) : 0);
+    r->raw_port_count = take_ports(&r->raw_ports, p, is_raw, NULL, 0);
+    r->names = policy_has_kind(p, ENDPOINT_NAME_PORT);
+    r->raw_all = all || r->raw_port_count > RAW_PORTS_MAX;
     take_servers(&r->dns4, p, AF_INET);
     take_servers(&r->dns6, p, AF_INET6);
 }
@@ -95,6 +118,7 @@ void ruleset_from_policy(struct ruleset *r, const struct policy *p)
 void ruleset_free(struct ruleset *r)
 {
     free(r->url_ports);
+    free(r->raw_ports);
     free(r->dns4.list);
     free(r->dns6.list);
     memset(r, 0, sizeof(*r));

@@ -164,22 +164,27 @@ static bool read_one(struct channel *c)
     return !c->freed && !c->dead;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* At most max messages; c may be gone afterwards. */
+static void read_batch(struct channel *c, int max)
 {
-    (void)fd;
-    (void)what;
-    struct channel *c = arg;
     if (c->dead)
         return;
     c->busy = true;
     bool more = true;
-    for (int i = 0; i < READ_BATCH && more; i++)
+    for (int i = 0; i < max && more; i++)
         more = read_one(c);
     c->busy = false;
     if (c->freed)
         release(c);
     else if (more && c->broken)
         event_active(c->read_event, EV_READ, 0);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    read_batch(arg, READ_BATCH);
 }
 
 /* One message to the socket: 0 or -errno. */
@@ -320,6 +325,12 @@ void channel_free(struct channel *c)
     } else {
         release(c);
     }
+}
+
+void channel_catch_up(struct channel *c)
+{
+    if (!c->busy)
+        read_batch(c, CHANNEL_CATCH_UP);
 }
 
 size_t channel_queued(const struct channel *c)

@@ -33,6 +33,11 @@ void channel_free(struct channel *c);
  * the queue is full (the message is dropped), -EPIPE if the channel is dead. */
 int channel_send(struct channel *c, const void *m, int fd);
 
+/* Handles what has come already, at most CHANNEL_CATCH_UP messages, as if the loop had found them
+ * now. Not from inside of a callback of this channel; the channel may be gone afterwards. */
+#define CHANNEL_CATCH_UP 1024
+void channel_catch_up(struct channel *c);
+
 /* Messages waiting to be sent. */
 size_t channel_queued(const struct channel *c);
 

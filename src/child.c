@@ -104,7 +104,7 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
     }
     if (seccomp_confine_command(policy_has_kind(l->policy, ENDPOINT_NETLINK), &listener, &e) < 0)
         report_and_exit(up, 0, &e);
-    if (launch_send_fd(l->init_child, LAUNCH_LISTENER, listener) < 0)
+    if (launch_send_fd(l->init_child, LAUNCH_LISTENER, 0, listener) < 0)
         _exit(125);
     (void)sigprocmask(SIG_SETMASK, &l->caller_mask, NULL);
     /* Nothing that was inherited, and nothing of cijail's own, reaches the command; up is needed
@@ -241,7 +241,7 @@ static void set_up(struct init *in, bool *with_ca)
         fail(in, &e);
     diag = unix_diag_open(&e);
     if (diag >= 0) { /* a jail in a jail has none, and no need of it */
-        (void)launch_send_fd(l->init_child, LAUNCH_DIAG, diag);
+        (void)launch_send_fd(l->init_child, LAUNCH_DIAG, 0, diag);
         (void)close(diag);
     }
     wait_for_go(in, &go);

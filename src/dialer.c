@@ -5,7 +5,11 @@
  * host's own means, and its addresses are looked at before anything is sent to them: an allowed
  * name is no way to the host's loopback or to a cloud's metadata service, nor, without TLS to prove
  * the server's name, into a private network. An address that the policy itself names is connected
- * to as it is. */
+ * to as it is.
+ *
+ * A tunnel (MSG_DIAL_RAW) is made to the port of a NAME:PORT endpoint's name, to an ADDRESS:PORT
+ * endpoint, or to an address that the jail has been told for such a name (learned.c), and logged
+ * here, where the address is known that it leads to. */
 #include "src/dialer.h"
 
 #include <arpa/inet.h>
@@ -24,15 +28,15 @@ struct dial {
     struct dialer *dialer;
     struct channel *channel; /* NULL: nobody waits any more */
     uint64_t id;
-    enum url_scheme scheme;
+    uint32_t scheme; /* enum url_scheme, or MSG_DIAL_RAW */
     struct url_authority authority;
+    uint32_t endpoint;       /* index of the word that allows it */
+    char name[NAME_SIZE];    /* MSG_DIAL_RAW: the endpoint's name that it is for, or "" */
     struct dial *next, **at; /* in active or waiting */
 };
 
 struct dialer {
-    struct event_base *base;
-    const struct policy *policy;
-    struct resolver *resolver;
+    struct dialer_setup setup;
     struct dial *active, *waiting, **waiting_end;
     size_t active_count;
 };
@@ -83,11 +87,36 @@ static void finish(struct dial *dial, int fd, int err, const char *text)
     begin(next);
 }
 
+static const void *address_data(const union resolver_address *a)
+{
+    if (a->sa.sa_family == AF_INET)
+        return &((const struct sockaddr_in *)(const void *)&a->sa)->sin_addr;
+    return &((const struct sockaddr_in6 *)(const void *)&a->sa)->sin6_addr;
+}
+
+/* A tunnel is there: says where to. */
+static void log_made(const struct dial *dial, int fd)
+{
+    const struct dialer_setup *setup = &dial->dialer->setup;
+    union resolver_address peer;
+    socklen_t len = sizeof(peer);
+    struct msg_log_connect m = {.count = 1, .port = dial->authority.port, .protocol = IPPROTO_TCP};
+
+    if (getpeername(fd, &peer.sa, &len) < 0)
+        return;
+    msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
+    m.family = (uint8_t)peer.sa.sa_family;
+    memcpy(m.address, address_data(&peer), m.family == AF_INET ? 4 : 16);
+    log_named_connect(setup->log, MSG_ALLOW, dial->endpoint, &m, dial->name, "");
+}
+
 static void on_connected(void *arg, int fd, int err)
 {
     struct dial *dial = arg;
     char text[MSG_TEXT_SIZE] = "";
 
+    if (fd >= 0 && dial->scheme == MSG_DIAL_RAW)
+        log_made(dial, fd);
     if (fd < 0)
         (void)snprintf(text, sizeof(text), "cannot connect to %s port %u: %s", dial->authority.host,
                        dial->authority.port, strerror(err));
@@ -102,17 +131,15 @@ static void set_port(union resolver_address *a, uint16_t port)
         ((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port = htons(port);
 }
 
-static const void *address_data(const union resolver_address *a)
-{
-    if (a->sa.sa_family == AF_INET)
-        return &((const struct sockaddr_in *)(const void *)&a->sa)->sin_addr;
-    return &((const struct sockaddr_in6 *)(const void *)&a->sa)->sin6_addr;
-}
-
 /* https proves the server's name to the proxy, so that an address in a private network is as good
- * as any; plain http proves nothing. */
+ * as any; plain http proves nothing, and neither does a tunnel, to this side: there the policy must
+ * name the address and port as well. */
 static bool may_connect(const struct dial *dial, const union resolver_address *a)
 {
+    const struct policy *p = dial->dialer->setup.policy;
+
+    if (policy_match_address(p, a->sa.sa_family, address_data(a), dial->authority.port))
+        return true;
     switch (address_classify_sockaddr(&a->sa)) {
     case ADDRESS_PUBLIC:
         return true;
@@ -151,7 +178,7 @@ static void on_resolved(void *arg, const union resolver_address *addresses, size
         finish(dial, -1, EACCES, text);
         return;
     }
-    connector_start(dial->dialer->base, good, count, on_connected, dial);
+    connector_start(dial->dialer->setup.base, good, count, on_connected, dial);
 }
 
 static void begin(struct dial *dial)
@@ -160,7 +187,7 @@ static void begin(struct dial *dial)
     union resolver_address literal = {.storage = {.ss_family = AF_UNSPEC}};
 
     if (a->kind == URL_HOST_NAME) {
-        resolver_lookup(dial->dialer->resolver, a->host, on_resolved, dial);
+        resolver_lookup(dial->dialer->setup.resolver, a->host, on_resolved, dial);
         return;
     }
     literal.sa.sa_family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
@@ -169,15 +196,14 @@ static void begin(struct dial *dial)
         return;
     }
     set_port(&literal, a->port);
-    connector_start(dial->dialer->base, &literal, 1, on_connected, dial);
+    connector_start(dial->dialer->setup.base, &literal, 1, on_connected, dial);
 }
 
-struct dialer *dialer_new(struct event_base *base, const struct policy *policy,
-                          struct resolver *resolver)
+struct dialer *dialer_new(const struct dialer_setup *setup)
 {
     struct dialer *d = xcalloc(1, sizeof(*d));
 
-    *d = (struct dialer){.base = base, .policy = policy, .resolver = resolver};
+    d->setup = *setup;
     d->waiting_end = &d->waiting;
     return d;
 }
@@ -194,25 +220,93 @@ static bool read_authority(const struct msg_dial *m, struct url_authority *a)
            a->port == m->port;
 }
 
+/* An address that the jail was told for a name of the policy. What it was told just now may not
+ * have been taken in yet, since it comes by another channel. */
+static const struct endpoint *match_learned(struct dialer *d, const struct url_authority *a,
+                                            const char **name)
+{
+    int family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
+    const struct endpoint *ep;
+    uint8_t address[16];
+
+    if (a->kind == URL_HOST_NAME || inet_pton(family, a->host, address) != 1)
+        return NULL;
+    ep = learned_match(d->setup.learned, family, address, a->port, name);
+    if (ep)
+        return ep;
+    d->setup.catch_up(d->setup.arg);
+    return learned_match(d->setup.learned, family, address, a->port, name);
+}
+
+/* What allows it, or NULL; *name: the name that a tunnel is for. */
+static const struct endpoint *judge(struct dialer *d, uint32_t scheme,
+                                    const struct url_authority *a, const char **name)
+{
+    const struct endpoint *ep;
+
+    if (scheme != MSG_DIAL_RAW)
+        return policy_match_authority(d->setup.policy, (enum url_scheme)scheme, a);
+    ep = policy_match_raw(d->setup.policy, a);
+    if (ep && a->kind == URL_HOST_NAME)
+        *name = a->host;
+    return ep ? ep : match_learned(d, a, name);
+}
+
+/* The connection of a client that was held until it was there (raw_tcp.c). False: there is none. */
+static bool claim(struct dialer *d, struct channel *c, const struct msg_dial *m,
+                  const struct url_authority *a)
+{
+    struct msg_tuple t = {.source_port = (uint16_t)m->client_port, .port = a->port};
+    struct dial dial = {.dialer = d, .authority = *a};
+    const char *name = "";
+    int fd;
+
+    t.family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
+    if (m->client_port == 0 || a->kind == URL_HOST_NAME ||
+        inet_pton(t.family, a->host, t.address) != 1 ||
+        (fd = raw_claim(d->setup.raw, &t, &dial.endpoint)) < 0)
+        return false;
+    (void)learned_match(d->setup.learned, t.family, t.address, t.port, &name);
+    copy_string(dial.name, sizeof(dial.name), name);
+    log_made(&dial, fd);
+    reply(c, m->id, fd, 0, "");
+    return true;
+}
+
+static const char *why_not(const struct msg_dial *m, const struct url_authority *a)
+{
+    if (m->scheme == MSG_DIAL_RAW && a->kind != URL_HOST_NAME)
+        return "the policy does not name this address and port, nor has a name that it does been "
+               "resolved to it";
+    return "the policy does not name this host";
+}
+
 void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
 {
-    struct dial *dial;
+    const struct endpoint *ep;
+    const char *name = "";
     struct url_authority a;
+    struct dial *dial;
 
     if (!read_authority(m, &a)) {
         reply(c, m->id, -1, EINVAL, "not a canonical authority");
         return;
     }
-    if (!policy_match_authority(d->policy, (enum url_scheme)m->scheme, &a)) {
-        reply(c, m->id, -1, EACCES, "the policy does not name this host");
+    if (claim(d, c, m, &a))
+        return;
+    ep = judge(d, m->scheme, &a, &name);
+    if (!ep) {
+        reply(c, m->id, -1, EACCES, why_not(m, &a));
         return;
     }
     dial = xcalloc(1, sizeof(*dial));
     *dial = (struct dial){.dialer = d,
                           .channel = c,
                           .id = m->id,
-                          .scheme = (enum url_scheme)m->scheme,
-                          .authority = a};
+                          .scheme = m->scheme,
+                          .authority = a,
+                          .endpoint = policy_index(d->setup.policy, ep)};
+    copy_string(dial->name, sizeof(dial->name), name);
     if (d->active_count >= DIALS_MAX) {
         *d->waiting_end = dial;
         d->waiting_end = &dial->next;

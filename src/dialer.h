@@ -5,14 +5,28 @@
 #include <event2/event.h>
 
 #include "src/channel.h"
+#include "src/learned.h"
+#include "src/log.h"
 #include "src/policy.h"
+#include "src/raw.h"
 #include "src/resolver.h"
 
 struct dialer;
 
-/* All arguments outlive the dialer. */
-struct dialer *dialer_new(struct event_base *base, const struct policy *policy,
-                          struct resolver *resolver);
+/* What it works with; all of it outlives the dialer. */
+struct dialer_setup {
+    struct event_base *base;
+    const struct policy *policy;
+    struct resolver *resolver;
+    struct learned *learned;
+    struct raw *raw; /* connections that are made already */
+    struct log *log; /* tunnels that were made */
+    /* Takes in what dnsproxy has said up to now (learned), which may wait in its channel. */
+    void (*catch_up)(void *arg);
+    void *arg;
+};
+
+struct dialer *dialer_new(const struct dialer_setup *setup);
 
 /* Takes one MSG_DIAL; answers on c by MSG_DIALED, later or at once. */
 void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m);

@@ -27,6 +27,7 @@
 #include "src/launch.h"
 #include "src/net.h"
 #include "src/netns.h"
+#include "src/raw_maker.h"
 #include "src/util.h"
 
 /* A proxy needs these until it has locked itself down (isolate.c): an own mount namespace and
@@ -139,7 +140,7 @@ enum purpose { FOR_DNS, FOR_PROXY, FOR_INTERCEPTION };
  */
 static bool intercepts_urls(const struct ruleset *rules)
 {
-    return rules->url_port_count > 0;
+    return rules->url_port_count > 0 || rules->names;
 }
 
 static bool intercepts_dns(const struct ruleset *rules)
@@ -187,13 +188,81 @@ static int open_sockets(struct gateway *g, const struct ruleset *rules, struct e
 
 static int open_log(struct gateway *g, struct error *e)
 {
-    if ((g->dns_fds[DNS_FD_NFLOG] = netns_open_nflog(e)) < 0)
+    if ((g->dns_fds[DNS_FD_NFLOG] = netns_open_nflog(NFLOG_GROUP, e)) < 0)
         return g->dns_fds[DNS_FD_NFLOG];
     if ((g->dns_fds[DNS_FD_ICMP4] = netns_open_icmp(AF_INET, e)) < 0)
         return g->dns_fds[DNS_FD_ICMP4];
     if (g->ipv6 && (g->dns_fds[DNS_FD_ICMP6] = netns_open_icmp(AF_INET6, e)) < 0)
         return g->dns_fds[DNS_FD_ICMP6];
     return 0;
+}
+
+/* What dnsproxy needs for held connections (dnsproxy/held.c). */
+static int open_held(struct gateway *g, struct error *e)
+{
+    static const struct {
+        int fd, family;
+        uint32_t mark;
+    } rows[] = {
+        {DNS_FD_RELAY4, AF_INET, RELAY_MARK},
+        {DNS_FD_INTERCEPT4, AF_INET, INTERCEPT_MARK},
+        {DNS_FD_RELAY6, AF_INET6, RELAY_MARK},
+        {DNS_FD_INTERCEPT6, AF_INET6, INTERCEPT_MARK},
+    };
+
+    if ((g->dns_fds[DNS_FD_HELD] = netns_open_nflog(HELD_GROUP, e)) < 0)
+        return g->dns_fds[DNS_FD_HELD];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        int *fd = &g->dns_fds[rows[i].fd];
+        if (rows[i].family == AF_INET || g->ipv6)
+            if ((*fd = netns_open_raw(rows[i].family, rows[i].mark, e)) < 0)
+                return *fd;
+    }
+    return 0;
+}
+
+/* The supervisor's sockets in G. */
+static int send_relays(struct gateway *g, struct error *e)
+{
+    static const struct {
+        int family, type;
+    } rows[LAUNCH_RELAYS] = {
+        [LAUNCH_TCP4] = {AF_INET, SOCK_STREAM},
+        [LAUNCH_TCP6] = {AF_INET6, SOCK_STREAM},
+        [LAUNCH_UDP4] = {AF_INET, SOCK_DGRAM},
+        [LAUNCH_UDP6] = {AF_INET6, SOCK_DGRAM},
+    };
+
+    for (int i = 0; i < LAUNCH_RELAYS; i++) {
+        cleanup_close int fd = -1;
+        int r;
+
+        if (rows[i].family == AF_INET6 && !g->ipv6)
+            continue;
+        if ((fd = netns_listen(rows[i].family, rows[i].type, RELAY_PORT, e)) < 0)
+            return fd;
+        if ((r = netns_make_transparent(fd, rows[i].family, e)) < 0)
+            return r;
+        if (launch_send_fd(g->l->gate_keeper, LAUNCH_RELAY, i, fd) < 0)
+            return error_set(e, EPIPE, "the supervisor has gone");
+    }
+    return 0;
+}
+
+static int start_maker(struct gateway *g, struct error *e)
+{
+    int fd = g->l->maker;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return error_errno(e, errno, "cannot fork for the maker of UDP sockets");
+    if (pid > 0)
+        return 0;
+    (void)setsid();
+    if ((fd > 3 && close_range(3, (unsigned)fd - 1, 0) < 0) ||
+        close_range((unsigned)fd + 1, ~0U, 0) < 0)
+        _exit(125);
+    raw_maker_main(fd);
 }
 
 static int build_network(struct gateway *g, struct error *e)
@@ -203,15 +272,22 @@ static int build_network(struct gateway *g, struct error *e)
 
     if (r < 0)
         return r;
-    ruleset_from_policy(&rules, g->l->policy);
+    ruleset_from_policy(&rules, g->l->policy, g->l->dry_run);
     rules.with_ipv6 = g->ipv6;
     r = ruleset_install(&rules, e);
-    if (r == 0 && (intercepts_urls(&rules) || intercepts_dns(&rules)))
+    if (r == 0 && (intercepts_urls(&rules) || intercepts_dns(&rules) || ruleset_takes_raw(&rules)))
         r = netns_intercept(g->ipv6, e);
     if (r == 0)
         r = open_sockets(g, &rules, e);
     if (r == 0)
         r = open_log(g, e);
+    if (r == 0 && ruleset_takes_raw(&rules))
+        r = open_held(g, e);
+    if (r == 0 && ruleset_takes_raw(&rules))
+        r = send_relays(g, e);
+    if (r == 0 && ruleset_takes_raw(&rules))
+        r = start_maker(g, e);
+    close_fd(&g->l->maker);
     ruleset_free(&rules);
     return r;
 }
@@ -251,6 +327,7 @@ static pid_t start_init(struct gateway *g, struct error *e)
         close_fd(&g->l->pair_keeper);
         close_fd(&g->l->dns_proxy);
         close_fd(&g->l->http_proxy);
+        close_fd(&g->l->maker);
         close_fd(&g->l->config);
         close_fd(&g->l->roots);
         init_main(g->l);

@@ -50,6 +50,6 @@ void jail_listen(int fd, const struct launch_msg *request)
         (void)launch_send(fd, LAUNCH_LISTENING, -listener, NULL);
         return;
     }
-    (void)launch_send_fd(fd, LAUNCH_LISTENING, listener);
+    (void)launch_send_fd(fd, LAUNCH_LISTENING, 0, listener);
     (void)close(listener);
 }

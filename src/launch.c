@@ -38,9 +38,9 @@ union fd_control {
     char room[CMSG_SPACE(sizeof(int))];
 };
 
-int launch_send_fd(int fd, enum launch_type type, int pass)
+int launch_send_fd(int fd, enum launch_type type, int value, int pass)
 {
-    struct launch_msg m = {.type = type};
+    struct launch_msg m = {.type = type, .value = value};
     struct iovec iov = {.iov_base = &m, .iov_len = sizeof(m)};
     union fd_control control = {0};
     struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};

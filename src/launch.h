@@ -24,12 +24,14 @@
 #include "src/policy.h"
 
 enum launch_type {
-    LAUNCH_NUMBER = 1,  /* keeper -> supervisor: value: its number in /proc */
-    LAUNCH_MAPPED,      /* supervisor -> keeper: the ids are mapped */
-    LAUNCH_NET,         /* keeper -> init: the link is there; value: with IPv6 */
-    LAUNCH_GO,          /* supervisor -> init: both proxies are ready; text: the CA, or empty */
-    LAUNCH_SIGNAL,      /* supervisor -> init: value: send this signal to the command */
-    LAUNCH_ERROR,       /* keeper, init -> supervisor: set-up failed; text */
+    LAUNCH_NUMBER = 1, /* keeper -> supervisor: value: its number in /proc */
+    LAUNCH_MAPPED,     /* supervisor -> keeper: the ids are mapped */
+    LAUNCH_NET,        /* keeper -> init: the link is there; value: with IPv6 */
+    LAUNCH_GO,         /* supervisor -> init: both proxies are ready; text: the CA, or empty */
+    LAUNCH_SIGNAL,     /* supervisor -> init: value: send this signal to the command */
+    LAUNCH_ERROR,      /* keeper, init -> supervisor: set-up failed; text */
+    LAUNCH_RELAY,      /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
+                        * enum launch_relay */
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
     LAUNCH_DIAG,        /* init -> supervisor: with a descriptor: sock_diag in J */
@@ -40,6 +42,9 @@ enum launch_type {
     LAUNCH_LISTEN,      /* supervisor -> init: text: struct launch_listen; one at a time */
     LAUNCH_LISTENING,   /* init -> supervisor: the answer: with a descriptor, or value: errno */
 };
+
+/* What a socket of LAUNCH_RELAY is. */
+enum launch_relay { LAUNCH_TCP4, LAUNCH_TCP6, LAUNCH_UDP4, LAUNCH_UDP6, LAUNCH_RELAYS };
 
 struct launch_msg {
     uint32_t type;
@@ -59,13 +64,14 @@ int launch_recv(int fd, struct launch_msg *m);
 
 /* The same with a descriptor: sent along if it is not negative; *passed is -1 or the receiver's
  * own, close-on-exec. */
-int launch_send_fd(int fd, enum launch_type type, int pass);
+int launch_send_fd(int fd, enum launch_type type, int value, int pass);
 int launch_send_listen(int fd, const struct launch_listen *at);
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed);
 
 struct launch {
     const struct options *options;
     const struct policy *policy;
+    bool dry_run;         /* everything passes, and is judged */
     bool root;            /* the caller's effective user is 0 */
     sigset_t caller_mask; /* the signal mask to give to the command */
     char cwd[PATH_MAX];
@@ -76,6 +82,7 @@ struct launch {
     int pair_keeper, pair_init;       /* keeper, init */
     int dns_supervisor, dns_proxy;    /* supervisor, dnsproxy */
     int http_supervisor, http_proxy;  /* supervisor, httpproxy */
+    int maker_supervisor, maker;      /* supervisor, the maker of UDP sockets (raw_maker.h) */
     int config;                       /* memfd: policy text */
     int roots;                        /* memfd: PEM roots, or -1 */
     char dnsproxy_path[PATH_MAX], httpproxy_path[PATH_MAX];

@@ -2,17 +2,18 @@ noinst_LIBRARIES += src/libcommon.a src/libcijail.a
 src_libcommon_a_SOURCES = \
 	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
 	src/name.c src/name.h src/url.c src/url_target.c src/url.h src/url_split.h \
-	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_word.h src/policy.h \
+	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_word.h src/policy.h \
 	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
-	src/memfd.c src/memfd.h
+	src/memfd.c src/memfd.h src/relay.c src/relay.h
 src_libcijail_a_SOURCES = \
 	src/options.c src/options.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
 	src/supervisor.c src/supervisor.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
-	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/log.c src/log.h \
-	src/relay.c src/relay.h src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
+	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h \
+	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h \
+	src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
 	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h
 src_libcijail_a_SOURCES += src/policy_file.c src/policy_file.h
@@ -24,7 +25,7 @@ src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_
 
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
-	tests/unit/test_relay tests/unit/test_host_listeners
+	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_learned tests/unit/test_raw_judge
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -37,6 +38,10 @@ tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_host_listeners_SOURCES = tests/unit/test_host_listeners.c
 tests_unit_test_host_listeners_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_learned_SOURCES = tests/unit/test_learned.c
+tests_unit_test_learned_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_raw_judge_SOURCES = tests/unit/test_raw_judge.c
+tests_unit_test_raw_judge_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c
 tests_unit_test_relay_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 endif

@@ -283,10 +283,10 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     event(l, m->decision, key, json, m->count);
 }
 
-void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
-                 const struct msg_log_connect *m)
+void log_named_connect(struct log *l, uint32_t decision, uint32_t endpoint,
+                       const struct msg_log_connect *m, const char *name, const char *reason)
 {
-    char key[128], json[512], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
+    char key[128], json[8192], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *protocol = protocol_name(m->protocol, buf);
 
@@ -302,8 +302,28 @@ void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
     if (m->port)
         put(&j, ",\"port\":%u", m->port);
     put_json_string(&j, "protocol", protocol);
+    if (name[0])
+        put_json_string(&j, "name", name);
     put_endpoint(&j, l->policy, endpoint);
+    if (reason[0])
+        put_json_string(&j, "reason", reason);
     event(l, decision, key, json, m->count);
+}
+
+void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
+                 const struct msg_log_connect *m)
+{
+    log_named_connect(l, decision, endpoint, m, "", "");
+}
+
+void log_tunnel(struct log *l, const struct msg_log_tunnel *m)
+{
+    struct msg_log_connect c = {
+        .count = 1, .port = m->port, .family = m->family, .protocol = IPPROTO_TCP};
+
+    msg_init(&c, MSG_LOG_CONNECT, sizeof(c));
+    memcpy(c.address, m->address, sizeof(c.address));
+    log_named_connect(l, MSG_DENY, POLICY_INDEX_NONE, &c, m->name, m->reason);
 }
 
 void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint)

@@ -24,6 +24,14 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m);
 void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
                  const struct msg_log_connect *m);
 
+/* The same of one connection, with the name that it is for, and why it was denied (each may be "").
+ */
+void log_named_connect(struct log *l, uint32_t decision, uint32_t endpoint,
+                       const struct msg_log_connect *m, const char *name, const char *reason);
+
+/* A tunnel that was refused for what the client said in it. */
+void log_tunnel(struct log *l, const struct msg_log_tunnel *m);
+
 /* A connection to a unix socket of the host; path is what the command asked for. */
 void log_unix(struct log *l, uint32_t decision, const char *path, uint32_t endpoint);
 

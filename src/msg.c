@@ -47,7 +47,10 @@ static bool is_host_text(const char *s, size_t size)
 
 static bool check_dial(const struct msg_dial *m)
 {
-    return (m->scheme == URL_HTTP || m->scheme == URL_HTTPS) && m->port > 0 && m->port <= 65535 &&
+    bool raw = m->scheme == MSG_DIAL_RAW;
+
+    return (m->scheme == URL_HTTP || m->scheme == URL_HTTPS || raw) && m->port > 0 &&
+           m->port <= 65535 && m->client_port <= (raw ? 65535 : 0) &&
            is_host_text(m->host, sizeof(m->host));
 }
 
@@ -92,6 +95,35 @@ static bool check_log_connect(const struct msg_log_connect *m)
     return m->count > 0 && (m->family == AF_INET || m->family == AF_INET6);
 }
 
+static bool check_tuple(const struct msg_tuple *t)
+{
+    return (t->family == AF_INET || t->family == AF_INET6) && t->port != 0;
+}
+
+static bool check_opened(const struct msg_opened *m)
+{
+    if (m->error != 0)
+        return m->error > 0 && m->to == 0;
+    return m->to == MSG_TO_RELAY || m->to == MSG_TO_INTERCEPT;
+}
+
+static bool check_unreachable(const struct msg_unreachable *m)
+{
+    return check_tuple(&m->tuple) && m->error > 0;
+}
+
+static bool check_learn(const struct msg_learn *m)
+{
+    return (m->family == AF_INET || m->family == AF_INET6) && m->count > 0 &&
+           m->count <= MSG_LEARN_MAX && is_host_text(m->name, sizeof(m->name));
+}
+
+static bool check_log_tunnel(const struct msg_log_tunnel *m)
+{
+    return (m->family == AF_INET || m->family == AF_INET6) && m->port > 0 &&
+           ends(m->name, sizeof(m->name)) && ends(m->reason, sizeof(m->reason));
+}
+
 /* The exact length of a type, or 0 for one whose length varies or that is unknown. */
 static size_t fixed_length(uint32_t type)
 {
@@ -114,6 +146,16 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_log_connect);
     case MSG_FINISH:
         return sizeof(struct msg_finish);
+    case MSG_OPEN:
+        return sizeof(struct msg_open);
+    case MSG_OPENED:
+        return sizeof(struct msg_opened);
+    case MSG_UNREACHABLE:
+        return sizeof(struct msg_unreachable);
+    case MSG_LEARN:
+        return sizeof(struct msg_learn);
+    case MSG_LOG_TUNNEL:
+        return sizeof(struct msg_log_tunnel);
     default:
         return 0;
     }
@@ -140,6 +182,16 @@ static bool check_fields(const void *m, uint32_t type)
         return check_log_resolve(m);
     case MSG_LOG_CONNECT:
         return check_log_connect(m);
+    case MSG_OPEN:
+        return check_tuple(&((const struct msg_open *)m)->tuple);
+    case MSG_OPENED:
+        return check_opened(m);
+    case MSG_UNREACHABLE:
+        return check_unreachable(m);
+    case MSG_LEARN:
+        return check_learn(m);
+    case MSG_LOG_TUNNEL:
+        return check_log_tunnel(m);
     default:
         return false;
     }

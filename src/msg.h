@@ -5,10 +5,10 @@
  * or with a field out of range ends the sender (channel.h). Host byte order: both ends are one
  * build on one machine. Strings are NUL-terminated inside their arrays (msg_check verifies that).
  *
- *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST
+ *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_TUNNEL
  *   supervisor -> httpproxy   DIALED (with one descriptor if error is 0) FINISH
- *   dnsproxy -> supervisor    READY QUERY LOG_RESOLVE LOG_CONNECT
- *   supervisor -> dnsproxy    REPLY FINISH
+ *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN
+ *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE
  */
 #ifndef CIJAIL_MSG_H
 #define CIJAIL_MSG_H
@@ -29,6 +29,11 @@ enum msg_type {
     MSG_LOG_RESOLVE,
     MSG_LOG_CONNECT,
     MSG_FINISH,
+    MSG_OPEN,
+    MSG_OPENED,
+    MSG_UNREACHABLE,
+    MSG_LEARN,
+    MSG_LOG_TUNNEL,
     MSG_TYPE_END
 };
 
@@ -57,12 +62,17 @@ struct msg_ca {
     char pem[MSG_PEM_MAX];
 };
 
+/* What a connection is for, beside enum url_scheme: a tunnel (NAME:PORT, ADDRESS:PORT). */
+#define MSG_DIAL_RAW 3
+
 /* "Connect me to this authority": the dialer checks it against the policy again. */
 struct msg_dial {
     struct msg_head head;
     uint64_t id;     /* chosen by the sender, comes back in DIALED */
-    uint32_t scheme; /* enum url_scheme */
+    uint32_t scheme; /* enum url_scheme, or MSG_DIAL_RAW */
     uint32_t port;
+    uint32_t client_port; /* MSG_DIAL_RAW: of a client that was intercepted, else 0 */
+    uint32_t pad;
     char host[NAME_SIZE]; /* canonical */
 };
 
@@ -107,6 +117,19 @@ struct msg_reply {
     uint8_t data[MSG_REPLY_MAX];
 };
 
+#define MSG_LEARN_MAX 64 /* addresses; an answer that has more is told in several messages */
+
+/* Addresses that the jail is about to be told for a name that a NAME:PORT endpoint matches. */
+struct msg_learn {
+    struct msg_head head;
+    uint32_t ttl; /* seconds, as the client is told */
+    uint16_t count;
+    uint8_t family; /* AF_INET, AF_INET6 */
+    uint8_t pad;
+    uint8_t address[MSG_LEARN_MAX][16]; /* network byte order; IPv4 in the first four */
+    char name[NAME_SIZE];               /* canonical: the one that was asked for */
+};
+
 enum msg_decision { MSG_ALLOW = 1, MSG_DENY = 2 };
 
 /* One HTTP request, when it is over (denied: at once). */
@@ -146,11 +169,58 @@ struct msg_log_connect {
     uint8_t address[16];
 };
 
+/* A connection that was made, or was to be made, and was then found not to be allowed for what the
+ * client said in it. */
+struct msg_log_tunnel {
+    struct msg_head head;
+    uint16_t port;
+    uint8_t family; /* AF_INET, AF_INET6 */
+    uint8_t pad;
+    uint8_t address[16];
+    char name[NAME_SIZE]; /* the SNI, escaped; "": none */
+    char reason[MSG_TEXT_SIZE];
+};
+
 /* The command has ended: report what is not reported yet (requests under way, folded counts,
  * packets that wait in the nflog socket), then exit. The end of the channel tells the supervisor
  * that all has been said. */
 struct msg_finish {
     struct msg_head head;
+};
+
+/* A packet of the jail's: where it came from and where it goes. */
+struct msg_tuple {
+    uint16_t source_port; /* the source is the jail's address of the family */
+    uint16_t port;        /* not 0 */
+    uint8_t family;       /* AF_INET, AF_INET6 */
+    uint8_t pad[3];
+    uint8_t address[16]; /* network byte order; IPv4 in the first four, the rest zero */
+};
+
+/* "May this TCP connection begin?" The supervisor judges, connects, and keeps the connection for
+ * the one that then comes to its listener from source_port to this destination. */
+struct msg_open {
+    struct msg_head head;
+    uint64_t id; /* chosen by the sender, comes back in OPENED */
+    struct msg_tuple tuple;
+};
+
+enum msg_opened_to { MSG_TO_RELAY = 1, MSG_TO_INTERCEPT = 2 };
+
+struct msg_opened {
+    struct msg_head head;
+    uint64_t id;
+    int32_t error; /* 0, or a positive errno of connect(2); EACCES: no endpoint allows it; EAGAIN:
+                      no room now */
+    uint32_t to;   /* enum msg_opened_to: whose listener takes it; 0 if error */
+};
+
+/* A UDP flow's datagram did not arrive: the jail's client is to be told. */
+struct msg_unreachable {
+    struct msg_head head;
+    struct msg_tuple tuple;
+    int32_t error; /* ECONNREFUSED and the like; EACCES: no endpoint allows it */
+    uint32_t pad;
 };
 
 /* Checks one received message: type known, length exact, strings terminated, enumerations in range.

@@ -20,10 +20,14 @@
 #define DNS_PORT 53
 #define PROXY_PORT 3128
 #define TRANSPARENT_PORT 3129 /* of the transparent listeners; no packet of the jail names it */
+#define RELAY_PORT 3130       /* likewise of the supervisor's, for raw endpoints, TCP and UDP */
 #define TRANSPARENT_MARK 1    /* of packets that the rules give to a transparent socket, */
 #define TRANSPARENT_TABLE 100 /* and the routing table that delivers them */
-#define NFLOG_GROUP 1
-#define NFLOG_SNAPLEN 128 /* bytes of a rejected packet that are logged: both headers */
+#define RELAY_MARK 2          /* of a held SYN that is given back: to RELAY_PORT, */
+#define INTERCEPT_MARK 3      /* or to TRANSPARENT_PORT */
+#define NFLOG_GROUP 1         /* rejected packets */
+#define HELD_GROUP 2          /* held SYNs */
+#define NFLOG_SNAPLEN 128     /* bytes of a packet that are logged: both headers */
 
 /* Descriptors that a proxy inherits. A descriptor that does not exist (no IPv6) is simply not open.
  */
@@ -38,6 +42,11 @@ enum proxy_fd {
     DNS_FD_NFLOG = 9,  /* AF_NETLINK NETLINK_NETFILTER, bound to NFLOG_GROUP in G */
     DNS_FD_ICMP4 = 10, /* raw sockets in G: answers for what the rules rejected */
     DNS_FD_ICMP6 = 11,
+    DNS_FD_HELD = 12,   /* as DNS_FD_NFLOG, bound to HELD_GROUP */
+    DNS_FD_RELAY4 = 13, /* raw sockets in G that take whole packets: mark RELAY_MARK */
+    DNS_FD_RELAY6 = 14,
+    DNS_FD_INTERCEPT4 = 15, /* likewise, mark INTERCEPT_MARK */
+    DNS_FD_INTERCEPT6 = 16,
     /* cijail-httpproxy */
     HTTP_FD_LISTEN4 = 5, /* listening at GW_IPV4:PROXY_PORT */
     HTTP_FD_LISTEN6 = 6,
@@ -45,6 +54,6 @@ enum proxy_fd {
     HTTP_FD_TRANSPARENT4 = 8, /* listening, with IP_TRANSPARENT, if the policy has a URL endpoint */
     HTTP_FD_TRANSPARENT6 = 9,
 };
-#define PROXY_FD_MAX 11 /* the highest of them */
+#define PROXY_FD_MAX 16 /* the highest of them */
 
 #endif

@@ -3,6 +3,7 @@
 #define CIJAIL_NETNS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "src/error.h"
@@ -31,9 +32,13 @@ int netns_intercept(bool ipv6, struct error *e);
  * (IP_TRANSPARENT), as do the connections that it accepts. */
 int netns_make_transparent(int fd, int family, struct error *e);
 
-/* A netlink socket bound to NFLOG_GROUP, copying NFLOG_SNAPLEN bytes, with a large receive buffer.
- */
-int netns_open_nflog(struct error *e);
+/* A netlink socket bound to that group (NFLOG_GROUP, HELD_GROUP), copying NFLOG_SNAPLEN bytes, with
+ * a large receive buffer. */
+int netns_open_nflog(uint16_t group, struct error *e);
+
+/* A raw socket in G that sends packets with an IP header of the caller's and that mark, and
+ * receives nothing. */
+int netns_open_raw(int family, uint32_t mark, struct error *e);
 
 /* A raw ICMP socket of the family (SOCK_RAW, IPPROTO_ICMP or IPPROTO_ICMPV6) in G. */
 int netns_open_icmp(int family, struct error *e);

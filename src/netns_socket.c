@@ -92,7 +92,7 @@ int netns_listen(int family, int type, unsigned short port, struct error *e)
 }
 
 /* The message that binds the socket to the group and says what a message shall hold. */
-static size_t nflog_request(char *buf)
+static size_t nflog_request(char *buf, uint16_t group)
 {
     struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
     struct nfgenmsg *g;
@@ -106,7 +106,7 @@ static size_t nflog_request(char *buf)
     g = mnl_nlmsg_put_extra_header(h, sizeof *g);
     g->nfgen_family = AF_UNSPEC;
     g->version = NFNETLINK_V0;
-    g->res_id = htons(NFLOG_GROUP);
+    g->res_id = htons(group);
     mnl_attr_put(h, NFULA_CFG_CMD, sizeof cmd, &cmd);
     mnl_attr_put(h, NFULA_CFG_MODE, sizeof mode, &mode);
     mnl_attr_put_u32(h, NFULA_CFG_TIMEOUT, htonl(NFLOG_TIMEOUT));
@@ -139,11 +139,11 @@ static int nflog_acknowledged(int fd)
     return -EPROTO;
 }
 
-int netns_open_nflog(struct error *e)
+int netns_open_nflog(uint16_t group, struct error *e)
 {
     char buf[256] __attribute__((aligned(8)));
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    size_t len = nflog_request(buf);
+    size_t len = nflog_request(buf, group);
     cleanup_close int fd = -1;
     int r;
 
@@ -189,4 +189,19 @@ int netns_open_icmp(int family, struct error *e)
     if (icmp_block_all(fd, family) < 0)
         return error_errno(e, errno, "filter of the raw ICMP socket");
     return steal_fd(&fd);
+}
+
+int netns_open_raw(int family, uint32_t mark, struct error *e)
+{
+    cleanup_close int fd = -1;
+    int r;
+
+    if (family != AF_INET && family != AF_INET6)
+        return error_set(e, EINVAL, "netns_open_raw: family %d", family);
+    /* IPPROTO_RAW: with the caller's header, and no packet is ever of that protocol (raw(7)). */
+    fd = socket_open(family, SOCK_RAW, IPPROTO_RAW, "a raw socket for held connections", e);
+    if (fd < 0)
+        return fd;
+    r = socket_set(fd, SOL_SOCKET, SO_MARK, (int)mark, e);
+    return r < 0 ? r : steal_fd(&fd);
 }

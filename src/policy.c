@@ -204,7 +204,7 @@ static bool is_loopback(int family, const void *address)
 }
 
 /* Where connect(2) leads to the host itself by another spelling. */
-static bool means_loopback(int family, const void *address)
+bool policy_means_loopback(int family, const void *address)
 {
     static const struct in_addr any4 = {0};
     const struct in6_addr *v6 = address;
@@ -224,9 +224,11 @@ static const char *unenforced_form(const struct endpoint *ep)
 {
     switch (ep->kind) {
     case ENDPOINT_NAME_PORT:
-        return "NAME:PORT";
+        return NULL;
     case ENDPOINT_ADDRESS:
-        return policy_is_loopback(ep) || policy_is_dns_server(ep) ? NULL : "ADDRESS:PORT";
+        return policy_is_loopback(ep) || policy_is_dns_server(ep) || policy_is_raw(ep)
+                   ? NULL
+                   : "this port, or this spelling, of the host's loopback";
     case ENDPOINT_URL:
     case ENDPOINT_NAME:
     case ENDPOINT_UNIX:
@@ -237,21 +239,35 @@ static const char *unenforced_form(const struct endpoint *ep)
     return "this form";
 }
 
+/* Whatever is said to the port of a name passes, so the names that are asked of a DNS server there
+ * would not be judged. */
+static int check_enforced(const struct endpoint *ep, struct error *e)
+{
+    const char *form = unenforced_form(ep);
+
+    if (ep->kind == ENDPOINT_NAME_PORT && ep->port == 53)
+        return error_set(
+            e, ENOTSUP,
+            "a DNS server is named by its address (ADDRESS:53), so that the names that "
+            "it is asked for are judged");
+    if (!form)
+        return 0;
+    return error_set(e, ENOTSUP,
+                     "%s is not enforced by this version yet, so it is refused; remove it, or "
+                     "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
+                     form);
+}
+
 int policy_check_enforced(const struct policy *p, struct error *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        const char *form = unenforced_form(ep);
-        int r;
+        int r = check_enforced(ep, e);
 
-        if (!form)
-            continue;
-        r = error_set(e, ENOTSUP,
-                      "%s is not enforced by this version yet, so it is refused; remove it, or "
-                      "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
-                      form);
-        add_place(e, ep->source, ep->line, ep->word, strlen(ep->word));
-        return r;
+        if (r < 0) {
+            add_place(e, ep->source, ep->line, ep->word, strlen(ep->word));
+            return r;
+        }
     }
     return 0;
 }
@@ -307,13 +323,22 @@ static bool prefix_matches(const struct endpoint *ep, const struct url *url)
     return strncmp(ep->prefix, url->target, strlen(ep->prefix)) == 0;
 }
 
+/* The endpoint that allows plain http to a because it allows everything there. */
+static const struct endpoint *match_any_use(const struct policy *p, enum url_scheme scheme,
+                                            const struct url_authority *a)
+{
+    return scheme == URL_HTTP ? policy_match_raw(p, a) : NULL;
+}
+
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url)
 {
+    const struct endpoint *raw = match_any_use(p, url->scheme, &url->authority);
+
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        if (authority_matches(ep, url->scheme, &url->authority) && method_matches(ep, method) &&
-            prefix_matches(ep, url))
+        if (ep == raw || (authority_matches(ep, url->scheme, &url->authority) &&
+                          method_matches(ep, method) && prefix_matches(ep, url)))
             return ep;
     }
     return NULL;
@@ -322,8 +347,10 @@ const struct endpoint *policy_match_request(const struct policy *p, const char *
 const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
                                               const struct url_authority *a)
 {
+    const struct endpoint *raw = match_any_use(p, scheme, a);
+
     for (size_t i = 0; i < p->count; i++)
-        if (authority_matches(&p->endpoints[i], scheme, a))
+        if (&p->endpoints[i] == raw || authority_matches(&p->endpoints[i], scheme, a))
             return &p->endpoints[i];
     return NULL;
 }
@@ -352,7 +379,7 @@ static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned len)
 const struct endpoint *policy_match_dns_server(const struct policy *p, int family,
                                                const void *address)
 {
-    if (means_loopback(family, address))
+    if (policy_means_loopback(family, address))
         return NULL;
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
@@ -385,6 +412,50 @@ const struct endpoint *policy_match_loopback(const struct policy *p, int family,
             return ep;
     }
     return NULL;
+}
+
+/* Nothing of it can be reached: all of its addresses mean the host. */
+static bool is_spelling_of_loopback(const struct endpoint *ep)
+{
+    const struct in6_addr *v6 = &ep->address.v6;
+
+    if (ep->family == AF_INET)
+        return ep->prefix_len == 32 && policy_means_loopback(AF_INET, &ep->address);
+    return (ep->prefix_len >= 96 && IN6_IS_ADDR_V4MAPPED(v6)) ||
+           (ep->prefix_len >= 127 && policy_means_loopback(AF_INET6, v6));
+}
+
+bool policy_is_raw(const struct endpoint *ep)
+{
+    return ep->kind == ENDPOINT_ADDRESS && ep->port != LOOPBACK_PORT_NEVER &&
+           !policy_is_loopback(ep) && !is_spelling_of_loopback(ep);
+}
+
+const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
+                                            uint16_t port)
+{
+    if (policy_means_loopback(family, address))
+        return NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (ep->port == port && ep->family == family && policy_is_raw(ep) &&
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            return ep;
+    }
+    return NULL;
+}
+
+bool policy_names_address(const struct policy *p, int family, const void *address)
+{
+    if (policy_means_loopback(family, address))
+        return false;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct endpoint *ep = &p->endpoints[i];
+        if (ep->family == family && policy_is_raw(ep) &&
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            return true;
+    }
+    return false;
 }
 
 const struct endpoint *policy_match_abstract(const struct policy *p, const char *name)

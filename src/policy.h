@@ -88,8 +88,9 @@ char *policy_to_text(const struct policy *p, size_t *len);
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url);
 
-/* Is there a URL endpoint of this scheme, host and port at all? What the dialer and CONNECT go by.
- */
+/* May anything be asked of this scheme, host and port at all? What the dialer and CONNECT go by. A
+ * NAME:PORT or ADDRESS:PORT endpoint allows plain http there too: clients whose http_proxy is set
+ * send even that to the proxy. */
 const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
                                               const struct url_authority *a);
 
@@ -116,6 +117,34 @@ bool policy_is_loopback(const struct endpoint *ep);
  * loopback be reached? */
 const struct endpoint *policy_match_loopback(const struct policy *p, int family,
                                              const void *address, uint16_t port);
+
+/* A raw endpoint: an address or a network whose port is relayed as it is. Not DNS, not the host's
+ * loopback. */
+bool policy_is_raw(const struct endpoint *ep);
+
+/* May this address (4 or 16 bytes in network order, by family) and port (host order) be connected
+ * to as it is, by an ADDRESS endpoint? Never the host's loopback by whatever spelling, nor port 53.
+ */
+const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
+                                            uint16_t port);
+
+/* Is there a raw endpoint that this address is in, whatever the port? Then a name may have it, too.
+ */
+bool policy_names_address(const struct policy *p, int family, const void *address);
+
+/* Is this the host itself by another spelling of its loopback (0.0.0.0, ::, IPv4-mapped), or the
+ * loopback? */
+bool policy_means_loopback(int family, const void *address);
+
+/* May this port of what the canonical name resolves to be connected to? (policy_raw.c) */
+const struct endpoint *policy_match_name_port(const struct policy *p, const char *name,
+                                              uint16_t port);
+
+/* Any NAME:PORT endpoint of this port? (policy_raw.c) */
+bool policy_has_name_port(const struct policy *p, uint16_t port);
+
+/* Either of the two before the last, by what a is. (policy_raw.c) */
+const struct endpoint *policy_match_raw(const struct policy *p, const struct url_authority *a);
 
 /* May this abstract unix socket of the host be reached? name: without the '@'. */
 const struct endpoint *policy_match_abstract(const struct policy *p, const char *name);

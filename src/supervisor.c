@@ -30,10 +30,12 @@
 #include "src/channel.h"
 #include "src/dialer.h"
 #include "src/launch.h"
+#include "src/learned.h"
 #include "src/libexec.h"
 #include "src/log.h"
 #include "src/memfd.h"
 #include "src/mirror.h"
+#include "src/raw.h"
 #include "src/relay.h"
 #include "src/resolver.h"
 #include "src/unix_gate.h"
@@ -44,6 +46,7 @@
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
 #define DRAIN_MS 10
+#define FDS_PER_FLOW 16 /* likewise, for two each: an eighth */
 #define FDS_PER_RELAY                                                                              \
     8 /* of the limit on descriptors: the relays' part is three quarters at most */
 
@@ -74,10 +77,12 @@ struct supervisor {
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
     struct resolver *resolver;
+    struct learned *learned;
     struct dialer *dialer;
     struct upstream_dns *upstream;
     struct unix_judge *judge;
     struct relays *relays;
+    struct raw *raw;
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     int result; /* exit status, or -errno with error filled */
@@ -106,8 +111,10 @@ static void give_up(struct supervisor *s, int err, const char *fmt, ...)
 
 static void finish_if_all_said(struct supervisor *s)
 {
-    if (s->phase == PHASE_ENDING && !s->dns.channel && !s->http.channel &&
-        (!s->mirror || mirror_is_drained(s->mirror)))
+    if (s->phase != PHASE_ENDING || s->dns.channel || s->http.channel)
+        return;
+    raw_drain(s->raw);
+    if (s->mirror ? mirror_is_drained(s->mirror) : relays_undelivered(s->relays) == 0)
         (void)event_base_loopbreak(s->base);
 }
 
@@ -134,8 +141,7 @@ static void begin_ending(struct supervisor *s, int result)
     if (s->http.channel)
         (void)channel_send(s->http.channel, &m, -1);
     (void)event_add(s->timer, &wait);
-    if (s->mirror)
-        (void)event_add(s->drain_timer, &drain);
+    (void)event_add(s->drain_timer, &drain);
     finish_if_all_said(s);
 }
 
@@ -207,6 +213,15 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     case MSG_QUERY:
         upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
         break;
+    case MSG_OPEN:
+        raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
+        break;
+    case MSG_LEARN:
+        learned_add(s->learned, (const struct msg_learn *)(const void *)m);
+        break;
+    case MSG_LOG_TUNNEL:
+        log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
+        break;
     case MSG_LOG_REQUEST:
         log_request(s->log, (const struct msg_log_request *)(const void *)m);
         break;
@@ -222,6 +237,14 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
     }
 }
 
+static void catch_up_with_dns(void *arg)
+{
+    struct supervisor *s = arg;
+
+    if (s->dns.channel)
+        channel_catch_up(s->dns.channel);
+}
+
 static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
 {
     struct proxy *p = arg;
@@ -229,6 +252,8 @@ static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
 
     dialer_forget(s->dialer, c);
     upstream_dns_forget(s->upstream, c);
+    if (p == &s->dns)
+        raw_set_channel(s->raw, NULL);
     channel_free(c);
     p->channel = NULL;
     if (s->phase == PHASE_ENDING)
@@ -257,14 +282,16 @@ static void on_gate(evutil_socket_t fd, short what, void *arg)
     struct supervisor *s = arg;
     struct launch_msg m;
     char how[128];
-    int r = launch_recv(fd, &m);
+    int passed, r = launch_recv_fd(fd, &m, &passed);
 
     (void)what;
     if (r < 0) {
         give_up(s, EPIPE, "the keeper of the jail's network ended");
         return;
     }
-    if (m.type == LAUNCH_ERROR) {
+    if (m.type == LAUNCH_RELAY && passed >= 0) {
+        raw_take_socket(s->raw, m.value, passed);
+    } else if (m.type == LAUNCH_ERROR) {
         give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         describe_status(m.value, how, sizeof(how));
@@ -461,7 +488,8 @@ static int prepare(struct supervisor *s, struct error *e)
         (r = open_pair(&l->init_supervisor, &l->init_child, e)) < 0 ||
         (r = open_pair(&l->pair_keeper, &l->pair_init, e)) < 0 ||
         (r = open_pair(&l->dns_supervisor, &l->dns_proxy, e)) < 0 ||
-        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0)
+        (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0 ||
+        (r = open_pair(&l->maker_supervisor, &l->maker, e)) < 0)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;
@@ -479,6 +507,7 @@ static void close_supervisors_ends(struct launch *l)
     (void)close(l->init_supervisor);
     (void)close(l->dns_supervisor);
     (void)close(l->http_supervisor);
+    (void)close(l->maker_supervisor);
 }
 
 static void close_others_ends(struct launch *l)
@@ -489,6 +518,7 @@ static void close_others_ends(struct launch *l)
     (void)close(l->pair_init);
     (void)close(l->dns_proxy);
     (void)close(l->http_proxy);
+    (void)close(l->maker);
     (void)close(l->config);
     if (l->roots >= 0)
         (void)close(l->roots);
@@ -533,6 +563,22 @@ static void start_proxy_channel(struct supervisor *s, struct proxy *p, const cha
     p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
 }
 
+static void start_raw(struct supervisor *s, size_t nofile)
+{
+    const struct raw_setup setup = {
+        .base = s->base,
+        .judge = {.policy = s->policy,
+                  .dry_run = s->launch.dry_run,
+                  .learned = s->learned,
+                  .catch_up = catch_up_with_dns,
+                  .arg = s},
+        .log = s->log,
+        .relays = s->relays,
+    };
+
+    s->raw = raw_new(&setup, s->launch.maker_supervisor, nofile / FDS_PER_FLOW);
+}
+
 static void start_loop(struct supervisor *s, const sigset_t *signals)
 {
     static const struct timeval setup = {SETUP_SECONDS, 0};
@@ -547,13 +593,24 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
-    s->dialer = dialer_new(s->base, s->policy, s->resolver);
+    s->learned = learned_new(s->policy, now_ms);
+    start_raw(s, nofile);
+    s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
+                                                  .policy = s->policy,
+                                                  .resolver = s->resolver,
+                                                  .learned = s->learned,
+                                                  .raw = s->raw,
+                                                  .log = s->log,
+                                                  .catch_up = catch_up_with_dns,
+                                                  .arg = s});
     s->upstream = upstream_dns_new(s->base, s->policy);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
-                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LOG_RESOLVE |
-                            1u << MSG_LOG_CONNECT);
+                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
+                            1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
+    raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
-                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST);
+                        1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
+                            1u << MSG_LOG_TUNNEL);
     s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
     s->init_event = watch(s, l->init_supervisor, on_init, true);
     s->signal_event = watch(s, s->signals, on_signal, false);

@@ -35,6 +35,14 @@ static size_t read_strings(const void *m)
         const struct msg_reply *r = m;
         return r->data_len ? r->data[r->data_len - 1] : 0;
     }
+    case MSG_LEARN: {
+        const struct msg_learn *l = m;
+        return strlen(l->name) + l->address[l->count - 1][15];
+    }
+    case MSG_LOG_TUNNEL: {
+        const struct msg_log_tunnel *t = m;
+        return strlen(t->name) + strlen(t->reason);
+    }
     default:
         return 0;
     }

@@ -75,7 +75,7 @@ int fixture_intercepted(struct fixture *f, const char *address, unsigned port)
     dialled.kind = strchr(address, ':') ? URL_HOST_IPV6 : URL_HOST_IPV4;
     copy_string(dialled.host, sizeof(dialled.host), address);
     pair(SOCK_STREAM, fds);
-    session_new_transparent(f->proxy, fds[1], &dialled);
+    session_new_transparent(f->proxy, fds[1], &dialled, FIXTURE_CLIENT_PORT);
     fixture_turn(f);
     return fds[0];
 }
@@ -159,6 +159,19 @@ uint64_t fixture_dial(struct fixture *f, enum url_scheme scheme, const char *hos
     return d->id;
 }
 
+uint64_t fixture_dial_raw(struct fixture *f, const char *host, unsigned port, unsigned client_port)
+{
+    const struct msg_head *m = next_message(f);
+    const struct msg_dial *d = (const struct msg_dial *)(const void *)m;
+
+    assert_int_equal(m->type, MSG_DIAL);
+    assert_string_equal(d->host, host);
+    assert_int_equal(d->port, port);
+    assert_int_equal(d->scheme, MSG_DIAL_RAW);
+    assert_int_equal(d->client_port, client_port);
+    return d->id;
+}
+
 static void answer(struct fixture *f, uint64_t id, int err, const char *text, int fd)
 {
     struct msg_dialed m;
@@ -209,6 +222,14 @@ const struct msg_log_request *fixture_log(struct fixture *f)
 
     assert_int_equal(m->type, MSG_LOG_REQUEST);
     return (const struct msg_log_request *)(const void *)m;
+}
+
+const struct msg_log_tunnel *fixture_log_tunnel(struct fixture *f)
+{
+    const struct msg_head *m = next_message(f);
+
+    assert_int_equal(m->type, MSG_LOG_TUNNEL);
+    return (const struct msg_log_tunnel *)(const void *)m;
 }
 
 bool fixture_silent(struct fixture *f)

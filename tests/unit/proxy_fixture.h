@@ -27,6 +27,8 @@ void fixture_turn(struct fixture *f);
 /* A new client: its end of the connection. */
 int fixture_client(struct fixture *f);
 
+#define FIXTURE_CLIENT_PORT 40000 /* of the clients that are intercepted */
+
 /* One that was intercepted on its way to that address: likewise. */
 int fixture_intercepted(struct fixture *f, const char *address, unsigned port);
 
@@ -45,6 +47,9 @@ bool fixture_ended(struct fixture *f, int fd);
 /* The next message of the proxy, which must be a MSG_DIAL for this authority; its id. */
 uint64_t fixture_dial(struct fixture *f, enum url_scheme scheme, const char *host, unsigned port);
 
+/* Likewise of a tunnel: a MSG_DIAL_RAW, for a client at that port (0: by CONNECT). */
+uint64_t fixture_dial_raw(struct fixture *f, const char *host, unsigned port, unsigned client_port);
+
 /* Answers a dial: the server's end of the connection. */
 int fixture_accept(struct fixture *f, uint64_t id);
 
@@ -53,6 +58,9 @@ void fixture_refuse(struct fixture *f, uint64_t id, int err, const char *text);
 
 /* The next message must be a log line; stays good until the next call. */
 const struct msg_log_request *fixture_log(struct fixture *f);
+
+/* Likewise a tunnel that was refused. */
+const struct msg_log_tunnel *fixture_log_tunnel(struct fixture *f);
 
 /* The proxy has sent no message. */
 bool fixture_silent(struct fixture *f);

@@ -20,6 +20,7 @@ struct message {
 
 static struct message up;
 static struct answer answer;
+static struct policy policy; /* empty */
 static uint8_t reply[DNS_MESSAGE_MAX];
 
 static void bytes(const void *data, size_t len)
@@ -108,7 +109,7 @@ static void soa(const char *zone)
 static enum answer_status build(const char *qname, unsigned qtype)
 {
     struct asked asked = {.dns_id = 7, .qtype = (uint16_t)qtype, .name = qname};
-    return answer_build(NULL, &asked, up.data, up.len, &answer);
+    return answer_build(&policy, &asked, up.data, up.len, &answer);
 }
 
 /* A query for that name, with EDNS of that size (0: without). */
@@ -297,7 +298,7 @@ static void test_truncated_upstream(void **state)
     up.data[2] |= 2;
     assert_int_equal(build("h.example", 1), ANSWER_TRUNCATED);
     struct asked asked = {.dns_id = 7, .qtype = 1, .tcp = true, .name = "h.example"};
-    assert_int_equal(answer_build(NULL, &asked, up.data, up.len, &answer), ANSWER_BAD);
+    assert_int_equal(answer_build(&policy, &asked, up.data, up.len, &answer), ANSWER_BAD);
     up.data[1]++; /* and only the real reply may say so */
     assert_int_equal(build("h.example", 1), ANSWER_BAD);
 }
@@ -363,13 +364,57 @@ static void test_addresses(void **state)
     for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
         int family = strchr(no[i], ':') ? AF_INET6 : AF_INET;
         assert_int_equal(inet_pton(family, no[i], a), 1);
-        assert_false(answer_address_allowed(NULL, family, a));
+        assert_false(answer_address_allowed(&policy, family, a));
     }
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
         int family = strchr(yes[i], ':') ? AF_INET6 : AF_INET;
         assert_int_equal(inet_pton(family, yes[i], a), 1);
-        assert_true(answer_address_allowed(NULL, family, a));
+        assert_true(answer_address_allowed(&policy, family, a));
     }
+}
+
+/* Private addresses that the policy names itself; never the loopback. */
+static void test_named_addresses(void **state)
+{
+    static const char text[] = "10.1.0.0/16:22 [fd00::1]:443 0.0.0.0/1:1 127.0.0.0/8:80";
+    static const struct {
+        const char *address;
+        bool allowed;
+    } rows[] = {{"10.1.2.3", true},     {"fd00::1", true},    {"fd00::2", false},
+                {"192.168.0.1", false}, {"100.64.0.1", true}, {"127.0.0.1", false},
+                {"0.0.0.0", false},     {"::1", false}};
+    struct policy p;
+    uint8_t a[16];
+
+    (void)state;
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "test", text, sizeof(text) - 1, NULL), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int family = strchr(rows[i].address, ':') ? AF_INET6 : AF_INET;
+        assert_int_equal(inet_pton(family, rows[i].address, a), 1);
+        assert_int_equal(answer_address_allowed(&p, family, a), rows[i].allowed);
+    }
+    policy_free(&p);
+}
+
+/* What the supervisor is told of an answer: the addresses that the client is told, and their time.
+ */
+static void test_told_addresses(void **state)
+{
+    (void)state;
+    begin("h.example", 1);
+    address("h.example", "198.51.100.1");
+    address("h.example", "10.0.0.1");
+    address("h.example", "198.51.100.2");
+    assert_int_equal(build("h.example", 1), ANSWER_GOOD);
+    assert_int_equal(answer.family, AF_INET);
+    assert_int_equal(answer.address_count, 2);
+    assert_memory_equal(answer.address[0], "\xc6\x33\x64\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+    assert_memory_equal(answer.address[1], "\xc6\x33\x64\x02", 4);
+    begin("h.example", 16);
+    assert_int_equal(build("h.example", 16), ANSWER_GOOD);
+    assert_int_equal(answer.address_count, 0);
+    assert_int_equal(answer.family, 0);
 }
 
 static void test_case_comes_back(void **state)
@@ -478,6 +523,8 @@ int main(void)
         cmocka_unit_test(test_truncated_upstream),
         cmocka_unit_test(test_withheld),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_named_addresses),
+        cmocka_unit_test(test_told_addresses),
         cmocka_unit_test(test_case_comes_back),
         cmocka_unit_test(test_size_limits),
         cmocka_unit_test(test_size_is_clamped),

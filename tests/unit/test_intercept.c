@@ -42,7 +42,7 @@ static void prepare(struct twonets *t)
     CHECK(t->ipv6);
     policy_init(&p);
     CHECK_OK(policy_parse(&p, "test", WORDS, strlen(WORDS), &e), &e);
-    ruleset_from_policy(&r, &p);
+    ruleset_from_policy(&r, &p, false);
     policy_free(&p);
     r.with_ipv6 = 1;
     CHECK_OK(ruleset_install(&r, &e), &e);

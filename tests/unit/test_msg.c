@@ -49,6 +49,11 @@ static void test_each_length_is_exact(void **state)
         [MSG_LOG_RESOLVE] = sizeof(struct msg_log_resolve),
         [MSG_LOG_CONNECT] = sizeof(struct msg_log_connect),
         [MSG_FINISH] = sizeof(struct msg_finish),
+        [MSG_OPEN] = sizeof(struct msg_open),
+        [MSG_OPENED] = sizeof(struct msg_opened),
+        [MSG_UNREACHABLE] = sizeof(struct msg_unreachable),
+        [MSG_LEARN] = sizeof(struct msg_learn),
+        [MSG_LOG_TUNNEL] = sizeof(struct msg_log_tunnel),
     };
     uint64_t *buf = xcalloc(1, MSG_MAX + 8);
     for (unsigned t = MSG_READY; t < MSG_TYPE_END; t++) {
@@ -86,7 +91,17 @@ static void test_dial(void **state)
     struct msg_dial m = {.scheme = URL_HTTPS, .port = 443, .host = "staex.io"};
     msg_init(&m, MSG_DIAL, sizeof(m));
     GOOD(m);
-    m.scheme = 3;
+    m.client_port = 1;
+    BAD(m); /* an intercepted client's tunnels alone */
+    m.scheme = MSG_DIAL_RAW;
+    GOOD(m);
+    m.client_port = 65535;
+    GOOD(m);
+    m.client_port++;
+    BAD(m);
+    m.client_port = 0;
+    GOOD(m);
+    m.scheme = MSG_DIAL_RAW + 1;
     BAD(m);
     m.scheme = URL_HTTP;
     m.port = 0;
@@ -227,6 +242,105 @@ static void test_log_connect(void **state)
     BAD(m);
 }
 
+static void test_open(void **state)
+{
+    (void)state;
+    struct msg_open m = {.tuple = {.family = AF_INET6, .port = 22}}; /* from port 0: so be it */
+    msg_init(&m, MSG_OPEN, sizeof(m));
+    GOOD(m);
+    m.tuple.family = AF_UNIX;
+    BAD(m);
+    m.tuple.family = 0;
+    BAD(m);
+    m.tuple.family = AF_INET;
+    GOOD(m);
+    m.tuple.port = 0;
+    BAD(m);
+}
+
+static void test_opened(void **state)
+{
+    (void)state;
+    struct msg_opened m = {.to = MSG_TO_RELAY};
+    msg_init(&m, MSG_OPENED, sizeof(m));
+    GOOD(m);
+    m.to = MSG_TO_INTERCEPT;
+    GOOD(m);
+    m.to = MSG_TO_INTERCEPT + 1;
+    BAD(m);
+    m.to = 0;
+    BAD(m);
+    m.error = ECONNREFUSED;
+    GOOD(m);
+    m.to = MSG_TO_RELAY;
+    BAD(m);
+    m.to = 0;
+    m.error = -1;
+    BAD(m);
+}
+
+static void test_unreachable(void **state)
+{
+    (void)state;
+    struct msg_unreachable m = {.tuple = {.family = AF_INET, .port = 22}, .error = ECONNREFUSED};
+    msg_init(&m, MSG_UNREACHABLE, sizeof(m));
+    GOOD(m);
+    m.error = 0;
+    BAD(m);
+    m.error = -1;
+    BAD(m);
+    m.error = 1;
+    m.tuple.port = 0;
+    BAD(m);
+}
+
+static void test_learn(void **state)
+{
+    (void)state;
+    struct msg_learn m = {.family = AF_INET, .count = 1, .name = "staex.io"};
+    msg_init(&m, MSG_LEARN, sizeof(m));
+    GOOD(m);
+    m.count = MSG_LEARN_MAX;
+    GOOD(m);
+    m.count++;
+    BAD(m);
+    m.count = 0;
+    BAD(m);
+    m.count = 2;
+    m.family = AF_INET6;
+    GOOD(m);
+    m.family = AF_UNIX;
+    BAD(m);
+    m.family = AF_INET6;
+    m.name[0] = '\0';
+    BAD(m);
+    memset(m.name, 'a', sizeof(m.name));
+    BAD(m);
+    copy_string(m.name, sizeof(m.name), "*.staex.io");
+    BAD(m);
+}
+
+static void test_log_tunnel(void **state)
+{
+    (void)state;
+    struct msg_log_tunnel m = {.family = AF_INET6, .port = 443};
+    msg_init(&m, MSG_LOG_TUNNEL, sizeof(m));
+    GOOD(m);
+    m.family = 0;
+    BAD(m);
+    m.family = AF_INET;
+    GOOD(m);
+    m.port = 0;
+    BAD(m);
+    m.port = 1;
+    memset(m.name, 'a', sizeof(m.name));
+    BAD(m);
+    m.name[sizeof(m.name) - 1] = '\0';
+    GOOD(m);
+    memset(m.reason, 'r', sizeof(m.reason));
+    BAD(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +349,9 @@ int main(void)
         cmocka_unit_test(test_dialed),      cmocka_unit_test(test_query),
         cmocka_unit_test(test_reply),       cmocka_unit_test(test_log_request),
         cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
+        cmocka_unit_test(test_open),        cmocka_unit_test(test_opened),
+        cmocka_unit_test(test_unreachable), cmocka_unit_test(test_learn),
+        cmocka_unit_test(test_log_tunnel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,11 +310,11 @@ static void sockets(struct twonets *t)
     CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
     close(fd);
     CHECK(netns_open_icmp(AF_UNIX, &e) == -EINVAL);
-    CHECK_OK(fd = netns_open_nflog(&e), &e);
+    CHECK_OK(fd = netns_open_nflog(NFLOG_GROUP, &e), &e);
     CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
-    CHECK(netns_open_nflog(&e) == -EPERM); /* the group is taken */
+    CHECK(netns_open_nflog(NFLOG_GROUP, &e) == -EPERM); /* the group is taken */
     close(fd);
-    CHECK_OK(fd = netns_open_nflog(&e), &e);
+    CHECK_OK(fd = netns_open_nflog(NFLOG_GROUP, &e), &e);
     close(fd);
 }
 
@@ -344,7 +344,7 @@ static void errors(struct twonets *t)
     CHECK(netns_setup_gateway(getpid(), &ipv6, &e) == -EPERM);
     CHECK(netns_setup_jail(true, &e) == -EPERM);
     CHECK(netns_open_icmp(AF_INET, &e) == -EPERM);
-    CHECK(netns_open_nflog(&e) == -EPERM);
+    CHECK(netns_open_nflog(NFLOG_GROUP, &e) == -EPERM);
 }
 
 static void test_errors(void **state)

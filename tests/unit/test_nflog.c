@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "dnsproxy/nflog.h"
+#include "dnsproxy/packet.h"
 #include "dnsproxy/reject.h"
 
 #define SYN 0x02
@@ -266,7 +267,7 @@ static void test_reject_ipv4(void **state)
     tcp(&r, SYN);
     add(&r, "options and more than is quoted", 32);
     struct nflog_packet p = good(&r);
-    assert_int_equal(reject_build(&p, &m), 0);
+    assert_int_equal(reject_build(&p, EACCES, &m), 0);
     assert_int_equal(m.family, AF_INET);
     assert_int_equal(m.len, 8 + 28 + 28);
     assert_int_equal(m.data[0], 3);
@@ -283,7 +284,7 @@ static void test_reject_ipv6(void **state)
     struct raw r = ipv6(IPPROTO_TCP);
     tcp(&r, SYN);
     struct nflog_packet p = good(&r);
-    assert_int_equal(reject_build(&p, &m), 0);
+    assert_int_equal(reject_build(&p, EACCES, &m), 0);
     assert_int_equal(m.family, AF_INET6);
     assert_int_equal(m.len, 8 + 60);
     assert_memory_equal(m.data, "\1\0\0\0\0\0\0\0", 8);
@@ -297,29 +298,197 @@ static void test_not_rejected(void **state)
     struct raw r = ipv4(IPPROTO_TCP, 0);
     tcp(&r, SYN | ACK);
     struct nflog_packet p = good(&r);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
     r.data[20 + 13] = ACK;
     p = good(&r);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
     r.data[20 + 13] = SYN;
     p = good(&r);
-    assert_int_equal(reject_build(&p, &m), 0);
+    assert_int_equal(reject_build(&p, EACCES, &m), 0);
     r.data[15] ^= 1; /* someone else's address */
     p = good(&r);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
     r.data[15] ^= 1;
     r.len = 20 + 13; /* the flags were not logged */
     p = good(&r);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
-    r = ipv4(IPPROTO_UDP, 0);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
+    r = ipv4(IPPROTO_SCTP, 0);
     tcp(&r, SYN);
     p = good(&r);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
     r = ipv6(IPPROTO_TCP);
     tcp(&r, SYN);
     r.data[23] ^= 1;
     p = good(&r);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
+}
+
+/* What the kernel of the jail makes that errno of. */
+static void test_reject_codes(void **state)
+{
+    static const struct {
+        int error;
+        uint8_t tcp4, udp4, tcp6, udp6;
+    } cases[] = {
+        {EACCES, 9, 9, 0, 1},       {ECONNREFUSED, 3, 3, 4, 4}, {ENETUNREACH, 0, 0, 0, 0},
+        {EHOSTUNREACH, 1, 1, 3, 3}, {EIO, 1, 1, 3, 3},
+    };
+    struct raw r[4] = {ipv4(IPPROTO_TCP, 0), ipv4(IPPROTO_UDP, 0), ipv6(IPPROTO_TCP),
+                       ipv6(IPPROTO_UDP)};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        tcp(&r[i], SYN);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const uint8_t codes[4] = {cases[i].tcp4, cases[i].udp4, cases[i].tcp6, cases[i].udp6};
+        for (size_t k = 0; k < 4; k++) {
+            struct reject_message m;
+            struct nflog_packet p = good(&r[k]);
+            assert_int_equal(reject_build(&p, cases[i].error, &m), 0);
+            assert_int_equal(m.data[0], k < 2 ? 3 : 1);
+            assert_int_equal(m.data[1], codes[k]);
+        }
+    }
+}
+
+/* Of a held SYN: ports, sequence number, options; and the sums are right. */
+static unsigned pseudo_sum(const struct packet *p)
+{
+    size_t header = p->family == AF_INET ? 20 : 40, n = p->family == AF_INET ? 8 : 32;
+    uint8_t bytes[PACKET_MAX + 36] = {[1] = IPPROTO_TCP};
+    bytes[3] = (uint8_t)(p->len - header);
+    memcpy(bytes + 4, p->data + header - n, n);
+    memcpy(bytes + 4 + n, p->data + header, p->len - header);
+    return sum16(bytes, 4 + n + p->len - header);
+}
+
+/* A SYN with options (8 bytes) and data (5), of either family; IPv4 with options of its own. */
+static struct raw long_syn(int family)
+{
+    struct raw r = family == AF_INET ? ipv4(IPPROTO_TCP, 8) : ipv6(IPPROTO_TCP);
+    size_t at = r.len;
+    tcp(&r, SYN | 0xc0); /* ECN */
+    r.data[at + 12] = 0x70;
+    add(&r, "\2\4\5\xb4\1\1\4\2hello", 13);
+    return r;
+}
+
+static void test_syn_is_made_anew(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        int family = i ? AF_INET6 : AF_INET;
+        size_t header = i ? 40 : 20;
+        struct raw r = long_syn(family);
+        struct nflog_packet p = good(&r), again;
+        struct msg_tuple t;
+        struct packet out;
+        uint32_t sequence;
+        assert_int_equal(packet_tuple(&p, &t, &sequence), 0);
+        assert_int_equal(t.family, family);
+        assert_int_equal(t.source_port, 1025);
+        assert_int_equal(t.port, 443);
+        assert_memory_equal(t.address, p.destination, 16);
+        assert_int_equal(sequence, 0x01020304);
+        packet_syn(&p, &out);
+        assert_int_equal(out.family, family);
+        assert_int_equal(out.len, header + 28); /* no data, no options of IP */
+        assert_int_equal(nflog_parse_packet(i ? ETH_P_IPV6 : ETH_P_IP, out.data, out.len, &again),
+                         0);
+        assert_true(again.tcp_syn);
+        assert_int_equal(again.transport, header);
+        assert_memory_equal(again.source, p.source, 16);
+        assert_memory_equal(again.destination, p.destination, 16);
+        assert_memory_equal(out.data + header, p.data + p.transport, 16);
+        assert_memory_equal(out.data + header + 20, "\2\4\5\xb4\1\1\4\2", 8);
+        assert_int_equal(pseudo_sum(&out), 0xffff);
+        if (!i) {
+            assert_int_equal(sum16(out.data, 20), 0xffff);
+            assert_memory_equal(out.data + 2, "\0\60", 2);
+        } else {
+            assert_memory_equal(out.data + 4, "\0\34", 2);
+        }
+    }
+}
+
+static void test_reset(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        size_t header = i ? 40 : 20;
+        struct raw r = long_syn(i ? AF_INET6 : AF_INET);
+        struct nflog_packet p = good(&r), again;
+        struct packet out;
+        r.data[p.transport + 4] = r.data[p.transport + 5] = 0xff; /* the number goes around */
+        r.data[p.transport + 6] = r.data[p.transport + 7] = 0xff;
+        packet_reset(&p, &out);
+        assert_int_equal(out.len, header + 20);
+        assert_int_equal(nflog_parse_packet(i ? ETH_P_IPV6 : ETH_P_IP, out.data, out.len, &again),
+                         0);
+        assert_memory_equal(again.source, p.destination, 16);
+        assert_memory_equal(again.destination, p.source, 16);
+        assert_int_equal(again.port, 1025);
+        assert_memory_equal(out.data + header, "\1\xbb\4\1\0\0\0\0\0\0\0\0\x50\x14", 14);
+        assert_int_equal(pseudo_sum(&out), 0xffff);
+    }
+}
+
+static void test_datagram(void **state)
+{
+    struct msg_tuple t = {
+        .source_port = 0x1234, .port = 0x5678, .family = AF_INET6, .address = {0x20, 1, [15] = 9}};
+    struct nflog_packet p;
+    struct packet out;
+    struct reject_message m;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        packet_datagram(&t, &out, &p);
+        assert_int_equal(p.family, t.family);
+        assert_int_equal(p.port, 0x5678);
+        assert_int_equal(p.protocol, IPPROTO_UDP);
+        assert_ptr_equal(p.data, out.data);
+        assert_int_equal(p.len, p.transport + 8);
+        assert_memory_equal(p.data + p.transport, "\x12\x34\x56\x78\0\10\0\0", 8);
+        assert_int_equal(reject_build(&p, ECONNREFUSED, &m), 0);
+        assert_memory_equal(m.data + 8, out.data, out.len);
+        t.family = AF_INET;
+        memcpy(t.address, "\xc0\0\2\1\0\0\0\0\0\0\0\0\0\0\0", 16);
+    }
+}
+
+static void test_not_held(void **state)
+{
+    (void)state;
+    struct msg_tuple t;
+    uint32_t sequence;
+    struct raw r = ipv4(IPPROTO_TCP, 0);
+    tcp(&r, SYN);
+    struct nflog_packet p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), 0);
+    r.data[20 + 13] = SYN | 1; /* FIN */
+    p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
+    r.data[20 + 13] = SYN | ACK;
+    p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
+    r.data[20 + 13] = SYN;
+    r.data[20 + 12] = 0x40; /* a header too short */
+    p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
+    r.data[20 + 12] = 0x60; /* longer than what was logged */
+    p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
+    r.data[20 + 12] = 0x50;
+    p = good(&r);
+    p.len--;
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
+    r.data[15] ^= 1; /* someone else's address */
+    p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
+    r.data[15] ^= 1;
+    memset(r.data + 22, 0, 2); /* port 0 */
+    p = good(&r);
+    assert_int_equal(packet_tuple(&p, &t, &sequence), -EINVAL);
 }
 
 /* However long its headers are, what was logged is enough for the answer and never more than it
@@ -335,9 +504,9 @@ static void test_reject_is_bounded(void **state)
     add(&r, "123456789", 9);
     struct nflog_packet p = good(&r);
     assert_true(p.len > NFLOG_SNAPLEN);
-    assert_int_equal(reject_build(&p, &m), -EINVAL);
+    assert_int_equal(reject_build(&p, EACCES, &m), -EINVAL);
     p.len = NFLOG_SNAPLEN;
-    assert_int_equal(reject_build(&p, &m), 0);
+    assert_int_equal(reject_build(&p, EACCES, &m), 0);
     assert_int_equal(m.len, REJECT_MAX);
 }
 
@@ -356,6 +525,11 @@ int main(void)
         cmocka_unit_test(test_reject_ipv6),
         cmocka_unit_test(test_not_rejected),
         cmocka_unit_test(test_reject_is_bounded),
+        cmocka_unit_test(test_reject_codes),
+        cmocka_unit_test(test_syn_is_made_anew),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_datagram),
+        cmocka_unit_test(test_not_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,21 +263,24 @@ static void test_enforced(void **state)
         {"", NULL},
         {"https://h/ http://h GET,PUT:https://*.h:8443/a https://1.2.3.4/ https://[::1]/", NULL},
         {"h *.h *", NULL},
-        {"h\nh:22", "-e:2: 'h:22': NAME:PORT is not enforced by this version yet, so it is "
-                    "refused; remove it, "},
-        {"*:22", "-e:1: '*:22': NAME:PORT is not enforced"},
+        {"h h:22 *.h:443 *:1 h:54", NULL},
+        {"h\nh:53", "-e:2: 'h:53': a DNS server is named by its address (ADDRESS:53), "},
+        {"*:53", "-e:1: '*:53': a DNS server"},
         {"1.1.1.1:53 10.0.0.0/8:53 [2001:db8::1]:53 [2001:db8::]/32:53 0.0.0.0/0:53 [::]/0:53",
          NULL},
-        {"1.1.1.1:54", "-e:1: '1.1.1.1:54': ADDRESS:PORT is not enforced"},
-        {"10.0.0.0/8:1", "-e:1: '10.0.0.0/8:1': ADDRESS:PORT is not enforced"},
-        {"[::1]:53", "-e:1: '[::1]:53': ADDRESS:PORT is not enforced"},
-        {"127.0.0.1:53", "-e:1: '127.0.0.1:53': ADDRESS:PORT is not enforced"},
-        {"126.0.0.0/7:80", "-e:1: '126.0.0.0/7:80': ADDRESS:PORT is not enforced"},
-        {"0.0.0.0/0:80", "-e:1: '0.0.0.0/0:80': ADDRESS:PORT is not enforced"},
-        {"[::]:80", "-e:1: '[::]:80': ADDRESS:PORT is not enforced"},
-        {"[::]/127:80", "-e:1: '[::]/127:80': ADDRESS:PORT is not enforced"},
-        {"[::ffff:127.0.0.1]:80", "-e:1: '[::ffff:127.0.0.1]:80': ADDRESS:PORT is not enforced"},
-        {"h /run/s\n1.1.1.1:80", "-e:2: '1.1.1.1:80': ADDRESS:PORT is not enforced"},
+        {"1.1.1.1:54 10.0.0.0/8:1 [2001:db8::1]:22 [2001:db8::]/32:22 0.0.0.0/0:80 [::]/0:80 "
+         "126.0.0.0/7:80 0.0.0.0/8:80 [::]/126:80",
+         NULL},
+        {"[::1]:53", "-e:1: '[::1]:53': this port, or this spelling, of the host's loopback is not "
+                     "enforced"},
+        {"127.0.0.1:53", "-e:1: '127.0.0.1:53': this port, or this spelling, "},
+        {"127.0.0.0/8:53", "-e:1: '127.0.0.0/8:53': this port, or this spelling, "},
+        {"0.0.0.0:80", "-e:1: '0.0.0.0:80': this port, or this spelling, "},
+        {"[::]:80", "-e:1: '[::]:80': this port, or this spelling, "},
+        {"[::]/127:80", "-e:1: '[::]/127:80': this port, or this spelling, "},
+        {"[::ffff:127.0.0.1]:80", "-e:1: '[::ffff:127.0.0.1]:80': this port, or this spelling, "},
+        {"[::ffff:0.0.0.0]/96:80", "-e:1: '[::ffff:0.0.0.0]/96:80': this port, or this spelling, "},
+        {"h /run/s\n[::]:80", "-e:2: '[::]:80': this port, or this spelling, "},
         {"127.0.0.1:80 [::1]:80 127.0.0.0/8:80 127.4.0.0/16:1 127.255.255.255:65535", NULL},
         {"https://h/ /run/s @a [netlink]", NULL},
     };
@@ -295,6 +298,56 @@ static void test_enforced(void **state)
             fail_msg("%s instead of %s", e.text, cases[i].start);
         policy_free(&p);
     }
+}
+
+static void test_address(void **state)
+{
+    static const char text[] = "10.1.0.0/16:80 10.1.2.3:80 10.1.2.3:22 [2001:db8:1::]/48:80 "
+                               "0.0.0.0/0:8080 [::]/0:8080 192.0.2.1:53 127.0.0.1:99 https://h:81/ "
+                               "h:82";
+    static const struct {
+        const char *address;
+        uint16_t port;
+        const char *word; /* NULL: not allowed */
+    } cases[] = {
+        {"10.1.2.3", 80, "10.1.0.0/16:80"},
+        {"10.1.255.255", 80, "10.1.0.0/16:80"},
+        {"10.2.0.0", 80, NULL},
+        {"10.0.255.255", 80, NULL},
+        {"10.1.2.3", 22, "10.1.2.3:22"},
+        {"10.1.2.4", 22, NULL},
+        {"10.1.2.3", 81, NULL},
+        {"10.1.2.3", 82, NULL},
+        {"2001:db8:1::7", 80, "[2001:db8:1::]/48:80"},
+        {"2001:db8:2::7", 80, NULL},
+        {"2001:db8:1::7", 22, NULL},
+        {"203.0.113.1", 8080, "0.0.0.0/0:8080"},
+        {"2001:db8::1", 8080, "[::]/0:8080"},
+        {"127.0.0.1", 8080, NULL}, /* the host itself, in each spelling */
+        {"127.255.0.1", 8080, NULL},
+        {"0.0.0.0", 8080, NULL},
+        {"::1", 8080, NULL},
+        {"::", 8080, NULL},
+        {"::ffff:127.0.0.1", 8080, NULL},
+        {"::ffff:10.1.2.3", 8080, NULL},
+        {"192.0.2.1", 53, NULL},
+        {"127.0.0.1", 99, NULL},
+    };
+    struct policy p;
+
+    (void)state;
+    parse_text(&p, text);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int family = strchr(cases[i].address, ':') ? AF_INET6 : AF_INET;
+        struct in6_addr address;
+        const struct endpoint *ep;
+
+        assert_int_equal(inet_pton(family, cases[i].address, &address), 1);
+        ep = policy_match_address(&p, family, &address, cases[i].port);
+        if (!ep != !cases[i].word || (ep && strcmp(ep->word, cases[i].word) != 0))
+            fail_msg("%s %u: %s", cases[i].address, cases[i].port, ep ? ep->word : "-");
+    }
+    policy_free(&p);
 }
 
 static void test_dns_server(void **state)
@@ -642,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_count_bound),
         cmocka_unit_test(test_to_text),
         cmocka_unit_test(test_enforced),
+        cmocka_unit_test(test_address),
         cmocka_unit_test(test_dns_server),
         cmocka_unit_test(test_loopback),
         cmocka_unit_test(test_abstract),

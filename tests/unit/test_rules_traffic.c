@@ -45,7 +45,7 @@ static void prepare(struct twonets *t)
     CHECK_OK(t->fds[TCP6] = netns_listen(AF_INET6, SOCK_STREAM, DNS_PORT, &e), &e);
     CHECK_OK(t->fds[PROXY4] = netns_listen(AF_INET, SOCK_STREAM, PROXY_PORT, &e), &e);
     CHECK_OK(t->fds[PROXY6] = netns_listen(AF_INET6, SOCK_STREAM, PROXY_PORT, &e), &e);
-    CHECK_OK(t->shared = netns_open_nflog(&e), &e);
+    CHECK_OK(t->shared = netns_open_nflog(NFLOG_GROUP, &e), &e);
 }
 
 static void serve(struct twonets *t)
@@ -222,7 +222,7 @@ static void prepare_rules_only(struct twonets *t)
     struct ruleset r = {.with_ipv6 = t->ipv6};
 
     CHECK_OK(ruleset_install(&r, &e), &e);
-    CHECK_OK(t->shared = netns_open_nflog(&e), &e);
+    CHECK_OK(t->shared = netns_open_nflog(NFLOG_GROUP, &e), &e);
 }
 
 static void refused(struct twonets *t)
@@ -432,7 +432,7 @@ static void prepare_answers(struct twonets *t)
     struct ruleset r = {.with_ipv6 = t->ipv6};
 
     CHECK_OK(ruleset_install(&r, &e), &e);
-    CHECK_OK(t->fds[0] = netns_open_nflog(&e), &e);
+    CHECK_OK(t->fds[0] = netns_open_nflog(NFLOG_GROUP, &e), &e);
     CHECK_OK(t->fds[1] = netns_open_icmp(AF_INET, &e), &e);
     CHECK_OK(t->fds[2] = netns_open_icmp(AF_INET6, &e), &e);
 }

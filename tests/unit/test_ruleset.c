@@ -57,7 +57,7 @@ static void from_words(struct ruleset *r, const char *words)
 
     policy_init(&p);
     CHECK_OK(policy_parse(&p, "test", words, strlen(words), &e), &e);
-    ruleset_from_policy(r, &p);
+    ruleset_from_policy(r, &p, false);
     policy_free(&p);
 }
 
@@ -65,7 +65,8 @@ static void from_words(struct ruleset *r, const char *words)
 static const char example_words[] =
     "https://a.example/ http://b.example:8443/x http://c.example/ PUT:https://d.example/ "
     "203.0.113.128/25:53 [2001:db8:1::]/48:53 203.0.113.7:53 198.51.100.53:53 203.0.113.0/25:53 "
-    "[2001:db8::53]:53 [2001:db8:1:2::]/64:53 203.0.113.0/25:53 name.example";
+    "[2001:db8::53]:53 [2001:db8:1:2::]/64:53 203.0.113.0/25:53 name.example "
+    "192.0.2.0/24:443 [2001:db8::]/32:22 192.0.2.7:22 192.0.2.0/24:443 127.0.0.1:99 [::1]:99";
 
 /* What the kernel holds after ruleset_install is what it holds after nft -f cijail.nft. */
 static void as_written(void)
@@ -113,20 +114,23 @@ static void as_asked(void)
 {
     static const struct {
         const char *words;
-        bool urls, dns4, dns6;
+        bool urls, dns4, dns6, raw;
     } rows[] = {
-        {"", false, false, false},
-        {"name.example", false, false, false},
-        {"198.51.100.1:54 127.0.0.1:53 [::1]:53 name.example:53", false, false, false},
-        {"http://a.example/", true, false, false},
-        {"198.51.100.1:53", false, true, false},
-        {"[2001:db8::1]:53", false, false, true},
-        {"[::]/0:53 0.0.0.0/0:53", false, true, true},
+        {"", false, false, false, false},
+        {"name.example", false, false, false, false},
+        {"127.0.0.1:53 [::1]:53 127.0.0.1:54 [::1]:54", false, false, false, false},
+        {"name.example:22", false, false, false, true},
+        {"http://a.example/", true, false, false, false},
+        {"198.51.100.1:53", false, true, false, false},
+        {"[2001:db8::1]:53", false, false, true, false},
+        {"198.51.100.1:54", false, false, false, true},
+        {"[2001:db8::]/32:54", false, false, false, true},
+        {"[::]/0:53 0.0.0.0/0:53", false, true, true, false},
     };
     static char out[LISTING_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        bool any = rows[i].urls || rows[i].dns4 || rows[i].dns6;
+        bool any = rows[i].urls || rows[i].dns4 || rows[i].dns6 || rows[i].raw;
         struct error e = {""};
         struct ruleset r;
 
@@ -143,6 +147,10 @@ static void as_asked(void)
         CHECK((strstr(out, "url_ports") != NULL) == rows[i].urls);
         CHECK((strstr(out, "dns4") != NULL) == rows[i].dns4);
         CHECK((strstr(out, "dns6") != NULL) == rows[i].dns6);
+        CHECK((strstr(out, "@raw_ports") != NULL) == rows[i].raw);
+        CHECK((strstr(out, "chain held") != NULL) == rows[i].raw);
+        CHECK((strstr(out, "iif \"lo\" jump held") != NULL) == rows[i].raw);
+        CHECK((strstr(out, "group 2") != NULL) == rows[i].raw);
     }
     CHECK(strstr(out, "elements = { 0.0.0.0/0 }") && strstr(out, "elements = { ::/0 }"));
 }
@@ -172,6 +180,52 @@ static void many(void)
     CHECK(twonets_output(LIST, out, sizeof out) == 0);
     CHECK(strstr(out, " 3000") && strstr(out, "10.3.231.1") && strstr(out, "10.0.0.1"));
     ruleset_free(&r);
+}
+
+/* A dry run: each port, whether the policy has it or not. */
+static void dry_run(void)
+{
+    static char out[LISTING_MAX];
+    struct error e = {""};
+    struct policy p;
+    struct ruleset r;
+
+    policy_init(&p);
+    CHECK_OK(policy_parse(&p, "test", "192.0.2.1:22 http://h:81/", 25, &e), &e);
+    ruleset_from_policy(&r, &p, true);
+    policy_free(&p);
+    r.with_ipv6 = 1;
+    CHECK(ruleset_takes_raw(&r));
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    ruleset_free(&r);
+    list(out);
+    CHECK(!strstr(out, "raw_ports"));
+    CHECK(strstr(out, "elements = { 80, 81, 443 }"));
+    CHECK(strstr(out, "ip saddr 192.0.0.2 meta l4proto udp tproxy ip to 192.0.0.1:3130"));
+    CHECK(strstr(out, "group 2"));
+}
+
+/* So many ports that the set would not fit into the transaction: the same, but for 80 and 443. */
+static void many_raw(void)
+{
+    static char out[LISTING_MAX];
+    struct error e = {""};
+    struct policy p;
+    struct ruleset r;
+    char word[32];
+
+    policy_init(&p);
+    for (int port = 1000; port < 6000; port++) {
+        int n = snprintf(word, sizeof word, "192.0.2.%d:%d", port % 250, port);
+        CHECK_OK(policy_parse(&p, "test", word, (size_t)n, &e), &e);
+    }
+    ruleset_from_policy(&r, &p, false);
+    policy_free(&p);
+    CHECK(r.raw_all && r.url_port_count == 0);
+    CHECK_OK(ruleset_install(&r, &e), &e);
+    ruleset_free(&r);
+    list(out);
+    CHECK(!strstr(out, "raw_ports") && strstr(out, "group 2"));
 }
 
 /* The second time is an error and changes nothing. */
@@ -276,6 +330,8 @@ static void test_install(void **state)
     assert_int_equal(in_child(without_ipv6), 0);
     assert_int_equal(in_child(as_asked), 0);
     assert_int_equal(in_child(many), 0);
+    assert_int_equal(in_child(dry_run), 0);
+    assert_int_equal(in_child(many_raw), 0);
     assert_int_equal(in_child(twice), 0);
     assert_int_equal(in_child(without_capability), 0);
 }

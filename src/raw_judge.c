@@ -1,0 +1,148 @@
+/* raw_judge.c: may the jail connect there, as it is?
+ *
+ * The rules of the gateway ask for the port alone (nft/ruleset.c); here the address is looked at,
+ * in the process that then connects. A port that URL endpoints have too leads on to httpproxy,
+ * which goes by the URL or the SNI, unless a raw endpoint allows that address; and so does a port
+ * of NAME:PORT endpoints, if the jail was told the address for one of their names (learned.c),
+ * since a ClientHello there has to be looked at. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "src/net.h"
+#include "src/raw_parts.h"
+
+/* The gateway itself: its services are its own business. */
+static bool is_gateway(const struct msg_tuple *t)
+{
+    uint8_t gateway[16];
+
+    return inet_pton(t->family, t->family == AF_INET ? GW_IPV4 : GW_IPV6, gateway) == 1 &&
+           memcmp(gateway, t->address, t->family == AF_INET ? 4 : 16) == 0;
+}
+
+static bool is_url_port(const struct raw_judge *j, uint16_t port)
+{
+    return policy_has_port(j->policy, URL_HTTPS, port) ||
+           policy_has_port(j->policy, URL_HTTP, port) ||
+           (j->dry_run && (port == 80 || port == 443));
+}
+
+static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t,
+                          struct raw_verdict *v)
+{
+    const struct endpoint *ep;
+
+    if (!j->learned || !policy_has_name_port(j->policy, t->port))
+        return false;
+    ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
+    if (!ep) {
+        j->catch_up(j->arg); /* it may have been told just now, which comes by another way */
+        ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
+    }
+    if (!ep)
+        return false;
+    v->decision = MSG_ALLOW;
+    v->endpoint = policy_index(j->policy, ep);
+    if (protocol == IPPROTO_TCP)
+        v->to = MSG_TO_INTERCEPT;
+    return true;
+}
+
+struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t)
+{
+    const struct endpoint *ep = policy_match_address(j->policy, t->family, t->address, t->port);
+    struct raw_verdict v = {.to = MSG_TO_RELAY,
+                            .decision = ep ? MSG_ALLOW : MSG_DENY,
+                            .endpoint = policy_index(j->policy, ep)};
+
+    if (ep) {
+        v.allowed = v.connect = true;
+    } else if (protocol == IPPROTO_TCP && is_url_port(j, t->port)) {
+        v.allowed = true;
+        v.to = MSG_TO_INTERCEPT;
+    } else if (judge_learned(j, protocol, t, &v)) {
+        v.allowed = v.connect = true;
+    } else {
+        v.allowed = v.connect =
+            j->dry_run && !policy_means_loopback(t->family, t->address) && !is_gateway(t);
+    }
+    return v;
+}
+
+static socklen_t put_address(int family, const void *address, uint16_t port,
+                             struct sockaddr_storage *out)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)out;
+
+    memset(out, 0, sizeof(*out));
+    out->ss_family = (sa_family_t)family;
+    if (family == AF_INET) {
+        memcpy(&in->sin_addr, address, sizeof(in->sin_addr));
+        in->sin_port = htons(port);
+        return sizeof(*in);
+    }
+    memcpy(&in6->sin6_addr, address, sizeof(in6->sin6_addr));
+    in6->sin6_port = htons(port);
+    return sizeof(*in6);
+}
+
+socklen_t raw_destination(const struct msg_tuple *t, struct sockaddr_storage *out)
+{
+    return put_address(t->family, t->address, t->port, out);
+}
+
+socklen_t raw_source(const struct msg_tuple *t, struct sockaddr_storage *out)
+{
+    uint8_t jail[16] = {0};
+
+    (void)inet_pton(t->family, t->family == AF_INET ? JAIL_IPV4 : JAIL_IPV6, jail);
+    return put_address(t->family, jail, t->source_port, out);
+}
+
+bool raw_tuple(const struct sockaddr_storage *source, const struct sockaddr_storage *destination,
+               struct msg_tuple *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (source->ss_family != destination->ss_family)
+        return false;
+    out->family = (uint8_t)source->ss_family;
+    if (source->ss_family == AF_INET) {
+        const struct sockaddr_in *s = (const struct sockaddr_in *)(const void *)source;
+        const struct sockaddr_in *d = (const struct sockaddr_in *)(const void *)destination;
+        out->source_port = ntohs(s->sin_port);
+        out->port = ntohs(d->sin_port);
+        memcpy(out->address, &d->sin_addr, sizeof(d->sin_addr));
+        return out->port != 0;
+    }
+    if (source->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *s = (const struct sockaddr_in6 *)(const void *)source;
+        const struct sockaddr_in6 *d = (const struct sockaddr_in6 *)(const void *)destination;
+        out->source_port = ntohs(s->sin6_port);
+        out->port = ntohs(d->sin6_port);
+        memcpy(out->address, &d->sin6_addr, sizeof(d->sin6_addr));
+        return out->port != 0;
+    }
+    return false;
+}
+
+uint32_t raw_hash(const struct msg_tuple *t)
+{
+    const unsigned char *bytes = (const unsigned char *)t;
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < sizeof(*t); i++)
+        hash = (hash ^ bytes[i]) * 16777619u;
+    return hash;
+}
+
+void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,
+             const struct msg_tuple *t)
+{
+    struct msg_log_connect m = {
+        .count = 1, .port = t->port, .family = t->family, .protocol = protocol};
+
+    memcpy(m.address, t->address, sizeof(m.address));
+    log_connect(log, v->decision, v->endpoint, &m);
+}

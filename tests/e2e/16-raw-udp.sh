@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Raw endpoints: ADDRESS:PORT, [ADDRESS6]:PORT, ADDRESS/LEN:PORT, [ADDRESS6]/LEN:PORT, UDP.
+. "$(dirname "$0")/../lib/lib.sh"
+in_test_internet "$@"
+dial=$T_LIB/connect.py
+H4=192.0.2.10 H6=2001:db8:0:2::10
+
+python3 "$T_LIB/raw-server.py" $H4 $H6 >server.log 2>server.err </dev/null &
+server=$!
+for ((i = 0; i < 200; i++)); do [[ -e server.ready ]] && break; sleep 0.05; done
+[[ -e server.ready ]] || t_fail "server: $(cat server.err)"
+
+bracketed() { if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi; }
+
+
+# udp.py ADDRESS PORT LENGTH...: a datagram of each length, and what came back.
+cat >udp.py <<'END'
+import errno, socket, sys, zlib
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+s.settimeout(10)
+s.connect((sys.argv[1], int(sys.argv[2])))
+for i, n in enumerate(map(int, sys.argv[3:])):
+    data = (b"%d." % i * n)[:n]
+    try:
+        s.send(data)
+        print(n, s.recv(65536) == data)
+    except OSError as e:
+        print(n, errno.errorcode.get(e.errno, e))
+END
+
+t_case 'UDP: each form, allowed and logged with -v, once a flow'
+for target in "$H4:7001 $H4" "[$H6]:7001 $H6" "192.0.2.0/24:7001 $H4" "[2001:db8::]/32:7001 $H6" "0.0.0.0/0:7001 $H4"; do
+    read -r word address <<<"$target"
+    run cijail -v -e "$word" -- python3 udp.py "$address" 7001 5 5 5
+    t_count 3 "$out" '^5 True$'
+    t_match "$err" " cijail: allow connect \\[?${address//./\\.}\\]?:7001\$"
+    t_match "$err" ' cijail: 1 allowed, 0 denied$'
+done
+run cijail -v --log-format json -e "192.0.2.0/24:7001" -- python3 udp.py $H4 7001 5
+run python3 -c 'import json, sys
+o = json.loads(sys.argv[1]); print(*[o.get(k) for k in ("decision", "kind", "address", "port", "protocol", "endpoint")])' "$err"
+t_eq "$out" "allow connect $H4 7001 udp 192.0.2.0/24:7001"
+
+t_case 'UDP: the twins: another port, another address, another network, the other family; logged'
+for target in "$H4:7002 $H4 ENETUNREACH" "192.0.2.11:7001 $H4 ENETUNREACH" "198.51.100.0/24:7001 $H4 ENETUNREACH" \
+    "[::]/0:7001 $H4 ENETUNREACH" "[$H6]:7002 $H6 EACCES" "[2001:db8:1::]/48:7001 $H6 EACCES" "0.0.0.0/0:7001 $H6 EACCES"; do
+    read -r word address errno <<<"$target"
+    run cijail -e "$word" -- python3 "$dial" udp "$address" 7001
+    t_match "$out" "^$errno [0-9]{1,3}\$"
+    t_match "$err" " cijail: deny connect \\[?${address//./\\.}\\]?:7001\$"
+    t_denials 1
+    run cijail -e "$word" -- python3 "$dial" udpto "$address" 7001
+    t_match "$out" "^$errno [0-9]{1,3}\$"
+done
+wire_start
+run cijail -e 198.51.100.10:7001 -- python3 "$dial" udp 198.51.100.11 7001
+wire_stop
+t_match "$out" '^ENETUNREACH'
+t_eq "$WIRE" ''
+
+t_case 'UDP: datagrams of any size, the empty one and the greatest'
+for address in $H4 $H6; do
+    run cijail -e "$(bracketed $address):7001" -- python3 udp.py $address 7001 0 1 1472 1473 8192 60000 65507 0
+    t_count 8 "$out" ' True$'
+done
+
+t_case 'UDP: a closed port is refused'
+for address in $H4 $H6; do
+    run cijail -e "$(bracketed $address):7006" -- python3 udp.py $address 7006 5 5
+    t_count 2 "$out" '^5 ECONNREFUSED$'
+    t_denials 0
+done
+
+t_case 'UDP: flows are apart: one socket to two ports and addresses, two sockets to one'
+run cijail -e "$H4:7001 $H4:7005" -- python3 -c "
+import socket
+a, b = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+for s in a, b: s.settimeout(10)
+for round in range(3):
+    for s, name in (a, b'a'), (b, b'b'):
+        for port in 7001, 7005: s.sendto(name + b'%d' % port, ('$H4', port))
+    for s in a, b:
+        print(sorted((d, p) for d, p in (s.recvfrom(100) for i in range(2))))"
+t_count 3 "$out" "^\\[\\(b'a7001', \\('$H4', 7001\\)\\), \\(b'a7005', \\('$H4', 7005\\)\\)\\]\$"
+t_count 3 "$out" "^\\[\\(b'b7001', \\('$H4', 7001\\)\\), \\(b'b7005', \\('$H4', 7005\\)\\)\\]\$"
+
+t_case 'UDP: what a command sends before it ends, arrives'
+: >server.log
+run cijail -e $H4:7002 -- python3 -c "import os, socket
+s = socket.socket(type=socket.SOCK_DGRAM)
+for i in range(20): s.sendto(b'x' * (i + 1), ('$H4', 7002))
+os._exit(0)"
+for ((k = 0; k < 40; k++)); do [[ $(wc -l <server.log) == 20 ]] && break; sleep 0.05; done
+t_eq "$(tr -d '\0' <server.log | sort -n | xargs)" "$(seq 20 | xargs)"
+
+t_case 'UDP: 3000 flows, of which no more than 1024 are kept'
+cat >flows.py <<'END'
+import glob, os, socket, sys, time
+good = 0
+sockets = []
+for i in range(3000):
+    s = socket.socket(type=socket.SOCK_DGRAM)
+    s.settimeout(10)
+    s.connect((sys.argv[1], 7001))
+    s.send(b"%d" % i)
+    good += s.recv(100) == b"%d" % i
+    sockets.append(s)
+print(good)
+sockets[0].send(b"again") # the flow is gone: a new one
+print(sockets[0].recv(100))
+open("flows.there", "w").close()
+while not os.path.exists("flows.counted"):
+    time.sleep(0.02)
+END
+rm -f flows.there flows.counted
+(
+    for ((i = 0; i < 1200; i++)); do [[ -e flows.there ]] && break; sleep 0.05; done
+    for pid in $(pgrep -f 'cijail -e .*flows\.py'); do find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l; done | sort -n | tail -1 >flows.counted.tmp
+    mv flows.counted.tmp flows.counted
+) >/dev/null 2>&1 </dev/null &
+run bash -c "ulimit -n 16384; exec cijail -e $H4:7001 -- python3 flows.py $H4"
+t_eq "$out" $'3000\nb\'again\''
+t_true test "$(cat flows.counted)" -lt 2200
+t_true test "$(cat flows.counted)" -gt 200
+wait $!
+
+t_case 'UDP: in a jail in a jail'
+run cijail -e $H4:7001 -e "[$H6]:7001" -- "$CIJAIL" -e $H4:7001 -e "[$H6]:7001" -- sh -c "python3 udp.py $H4 7001 5 60000; python3 udp.py $H6 7001 5 60000"
+t_count 4 "$out" ' True$'
+run cijail -e $H4:7001 -- "$CIJAIL" -e $H4:7002 -- python3 "$dial" udp $H4 7001
+t_match "$out" '^ENETUNREACH'
+run cijail -e $H4:7006 -- "$CIJAIL" -e $H4:7006 -- python3 "$dial" udp $H4 7006
+t_match "$out" '^ECONNREFUSED'
+
+kill "$server"
+t_done
