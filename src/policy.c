@@ -219,43 +219,45 @@ bool policy_is_dns_server(const struct endpoint *ep)
     return ep->kind == ENDPOINT_ADDRESS && ep->port == 53 && !is_loopback(ep->family, &ep->address);
 }
 
-/* The form's name if this version cannot enforce the endpoint, else NULL. */
-static const char *unenforced_form(const struct endpoint *ep)
+/* The name of a DNS server: whatever is said to the port of a name passes, so the names that it is
+ * asked for would not be judged. */
+static int check_name_port(const struct endpoint *ep, struct error *e)
+{
+    if (ep->port != 53)
+        return 0;
+    return error_set(e, ENOTSUP,
+                     "a DNS server is named by its address, so that the names that it is asked for "
+                     "are judged; expected ADDRESS:53");
+}
+
+static int check_address(const struct endpoint *ep, struct error *e)
+{
+    if (policy_is_loopback(ep) || policy_is_dns_server(ep) || policy_is_raw(ep))
+        return 0;
+    if (ep->port == LOOPBACK_PORT_NEVER)
+        return error_set(e, ENOTSUP,
+                         "a resolver of the host would answer for any name, so it is not reached; "
+                         "expected ADDRESS:53 of another server");
+    return error_set(e, ENOTSUP,
+                     "another spelling of the host's loopback is refused; expected 127.0.0.1:PORT, "
+                     "[::1]:PORT or a network within 127.0.0.0/8");
+}
+
+static int check_enforced(const struct endpoint *ep, struct error *e)
 {
     switch (ep->kind) {
     case ENDPOINT_NAME_PORT:
-        return NULL;
+        return check_name_port(ep, e);
     case ENDPOINT_ADDRESS:
-        return policy_is_loopback(ep) || policy_is_dns_server(ep) || policy_is_raw(ep)
-                   ? NULL
-                   : "this port, or this spelling, of the host's loopback";
+        return check_address(ep, e);
     case ENDPOINT_URL:
     case ENDPOINT_NAME:
     case ENDPOINT_UNIX:
     case ENDPOINT_ABSTRACT:
     case ENDPOINT_NETLINK:
-        return NULL;
+        break;
     }
-    return "this form";
-}
-
-/* Whatever is said to the port of a name passes, so the names that are asked of a DNS server there
- * would not be judged. */
-static int check_enforced(const struct endpoint *ep, struct error *e)
-{
-    const char *form = unenforced_form(ep);
-
-    if (ep->kind == ENDPOINT_NAME_PORT && ep->port == 53)
-        return error_set(
-            e, ENOTSUP,
-            "a DNS server is named by its address (ADDRESS:53), so that the names that "
-            "it is asked for are judged");
-    if (!form)
-        return 0;
-    return error_set(e, ENOTSUP,
-                     "%s is not enforced by this version yet, so it is refused; remove it, or "
-                     "name what is needed as URLs (https://HOST[:PORT]/PREFIX)",
-                     form);
+    return 0;
 }
 
 int policy_check_enforced(const struct policy *p, struct error *e)

@@ -75,9 +75,8 @@ int policy_parse(struct policy *p, const char *source, const char *text, size_t 
 int policy_parse_word(const char *word, size_t len, struct endpoint *ep, struct error *e);
 void policy_free_endpoint(struct endpoint *ep);
 
-/* Refuses the endpoints that this version cannot enforce yet: -ENOTSUP, naming source, line and
- * word.
- */
+/* Refuses the endpoints that cannot be allowed though they are words of the language (a resolver of
+ * the host as a port): -ENOTSUP, naming source, line and word. */
 int policy_check_enforced(const struct policy *p, struct error *e);
 
 /* The policy as text that policy_parse reads back to the same endpoints: one word a line. Owned by
