@@ -51,6 +51,21 @@ bad..name|the name has an empty label|$any
 @|the name after '@' is empty|@abstract
 END2
 
+t_case 'words of the language that cannot be allowed'
+refused "-e:1: 'registry.example:53': a DNS server is named by its address, so that the names that it is asked for are \
+judged; expected ADDRESS:53, and each NAME" -e registry.example:53
+for word in 127.0.0.53:53 '[::1]:53'; do
+    refused "-e:1: '$word': port 53 of the host's loopback is a resolver that answers for any name; expected NAME for each \
+name that may be resolved, without a server" -e "$word"
+done
+for word in 0.0.0.0:80 '[::]:80' '[::ffff:127.0.0.1]:80'; do
+    refused "-e:1: '$word': another spelling of the host's loopback, which is not taken for it; expected 127.0.0.1:PORT or \
+[::1]:PORT" -e "$word"
+done
+for word in registry.example:54 192.0.2.53:53 127.0.0.53:54 '[::1]:54' 127.0.0.1:80 '[::1]:80'; do
+    runs -e "$word"
+done
+
 t_case 'what was meant by each of these runs'
 for word in http://h.example/ GET:https://h.example/ https://h.example:9999/ https://h.example/ \
     https://h.example/path bad.name 192.0.2.1:53 192.0.2.0/24:53 '[2001:db8::1]:53' /run/x @x '[netlink]'; do
