@@ -82,7 +82,7 @@ def send(corpus, *origins):
             print(origin, number, *(b"".join(s).decode() for s in statuses))
             mark = exchange(b"GET http://%s/mark/%d HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
                             % (origin.encode(), number, origin.encode()))
-            if b" 200 " not in mark and b" 404 " not in mark:
+            if not mark.startswith(b"HTTP/1.1 ") or b"cijail" in mark:  # what the origin says to it does not matter
                 print("no mark", origin, number, mark[:100])
 
 
