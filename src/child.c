@@ -314,8 +314,7 @@ void init_main(struct launch *l)
     set_up(&in, &with_ca);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGCHLD);
-    in.children =
-        sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
+    in.children = sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
     if (in.children < 0) {
         (void)error_errno(&e, errno, "signalfd");
         fail(&in, &e);

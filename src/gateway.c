@@ -112,7 +112,8 @@ static void exec_proxy(const char *path, const char *name, const int fds[PROXY_F
 
     (void)sigemptyset(&none);
     /* The terminal's signals are not for it. */
-    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 || keep_caps_over_exec() < 0 || place_fds(fds) < 0)
+    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 || keep_caps_over_exec() < 0 ||
+        place_fds(fds) < 0)
         _exit(125); /* told to the supervisor as LAUNCH_PROXY_ENDED */
     (void)execve(path, argv, proxy_environment(envp));
     err = errno;
@@ -261,8 +262,9 @@ static pid_t start_init(struct gateway *g, struct error *e)
 }
 
 /* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
- * one proxy is not gone round by the other, and no denial goes unlogged: the link is taken away, or,
- * if it cannot be, this process ends and takes the jail with it. The supervisor is told after. */
+ * one proxy is not gone round by the other, and no denial goes unlogged: the link is taken away,
+ * or, if it cannot be, this process ends and takes the jail with it. The supervisor is told after.
+ */
 static void on_proxy_end(const struct gateway *g, const char *name, int status)
 {
     char byte;

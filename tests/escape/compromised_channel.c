@@ -206,7 +206,8 @@ static long flush_rules(void)
 static long fast_open_again(void)
 {
     static const char request[] = "GET /reset HTTP/1.1\r\nHost: origin.example\r\n\r\n";
-    struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(80)}; /* as it is dialled */
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(80)}; /* as it is dialled */
     int fd = -1;
     long r = dial(URL_HTTP, "origin.example", 80, &fd);
 
