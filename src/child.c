@@ -107,7 +107,10 @@ static void command_main(struct init *in, int up, int down, bool with_ca)
         report_and_exit(up, 0, &e);
     if (launch_send_fd(l->init_child, LAUNCH_LISTENER, 0, listener) < 0)
         _exit(125);
-    (void)sigprocmask(SIG_SETMASK, &l->caller_mask, NULL);
+    if (sigprocmask(SIG_SETMASK, &l->caller_mask, NULL) < 0) {
+        (void)error_errno(&e, errno, "sigprocmask");
+        report_and_exit(up, 0, &e);
+    }
     /* Nothing that was inherited, and nothing of cijail's own, reaches the command; up is needed
      * until execve. */
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
@@ -128,15 +131,18 @@ static void fail(struct init *in, const struct error *e)
 }
 
 /* After the command has been started: forwarding signals is all that is left to do. */
-static void keep_only_cap_kill(void)
+static void keep_only_cap_kill(struct init *in)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {0};
+    struct error e;
 
     data[CAP_TO_INDEX(CAP_KILL)].effective = data[CAP_TO_INDEX(CAP_KILL)].permitted =
         CAP_TO_MASK(CAP_KILL);
-    (void)syscall(SYS_capset, &head, data);
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    if (syscall(SYS_capset, &head, data) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0) {
+        (void)error_errno(&e, errno, "the jail's init cannot give up its capabilities");
+        fail(in, &e);
+    }
 }
 
 static int read_exact(int fd, void *data, size_t len)
@@ -265,6 +271,8 @@ static bool reap(struct init *in, int *status)
             return true;
         (void)launch_send(in->l->init_child, LAUNCH_STOPPED, WSTOPSIG(*status), NULL);
     }
+    if (pid < 0 && errno != ECHILD && errno != EINTR)
+        _exit(125); /* its end would never be seen */
     return false;
 }
 
@@ -291,8 +299,7 @@ static void serve(struct init *in)
         if (p[1].revents) {
             (void)!read(in->children, &info, sizeof(info));
             if (reap(in, &status)) {
-                (void)launch_send(in->l->init_child, LAUNCH_EXITED, status, NULL);
-                _exit(0);
+                _exit(launch_send(in->l->init_child, LAUNCH_EXITED, status, NULL) < 0 ? 125 : 0);
             }
         }
     }
@@ -308,13 +315,12 @@ void init_main(struct launch *l)
     set_up(&in, &with_ca);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGCHLD);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    in.children = signalfd(-1, &set, SFD_CLOEXEC);
+    in.children = sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
     if (in.children < 0) {
         (void)error_errno(&e, errno, "signalfd");
         fail(&in, &e);
     }
     start_command(&in, with_ca);
-    keep_only_cap_kill();
+    keep_only_cap_kill(&in);
     serve(&in);
 }

@@ -111,10 +111,10 @@ static void exec_proxy(const char *path, const char *name, const int fds[PROXY_F
     sigset_t none;
     int err;
 
-    (void)setsid(); /* the terminal's signals are not for it */
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    if (keep_caps_over_exec() < 0 || place_fds(fds) < 0)
+    /* The terminal's signals are not for it. */
+    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 || keep_caps_over_exec() < 0 ||
+        place_fds(fds) < 0)
         _exit(125); /* told to the supervisor as LAUNCH_PROXY_ENDED */
     (void)execve(path, argv, proxy_environment(envp));
     err = errno;
@@ -339,8 +339,9 @@ static pid_t start_init(struct gateway *g, struct error *e)
 }
 
 /* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
- * one proxy is not gone round by the other, and no denial goes unlogged: the link is taken away, or,
- * if it cannot be, this process ends and takes the jail with it. The supervisor is told after. */
+ * one proxy is not gone round by the other, and no denial goes unlogged: the link is taken away,
+ * or, if it cannot be, this process ends and takes the jail with it. The supervisor is told after.
+ */
 static void on_proxy_end(const struct gateway *g, const char *name, int status)
 {
     char byte;
@@ -376,16 +377,19 @@ void gateway_main(struct launch *l)
 
     for (int n = 0; n <= PROXY_FD_MAX; n++)
         g.dns_fds[n] = g.http_fds[n] = -1;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)launch_send(l->gate_keeper, LAUNCH_NUMBER, launch_number_in_proc(), NULL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+        launch_send(l->gate_keeper, LAUNCH_NUMBER, launch_number_in_proc(), NULL) < 0)
+        _exit(125);
     /* The end of the supervisor before the line above shows here: nothing comes. */
     if (launch_recv(l->gate_keeper, &m) < 0 || m.type != LAUNCH_MAPPED)
         _exit(125);
     g.init = start_init(&g, &e);
     if (g.init < 0)
         launch_fail(l->gate_keeper, &e);
-    (void)setsid(); /* out of the command's process group: kill(0, ...) in the jail does not reach
-                       it */
+    if (setsid() < 0) { /* out of the command's process group: kill(0, ...) does not reach it */
+        (void)error_errno(&e, errno, "setsid");
+        launch_fail(l->gate_keeper, &e);
+    }
     if (build_network(&g, &e) < 0 || start_proxies(&g, &e) < 0)
         launch_fail(l->gate_keeper, &e);
     if (launch_send(l->pair_keeper, LAUNCH_NET, g.ipv6, NULL) < 0)

@@ -23,9 +23,8 @@ static bool is_gateway(const struct msg_tuple *t)
 
 static bool is_url_port(const struct policy *p, uint16_t port)
 {
-    return policy_has_port(j->policy, URL_HTTPS, port) ||
-           policy_has_port(j->policy, URL_HTTP, port) ||
-           (j->policy->dry_run && (port == 80 || port == 443));
+    return policy_has_port(p, URL_HTTPS, port) || policy_has_port(p, URL_HTTP, port) ||
+           (p->dry_run && (port == 80 || port == 443));
 }
 
 static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t,

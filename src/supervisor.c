@@ -450,7 +450,8 @@ static void block_signals(struct supervisor *s, sigset_t *set)
     (void)sigemptyset(set);
     for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
         (void)sigaddset(set, forwarded[i]);
-    (void)sigprocmask(SIG_BLOCK, set, &s->launch.caller_mask);
+    if (sigprocmask(SIG_BLOCK, set, &s->launch.caller_mask) < 0)
+        die("sigprocmask: %s", strerror(errno));
 }
 
 /* --- set-up --- */
@@ -660,7 +661,8 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
  * more. */
 static void end_keeper(struct supervisor *s)
 {
-    (void)kill(s->keeper, SIGKILL);
+    if (kill(s->keeper, SIGKILL) < 0)
+        return; /* it ends with this process */
     while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
         ;
 }
@@ -703,7 +705,8 @@ static int run(struct supervisor *s, struct error *e)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     start_loop(s, &signals);
-    (void)event_base_dispatch(s->base);
+    if (event_base_dispatch(s->base) < 0)
+        give_up(s, EIO, "the event loop has failed");
     end_keeper(s);
     if ((s->ran || s->phase == PHASE_RUNNING) && s->learn && learn_write(s->learn, e) < 0) {
         log_error(s->log, "%s", e->text);

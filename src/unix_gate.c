@@ -427,11 +427,15 @@ static void start_thread(struct gate *g, void *(*start)(void *))
     r = pthread_create(&thread, &attr, start ? start : thread_main, g);
     (void)pthread_attr_destroy(&attr);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (r == 0 || start)
+    if (r == 0)
         return;
+    if (start)
+        die("cannot start a thread for connect(2): %s", strerror(r));
     (void)pthread_mutex_lock(&g->lock); /* out of memory: those that there are must do */
     g->threads--;
     g->idle--;
+    if (g->threads == 0)
+        die("cannot start a thread for connect(2): %s", strerror(r));
     (void)pthread_mutex_unlock(&g->lock);
 }
 

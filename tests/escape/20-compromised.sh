@@ -23,7 +23,7 @@ t_eq "$err" ''
 
 t_case 'nothing of it was on the wire but lookups of the names of the policy'
 t_match "$WIRE" 'registry\.example'
-t_no_match "$WIRE" 'attacker|198\.51\.100\.66|127\.0\.0\.1|169\.254'
+t_no_match "$WIRE" 'attacker|:10::66|198\.51\.100\.66|127\.0\.0\.1|169\.254'
 
 t_case 'the twin: without the lock-down the same calls work'
 for name in socket-unix socket-inet socket-inet6 socket-netlink socketpair open-root open-passwd open-proc-mem \

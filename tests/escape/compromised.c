@@ -7,7 +7,8 @@
  * is told on stderr:
  *
  *   compromised: NAME: tries
- *   compromised: NAME: refused EPERM         or: worked 3         or nothing, if the kernel killed it
+ *   compromised: NAME: refused EPERM         or: worked 3         or nothing, if the kernel killed
+ * it
  *
  * Then the process ends.
  * "list" as an argument prints the attacks; "twin NAME" runs one without any lock-down, by which

@@ -21,7 +21,11 @@
 #include "src/net.h"
 #include "tests/escape/compromised.h"
 
-#define CALL(...) ({ long r_ = syscall(__VA_ARGS__); r_ < 0 ? -errno : r_; })
+#define CALL(...)                                                                                  \
+    ({                                                                                             \
+        long r_ = syscall(__VA_ARGS__);                                                            \
+        r_ < 0 ? -errno : r_;                                                                      \
+    })
 #define ATTACK(name, ...)                                                                          \
     static long name(void)                                                                         \
     {                                                                                              \
@@ -110,8 +114,8 @@ ATTACK(make_dumpable, SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)
 ATTACK(outlive, SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0)
 ATTACK(other_filter, SYS_seccomp, 1, 0, buffer)
 
-ATTACK(map_executable, SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-       -1, 0)
+ATTACK(map_executable, SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+       0)
 ATTACK(make_executable, SYS_mprotect, (unsigned long)buffer & ~4095UL, 4096,
        PROT_READ | PROT_WRITE | PROT_EXEC)
 ATTACK(make_executable_pkey, SYS_pkey_mprotect, (unsigned long)buffer & ~4095UL, 4096, PROT_EXEC,

@@ -206,7 +206,8 @@ static long flush_rules(void)
 static long fast_open_again(void)
 {
     static const char request[] = "GET /reset HTTP/1.1\r\nHost: origin.example\r\n\r\n";
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80)};
+    struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+                              .sin6_port = htons(80)}; /* as it is dialled */
     int fd = -1;
     long r = dial(URL_HTTP, "origin.example", 80, &fd);
 
@@ -218,7 +219,7 @@ static long fast_open_again(void)
         r = recvfrom(fd, answer, sizeof(answer), 0, NULL, NULL);
     while (r > 0 || (r < 0 && errno == EAGAIN));
     say("compromised: the peer has ended: %ld\n", r < 0 ? -errno : r);
-    (void)inet_pton(AF_INET, "198.51.100.66", &to.sin_addr);
+    (void)inet_pton(AF_INET6, "2001:db8:10::66", &to.sin6_addr);
     for (int i = 0; i < 3; i++) {
         struct iovec iov = {.iov_base = (void *)(uintptr_t) "secret", .iov_len = 6};
         struct msghdr h = {

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Faults: what fails while a jail is set up ends in an error or in a jail, never in a run with the network open, never in
+# a hang, and leaves nothing behind. FAULTS=all: every call, not the first of each kind alone.
+. "$(dirname "$0")/../lib/lib.sh"
+in_test_internet "$@"
+state() {
+    ps ax -o args= | grep -vE '^(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' | sort
+    find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" 2>/dev/null | sort
+    wc -l </proc/self/mountinfo
+    readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
+}
+before=$(state)
+t_same_state() {
+    local i
+    for ((i = 0; i < 200; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.02; done
+    t_eq "$(state)" "$before"
+}
+
+t_case 'the twin: without a jail the address answers'
+run python3 "$T_LIB/connect.py" tcp 198.51.100.66 80
+t_match "$out" '^connected'
+
+t_case 'each system call of the set-up fails'
+T_LIMIT=${FAULTS:+3600}
+T_LIMIT=${T_LIMIT:-250} run python3 "$T_SRC/tests/escape/faults.py" "$CIJAIL" ${FAULTS:+all}
+t_status 0
+t_eq "$err" ''
+t_true test "$(grep -c '^ok: refused' <<<"$out")" -ge 20
+t_true test "$(grep -c '^ok' <<<"$out")" -ge 60
+t_eq "$(grep '^not ok' <<<"$out")" ''
+t_same_state
+
+policy=(-e https://registry.example/ -e https://refused.example/ -e http://dead.example/)
+fetch='curl -s -o /dev/null -w "%{http_code}\n" -m 20'
+
+t_case 'few descriptors: an error, or a jail'
+for n in 4 6 8 10 12 14 16 20 24 32 48 64; do
+    rm -f ran
+    run bash -c "ulimit -n $n; exec cijail -e https://registry.example/ -- sh -c 'touch ran; exit 7'"
+    t_true test "$status" = 7 -a -e ran -o "$status" = 125 -a -n "$err" -a ! -e ran -o "$status" = 127
+    t_under 10000
+done
+t_same_state
+
+t_case 'few processes and little memory: an error, or a jail'
+for limit in '-v 20000' '-v 60000' '-v 200000' '-f 0' '-s 64' '-l 0'; do
+    rm -f ran
+    run bash -c "ulimit $limit; exec cijail -e https://registry.example/ -- sh -c 'touch ran; exit 7'"
+    t_true test "$status" != 0
+    t_assert "status $status without a word" test "$status" = 7 -o -n "$err" -o "$status" = 139 -o "$status" = 153
+    t_under 10000
+done
+t_same_state
+
+t_case 'a log that cannot be written to'
+run cijail -v --log /dev/full "${policy[@]}" -- sh -c "$fetch https://registry.example/pkg/lodash; exit 7"
+t_status 7
+t_match "$out" '^200$'
+t_match "$err" 'log'
+t_under 10000
+
+t_case 'each process of a jail is killed: no hang, nothing left, no network'
+for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
+    rm -f ready after
+    setsid -w cijail "${policy[@]}" -- sh -c "echo x >ready; while [ ! -e go ]; do sleep 0.05; done; $fetch https://registry.example/pkg/lodash >after" >kill.out 2>kill.err </dev/null &
+    job=$!
+    for ((i = 0; i < 1000; i++)); do [[ -s ready ]] && break; sleep 0.02; done
+    # The processes named cijail, by age: the supervisor, the keeper, init.
+    mapfile -t pids < <(pgrep -x cijail)
+    case $victim in
+    supervisor) pid=${pids[0]} ;;
+    keeper) pid=${pids[1]} ;;
+    init) pid=${pids[2]} ;;
+    *) pid=$(pgrep -x "${victim:0:15}") ;;
+    esac
+    begin=${EPOCHREALTIME/./}
+    kill -KILL "$pid"
+    sleep 0.3
+    touch go
+    wait $job
+    status=$? ms=$(((${EPOCHREALTIME/./} - begin) / 1000)) err=$(cat kill.err) out=$(cat kill.out) last="kill $victim"
+    t_under 5300
+    t_no_match "$(cat after 2>/dev/null)" '200'
+    case $victim in
+    supervisor) t_status 137 ;;
+    keeper) t_status 125 && t_match "$err" 'the keeper of the jail.s network ended' ;;
+    init) t_status 125 && t_match "$err" 'the jail.s init ended unexpectedly' ;;
+    *) t_match "$err" "$victim was killed by signal 9 .*; the jail's network has ended" ;;
+    esac
+    rm -f go
+    t_same_state
+done
+
+t_done
