@@ -95,8 +95,9 @@ int policy_from_config(struct policy *p, const char *text, size_t len, struct er
 const struct endpoint *policy_match_request(const struct policy *p, const char *method,
                                             const struct url *url);
 
-/* The same of a request with a body or an upgrade: an upload. An endpoint whose methods are all of those that
- * have no body (GET, HEAD, DELETE, OPTIONS, TRACE) does not allow it; one without methods does. */
+/* The same of a request with a body or an upgrade: an upload. An endpoint whose methods are all of
+ * those that have no body (GET, HEAD, DELETE, OPTIONS, TRACE) does not allow it; one without
+ * methods does. */
 const struct endpoint *policy_match_upload(const struct policy *p, const char *method,
                                            const struct url *url);
 
