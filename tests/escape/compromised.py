@@ -54,8 +54,11 @@ def attack(proxy, name, tries=3):
     with open(os.path.join(folder, proxy, "attack"), "w") as f:
         f.write(name + "\n")
     os.mkfifo(os.path.join(folder, "pause"))
-    done = subprocess.run([folder + "/src/cijail", *POLICY, "--", "bash", "-c", COMMAND], cwd=folder, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    try:
+        done = subprocess.run([folder + "/src/cijail", *POLICY, "--", "bash", "-c", COMMAND], cwd=folder, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40)
+    except subprocess.TimeoutExpired as e:
+        return f"not ok {proxy} {name}: it hangs\n{e.stdout}{e.stderr}"
     expected = next(outcome for who, outcome in OUTCOMES if re.fullmatch(who, f"{proxy} {name}"))
     out, err = done.stdout, done.stderr
     why = None
