@@ -339,16 +339,22 @@ static pid_t start_init(struct gateway *g, struct error *e)
 }
 
 /* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
- * one proxy is not gone round by the other, and no denial goes unlogged: the link is taken away,
- * or, if it cannot be, this process ends and takes the jail with it. The supervisor is told after.
- */
-static void on_proxy_end(const struct gateway *g, const char *name, int status)
+ * one proxy is not gone round by the other, and no denial goes unlogged. The other is killed first,
+ * by which the kernel tells its clients that their connections have ended; then the link is taken
+ * away, or, if it cannot be, this process ends and takes the jail with it. The supervisor is told
+ * after. */
+static void on_proxy_end(struct gateway *g, const char *name, int status, pid_t other)
 {
     char byte;
     bool due = recv(g->l->gate_keeper, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0; /* LAUNCH_ENDING */
     struct error e;
 
-    if (!due && netns_cut(&e) < 0)
+    if (due)
+        return;
+    if (other > 0 && kill(other, SIGKILL) == 0)
+        (void)waitpid(other, NULL, 0);
+    g->dns = g->http = 0;
+    if (netns_cut(&e) < 0)
         launch_fail(g->l->gate_keeper, &e);
     (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, name);
 }
@@ -363,9 +369,9 @@ static void watch_children(struct gateway *g)
         if (pid < 0 && errno == ECHILD)
             (void)pause();
         if (pid > 0 && pid == g->dns)
-            on_proxy_end(g, "cijail-dnsproxy", status);
-        if (pid > 0 && pid == g->http)
-            on_proxy_end(g, "cijail-httpproxy", status);
+            on_proxy_end(g, "cijail-dnsproxy", status, g->http);
+        else if (pid > 0 && pid == g->http)
+            on_proxy_end(g, "cijail-httpproxy", status, g->dns);
     }
 }
 

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 export T_LIB
-policy=(-e https://registry.example/ -e 192.0.2.53:53)
+policy=(-e https://registry.example/ -e https://origin.example/ -e 192.0.2.53:53)
 
 # What works through the proxies, and what never does: lines of "NAME RESULT MILLISECONDS".
 cat >probe.sh <<'END'
@@ -33,8 +33,13 @@ probes=14
 
 cat >job.sh <<'END'
 bash probe.sh >before
+curl -s -o /dev/null -m 60 'https://origin.example/slow?60' & # a connection that waits for its answer
+curl -s -o /dev/null https://registry.example/pkg/lodash
 echo ready >up
 read -r _ <down
+begin=${EPOCHREALTIME/./}
+wait
+echo "waiting $(((${EPOCHREALTIME/./} - begin) / 1000))" >waiting
 bash probe.sh >after
 exit 7
 END
@@ -43,7 +48,7 @@ mkfifo up down
 for proxy in cijail-dnsproxy cijail-httpproxy; do
     for signal in 'KILL 9 (Killed)' 'SEGV 11 (Segmentation fault)'; do
         t_case "$proxy ends by SIG${signal%% *}: no network, no hang, and a message"
-        rm -f before after
+        rm -f before after waiting
         cijail "${policy[@]}" -- bash job.sh >job.out 2>job.err </dev/null &
         jail=$!
         t_true timeout 60 cat up >ready
@@ -65,6 +70,7 @@ for proxy in cijail-dnsproxy cijail-httpproxy; do
         t_count $probes "$out" ' [0-9]+$'
         t_no_match "$out" ' (worked|connected|answer|timeout) '
         t_eq "$(awk '$3 >= 5000' after)" ''
+        t_true test "$(awk '{ print $2 }' waiting)" -lt 5000
         t_eq "$WIRE" ''
     done
 done

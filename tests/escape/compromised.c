@@ -113,7 +113,7 @@ static const struct attack *read_choice(void)
     if (n < 0)
         die("/proc/self/exe: %s", strerror(errno));
     path[n] = '\0';
-    strcpy(strrchr(path, '/') + 1, "attack");
+    copy_string(strrchr(path, '/') + 1, sizeof("attack"), "attack");
     if (read_file(path, 100, &name, &len, NULL) < 0)
         die("cannot read %s", path);
     name[strcspn(name, "\n")] = '\0';

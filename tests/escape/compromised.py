@@ -12,9 +12,9 @@ import sys
 
 cijail, proxies, programs = sys.argv[1:]
 POLICY = ["-e", "https://registry.example/", "-e", "http://origin.example/"]
-# A connection to each proxy; the one that was taken over ends after its attack, and with it the link.
+# A connection to the proxy that was taken over, which ends after its attack, and with it the link.
 COMMAND = """
-exec 3<>/dev/tcp/192.0.0.1/3128 4<>/dev/tcp/192.0.0.1/53
+exec 3<>/dev/tcp/192.0.0.1/$0
 for ((i = 0; i < 500; i++)); do
     mapfile -t routes </proc/net/route
     ((${#routes[@]} > 1)) || break
@@ -25,6 +25,7 @@ exec 2>&1
 (echo >/dev/tcp/198.51.100.66/22) && echo "the jail's network is open"
 true
 """
+PORTS = {"dnsproxy": "53", "httpproxy": "3128"}
 ENDED = r"the jail's network has ended"
 KILLED = r"was killed by signal 31 \(Bad system call\); " + ENDED
 BROKE = r"broke the protocol .*" + ENDED
@@ -54,8 +55,11 @@ def attack(proxy, name, tries=3):
     with open(os.path.join(folder, proxy, "attack"), "w") as f:
         f.write(name + "\n")
     os.mkfifo(os.path.join(folder, "pause"))
-    done = subprocess.run([folder + "/src/cijail", *POLICY, "--", "bash", "-c", COMMAND], cwd=folder, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    try:
+        done = subprocess.run([folder + "/src/cijail", *POLICY, "--", "bash", "-c", COMMAND, PORTS[proxy]], cwd=folder, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40)
+    except subprocess.TimeoutExpired as e:
+        return f"not ok {proxy} {name}: it hangs\n{e.stdout}{e.stderr}"
     expected = next(outcome for who, outcome in OUTCOMES if re.fullmatch(who, f"{proxy} {name}"))
     out, err = done.stdout, done.stderr
     why = None
