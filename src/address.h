@@ -15,7 +15,8 @@ enum address_class {
 };
 
 /* Class of an address; data: 4 or 16 bytes in network order by family. IPv6 forms that embed an
- * IPv4 address (mapped, compatible, translated, NAT64, 6to4, Teredo) are classed by that address. */
+ * IPv4 address (mapped, compatible, translated, NAT64, 6to4, Teredo) are classed by that address.
+ */
 enum address_class address_classify(int family, const void *data);
 
 /* The same of a sockaddr_in or sockaddr_in6. */
@@ -23,6 +24,9 @@ enum address_class address_classify_sockaddr(const struct sockaddr *sa);
 
 /* This host itself by any spelling: loopback, unspecified, and IPv6 forms that embed such. */
 bool address_is_loopback(int family, const void *data);
+
+/* Has the connected socket the same address at both ends? It leads to this host itself then. */
+bool address_leads_here(int fd);
 
 #define ADDRESS_TEXT_SIZE 64 /* "[v6]:port" */
 
