@@ -7,6 +7,8 @@
  *   - What begins like a record of TLS (a content type of 20 to 24 and a version below 0x1000,
  * which is what the most lenient servers go by) is TLS, and then must be a handshake record of
  * version 3.x that begins with a ClientHello.
+ *   - A ClientHello in the form of SSL 2.0 (RFC 5246, E.2), which OpenSSL still takes for one of
+ * any version, holds no SNI.
  *   - The message may be cut into records and segments in any way (RFC 8446, 5.1), but ends with a
  *     record, and has no bytes left over.
  *   - One server_name extension, in it one host_name, in it a name that is canonical but for its
@@ -160,12 +162,28 @@ static void bad(struct client_hello *h, const char *problem)
     h->problem = problem;
 }
 
+/* 0x80 and the length, which is that of a record; the message's type; the version: 0.2 or 3.x. With
+ * fewer bytes: it may become one. */
+static bool may_be_ssl2(const struct client_hello *h)
+{
+    const uint8_t *b = h->header;
+
+    return (b[0] & 0xc0) == 0x80 && (h->header_len < 3 || b[2] == CLIENT_HELLO) &&
+           (h->header_len < 4 || b[3] == 3 || b[3] == 0) &&
+           (h->header_len < 5 || b[3] == 3 || b[4] == 2);
+}
+
 /* The header is here, or a part of it that says something already. */
 static void look_at_header(struct client_hello *h)
 {
     const uint8_t *b = h->header;
     bool first = h->records == 0;
 
+    if (first && may_be_ssl2(h)) {
+        if (h->header_len == HEADER_SIZE)
+            bad(h, "a ClientHello of SSL 2.0, which holds no SNI");
+        return;
+    }
     if (first && (b[0] < TYPE_FIRST || b[0] > TYPE_LAST || (h->header_len > 1 && b[1] >= 0x10))) {
         h->status = CLIENT_HELLO_NOT_TLS;
         return;

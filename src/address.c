@@ -137,6 +137,29 @@ enum address_class address_classify_sockaddr(const struct sockaddr *sa)
     return ADDRESS_LOCAL;
 }
 
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)(const void *)a;
+    const struct sockaddr_in *b4 = (const struct sockaddr_in *)(const void *)b;
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)(const void *)a;
+    const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)(const void *)b;
+
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+    return a->ss_family == AF_INET6 && IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
+}
+
+bool address_leads_here(int fd)
+{
+    struct sockaddr_storage own = {0}, peer = {0};
+    socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+
+    return getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 && same_address(&own, &peer);
+}
+
 void address_format(int family, const void *data, unsigned port, char out[ADDRESS_TEXT_SIZE])
 {
     char text[INET6_ADDRSTRLEN] = "?";

@@ -25,6 +25,9 @@ enum address_class address_classify_sockaddr(const struct sockaddr *sa);
 /* This host itself by any spelling: loopback, unspecified, and IPv6 forms that embed such. */
 bool address_is_loopback(int family, const void *data);
 
+/* Has the connected socket the same address at both ends? It leads to this host itself then. */
+bool address_leads_here(int fd);
+
 #define ADDRESS_TEXT_SIZE 64 /* "[v6]:port" */
 
 /* "a.b.c.d:port" or "[v6]:port"; port 0 is left out. */

@@ -333,6 +333,11 @@ void channel_catch_up(struct channel *c)
         read_batch(c, CHANNEL_CATCH_UP);
 }
 
+bool channel_is_over(const struct channel *c)
+{
+    return c->dead || c->freed;
+}
+
 size_t channel_queued(const struct channel *c)
 {
     return c->count;

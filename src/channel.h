@@ -39,6 +39,10 @@ int channel_send(struct channel *c, const void *m, int fd);
 void channel_catch_up(struct channel *c);
 
 /* Messages waiting to be sent. */
+/* Is it over, or was it freed while one of its callbacks runs? Nothing is to be kept for it then.
+ */
+bool channel_is_over(const struct channel *c);
+
 size_t channel_queued(const struct channel *c);
 
 #endif

@@ -4,8 +4,8 @@
  * was taken over gets no further than the hosts of the policy. A name is resolved here, by the
  * host's own means, and its addresses are looked at before anything is sent to them: an allowed
  * name is no way to the host's loopback or to a cloud's metadata service, nor, without TLS to prove
- * the server's name, into a private network. An address that the policy itself names is connected
- * to as it is.
+ * the server's name, into a private network or to an address of this host. An address that the
+ * policy itself names is connected to as it is.
  *
  * A tunnel (MSG_DIAL_RAW) is made to the port of a NAME:PORT endpoint's name, to an ADDRESS:PORT
  * endpoint, or to an address that the jail has been told for such a name (learned.c), and logged
@@ -43,6 +43,7 @@ struct dialer {
     struct dialer_setup setup;
     struct dial *active, *waiting, **waiting_end;
     size_t active_count, waiting_count;
+    bool starting; /* those in line, further up the stack */
 };
 
 static void reply(struct channel *c, uint64_t id, int fd, int err, const char *text)
@@ -66,11 +67,29 @@ static void link_active(struct dialer *d, struct dial *dial)
 
 static void begin(struct dial *dial);
 
+/* One after the other: what fails at once comes back here. */
+static void start_waiting(struct dialer *d)
+{
+    if (d->starting)
+        return;
+    d->starting = true;
+    while (d->waiting && d->active_count < DIALS_MAX) {
+        struct dial *next = d->waiting;
+
+        d->waiting = next->next;
+        d->waiting_count--;
+        if (!d->waiting)
+            d->waiting_end = &d->waiting;
+        link_active(d, next);
+        begin(next);
+    }
+    d->starting = false;
+}
+
 /* Answers, frees the dial and starts the next one in line. */
 static void finish(struct dial *dial, int fd, int err, const char *text)
 {
     struct dialer *d = dial->dialer;
-    struct dial *next;
 
     if (dial->channel)
         reply(dial->channel, dial->id, fd, err, text);
@@ -81,15 +100,7 @@ static void finish(struct dial *dial, int fd, int err, const char *text)
         dial->next->at = dial->at;
     free(dial);
     d->active_count--;
-    next = d->waiting;
-    if (!next)
-        return;
-    d->waiting = next->next;
-    d->waiting_count--;
-    if (!d->waiting)
-        d->waiting_end = &d->waiting;
-    link_active(d, next);
-    begin(next);
+    start_waiting(d);
 }
 
 static const void *address_data(const union resolver_address *a)
@@ -116,11 +127,35 @@ static void log_made(const struct dial *dial, int fd)
                       dial->name, "");
 }
 
+/* A name is no way to what listens at an address of this host, where no firewall stands between:
+ * only its own address is, or https, which proves the name. */
+static bool leads_astray(const struct dial *dial, int fd)
+{
+    const struct policy *p = dial->dialer->setup.policy;
+    const struct url_authority *a = &dial->authority;
+    union resolver_address peer;
+    socklen_t len = sizeof(peer);
+
+    if (dial->scheme == URL_HTTPS || p->dry_run || !address_leads_here(fd) ||
+        (dial->scheme == URL_HTTP && a->kind != URL_HOST_NAME))
+        return false;
+    return getpeername(fd, &peer.sa, &len) < 0 ||
+           !policy_match_address(p, peer.sa.sa_family, address_data(&peer), a->port);
+}
+
 static void on_connected(void *arg, int fd, int err)
 {
     struct dial *dial = arg;
     char text[MSG_TEXT_SIZE] = "";
 
+    if (fd >= 0 && leads_astray(dial, fd)) {
+        (void)close(fd);
+        (void)snprintf(text, sizeof(text),
+                       "%s is an address of this host itself, which is withheld (DNS rebinding)",
+                       dial->authority.host);
+        finish(dial, -1, EACCES, text);
+        return;
+    }
     if (fd >= 0 && dial->scheme == MSG_DIAL_RAW)
         log_made(dial, fd);
     if (fd < 0)
@@ -307,6 +342,8 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
     if (claim(d, c, m, &a))
         return;
     ep = judge(d, m->scheme, &a, &name);
+    if (channel_is_over(c)) /* since what the other proxy had said was taken in */
+        return;
     if (!ep && !d->setup.policy->dry_run) {
         reply(c, m->id, -1, EACCES, why_not(m, &a));
         return;

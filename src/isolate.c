@@ -293,7 +293,7 @@ static int isolate_allow_fcntl(scmp_filter_ctx ctx)
 
     for (size_t i = 0; i < ARRAY_LEN(commands) && r == 0; i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                             SCMP_A1(SCMP_CMP_EQ, commands[i]));
+                             SCMP_A1(SCMP_CMP_EQ, commands[i], 0));
     return r;
 }
 
@@ -305,7 +305,7 @@ static int isolate_allow_call(scmp_filter_ctx ctx, int call)
     switch (call) {
     case SCMP_SYS(tgkill):
         return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
-                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     case SCMP_SYS(sendto):
         return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
                                 SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
@@ -316,7 +316,7 @@ static int isolate_allow_call(scmp_filter_ctx ctx, int call)
         return isolate_allow_fcntl(ctx);
 #ifndef ISOLATE_ASAN
     case SCMP_SYS(ioctl):
-        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD));
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1, SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 #endif
     default:
         return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0);

@@ -163,18 +163,34 @@ static void add_url(struct learn *l, char *key, const char *method)
     (void)learn_table_add(&l->urls, key, method_bit(l, method), &use);
 }
 
+#define KIND(kind) (1u << ENDPOINT_##kind)
+#define KINDS_RAW (KIND(NAME_PORT) | KIND(ADDRESS))
+#define KINDS_SOCKET (KIND(UNIX) | KIND(ABSTRACT))
+
+/* Is it a word of one of these kinds, and no pattern? What was used is one name; a proxy that says
+ * otherwise is not to write what it likes into a policy. */
+static bool is_learnable(const char *word, unsigned kinds)
+{
+    struct endpoint ep;
+    bool good;
+
+    if (policy_parse_word(word, strlen(word), &ep, NULL) < 0)
+        return false;
+    good = (1u << ep.kind & kinds) &&
+           ((1u << ep.kind & KINDS_SOCKET) || (!strchr(word, '*') && !strchr(word, '/')));
+    policy_free_endpoint(&ep);
+    return good;
+}
+
 /* A word of a policy as it is, if it is one. */
-static void add_word(struct learn_table *t, const char *word, uint64_t count)
+static void add_word(struct learn_table *t, unsigned kinds, const char *word, uint64_t count)
 {
     struct learn_use use = now_times(count);
-    struct endpoint ep;
 
-    if (policy_parse_word(word, strlen(word), &ep, NULL) < 0) {
+    if (is_learnable(word, kinds))
+        (void)learn_table_add(t, word, 0, &use);
+    else
         t->lost += count;
-        return;
-    }
-    policy_free_endpoint(&ep);
-    (void)learn_table_add(t, word, 0, &use);
 }
 
 /* text: what a comment says. */
@@ -239,7 +255,7 @@ void learn_request(struct learn *l, uint32_t decision, uint32_t endpoint, const 
     else if (strcmp(method, "CONNECT") != 0)
         l->urls.lost++;
     else if (is_raw_tunnel(l, decision, endpoint))
-        add_word(&l->raw, url, 1);
+        add_word(&l->raw, KINDS_RAW, url, 1);
 }
 
 /* --- names --- */
@@ -253,7 +269,7 @@ void learn_resolve(struct learn *l, uint32_t decision, const char *name, uint32_
     else if (strcmp(name, "*") == 0) /* folded: learn_asked has them, but for their number */
         return;
     else
-        add_word(&l->names, name, count);
+        add_word(&l->names, KIND(NAME), name, count);
 }
 
 void learn_asked(struct learn *l, const char *name, const struct msg_server *server)
@@ -262,7 +278,7 @@ void learn_asked(struct learn *l, const char *name, const struct msg_server *ser
 
     if (!l)
         return;
-    add_word(&l->names, name, 0);
+    add_word(&l->names, KIND(NAME), name, 0);
     m.family = server->family;
     memcpy(m.address, server->address, sizeof(m.address));
     if (server->family != 0)
@@ -315,7 +331,7 @@ static bool add_by_name(struct learn *l, const struct msg_log_connect *m)
         if (!e)
             break;
         (void)snprintf(word, sizeof(word), "%s:%u", e->value, m->port);
-        add_word(&l->raw, word, m->count);
+        add_word(&l->raw, KINDS_RAW, word, m->count);
         any = true;
     }
     return any;
@@ -335,7 +351,7 @@ void learn_connect(struct learn *l, uint32_t decision, const struct msg_log_conn
     } else if (decision == MSG_DENY) {
         add_denied(l, where, m->count);
     } else if (!add_by_name(l, m)) {
-        add_word(&l->raw, where, m->count);
+        add_word(&l->raw, KINDS_RAW, where, m->count);
     }
 }
 
@@ -356,7 +372,7 @@ void learn_unix(struct learn *l, uint32_t decision, const char *path, const char
     if (decision == MSG_DENY)
         add_denied(l, word, 1);
     else
-        add_word(&l->sockets, word, 1);
+        add_word(&l->sockets, KINDS_SOCKET, word, 1);
 }
 
 /* --- the file --- */

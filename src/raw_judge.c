@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "src/address.h"
 #include "src/net.h"
 #include "src/raw_parts.h"
 
@@ -68,6 +69,12 @@ struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const 
         v.decision = MSG_WOULD_DENY;
     }
     return v;
+}
+
+bool raw_may_keep(const struct raw_judge *j, const struct msg_tuple *t, int fd)
+{
+    return j->policy->dry_run || !address_leads_here(fd) ||
+           policy_match_address(j->policy, t->family, t->address, t->port);
 }
 
 static socklen_t put_address(int family, const void *address, uint16_t port,

@@ -22,6 +22,9 @@ struct raw_verdict {
 struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol,
                              const struct msg_tuple *t);
 
+/* And as it is connected now? Not if it leads to this host itself, unless by its own address. */
+bool raw_may_keep(const struct raw_judge *j, const struct msg_tuple *t, int fd);
+
 /* The same word for an IPv4 address and for an IPv6 one: a sockaddr of the tuple's destination, or
  * of the jail's end. Returns its length. */
 socklen_t raw_destination(const struct msg_tuple *t, struct sockaddr_storage *out);

@@ -162,6 +162,15 @@ static void keep(struct opening *o)
     answer(o->channel, o->id, 0, o->verdict.to);
 }
 
+static void refused(struct opening *o)
+{
+    struct channel *c = o->channel;
+    uint64_t id = o->id;
+
+    (void)close(unlink_opening(o));
+    answer(c, id, EACCES, 0);
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct opening *o = arg;
@@ -173,6 +182,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         err = errno;
     if (err)
         failed(o, err);
+    else if (!raw_may_keep(&o->raw->what.judge, &o->tuple, fd))
+        refused(o);
     else
         keep(o);
 }

@@ -306,6 +306,11 @@ static struct flow *begin_flow(struct raw_udp *r, const struct msg_tuple *t)
         tell_error(r, t, -host);
         return NULL;
     }
+    if (!raw_may_keep(&r->what.judge, t, host)) {
+        (void)close(host);
+        tell(r, t, EACCES);
+        return NULL;
+    }
     if (!ask_maker(r, t)) {
         (void)close(host);
         return NULL;

@@ -5,6 +5,9 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "src/address.h"
 #include "src/util.h"
@@ -134,6 +137,43 @@ static void test_sockaddr(void **state)
     assert_int_equal(address_classify_sockaddr(&other), ADDRESS_LOCAL);
 }
 
+/* Both ends of a socket that leads to this machine have one address, unless the client's is bound
+ * to another. */
+static void test_leads_here(void **state)
+{
+    static const struct {
+        int family;
+        const char *from, *to;
+        bool here;
+    } cases[] = {
+        {AF_INET, "0.0.0.0", "127.0.0.1", true},
+        {AF_INET, "127.0.0.2", "127.0.0.1", false},
+        {AF_INET6, "::", "::1", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct sockaddr_storage from = {.ss_family = (sa_family_t)cases[i].family}, to = from;
+        bool v4 = cases[i].family == AF_INET;
+        socklen_t len = v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+        size_t at =
+            v4 ? offsetof(struct sockaddr_in, sin_addr) : offsetof(struct sockaddr_in6, sin6_addr);
+        int fd = socket(cases[i].family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+            continue; /* no IPv6 */
+        assert_false(address_leads_here(fd));
+        assert_int_equal(inet_pton(cases[i].family, cases[i].from, (char *)&from + at), 1);
+        assert_int_equal(inet_pton(cases[i].family, cases[i].to, (char *)&to + at), 1);
+        ((struct sockaddr_in *)(void *)&to)->sin_port = htons(9); /* at one place in both */
+        assert_int_equal(bind(fd, (struct sockaddr *)&from, len), 0);
+        if (connect(fd, (struct sockaddr *)&to, len) == 0)
+            assert_int_equal(address_leads_here(fd), cases[i].here);
+        (void)close(fd);
+    }
+    assert_false(address_leads_here(-1));
+}
+
 static void test_format(void **state)
 {
     char out[ADDRESS_TEXT_SIZE];
@@ -156,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_sockaddr),
+        cmocka_unit_test(test_leads_here),
         cmocka_unit_test(test_format),
     };
 

@@ -305,8 +305,15 @@ static void test_records(void **state)
     (void)state;
     WIRE("SSH-2.0-x\r\n", CLIENT_HELLO_NOT_TLS, NULL);
     WIRE("GET / HTTP/1.1\r\n", CLIENT_HELLO_NOT_TLS, NULL);
-    WIRE("\0\0\0\x08\x04\xd2\x16\x2f", CLIENT_HELLO_NOT_TLS, NULL); /* PostgreSQL's SSLRequest */
-    WIRE("\x80\x2e\x01\x03\x01", CLIENT_HELLO_NOT_TLS, NULL);       /* SSLv2: no server left */
+    WIRE("\0\0\0\x08\x04\xd2\x16\x2f", CLIENT_HELLO_NOT_TLS, NULL);    /* PostgreSQL's SSLRequest */
+    WIRE("\x80\x2e\x01\x03\x03\x00\x15", CLIENT_HELLO_BAD, "SSL 2.0"); /* OpenSSL takes it */
+    WIRE("\xbf\xff\x01\x03\x00", CLIENT_HELLO_BAD, "SSL 2.0");
+    WIRE("\x80\x2e\x01\x00\x02", CLIENT_HELLO_BAD, "SSL 2.0");
+    WIRE("\x80\x2e\x01\x03", CLIENT_HELLO_MORE, NULL);
+    WIRE("\x80\x2e\x01\x00\x01", CLIENT_HELLO_NOT_TLS, NULL);
+    WIRE("\x80\x2e\x01\x04", CLIENT_HELLO_NOT_TLS, NULL);
+    WIRE("\x80\x2e\x04", CLIENT_HELLO_NOT_TLS, NULL);
+    WIRE("\xff\xfd\x01", CLIENT_HELLO_NOT_TLS, NULL); /* Telnet's DO ECHO */
     WIRE("\x16\x10", CLIENT_HELLO_NOT_TLS, NULL);
     WIRE("\x13\x03", CLIENT_HELLO_NOT_TLS, NULL);
     WIRE("\x19\x03", CLIENT_HELLO_NOT_TLS, NULL);

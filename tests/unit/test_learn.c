@@ -182,6 +182,30 @@ static void test_text(void **state)
                              "only.example\n/run/x\n@abstract\n[netlink]\n");
 }
 
+/* What a proxy may not have written as a word: it is one, but of another kind, or a pattern. */
+static void test_kinds(void **state)
+{
+    static const char *const words[] = {
+        "/run/docker.sock", "@abstract",     "[netlink]",     "https://evil.test/", "*",
+        "*.evil.test",      "10.0.0.0/8:22", "a.test b.test", "a.test\nb.test"};
+    char out[8192];
+    struct fixture f;
+
+    (void)state;
+    start(&f, true);
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        learn_resolve(f.learn, MSG_WOULD_DENY, words[i], 1);
+        learn_request(f.learn, MSG_WOULD_DENY, POLICY_INDEX_NONE, "CONNECT", words[i]);
+        if (words[i][0] != '/' && words[i][0] != '@')
+            learn_unix(f.learn, MSG_WOULD_DENY, words[i], words[i]);
+    }
+    learn_resolve(f.learn, MSG_WOULD_DENY, "h.test:22", 1);
+    learn_request(f.learn, MSG_WOULD_DENY, POLICY_INDEX_NONE, "CONNECT", "h.test");
+    learn_request(f.learn, MSG_WOULD_DENY, POLICY_INDEX_NONE, "CONNECT", "*.h.test:22");
+    finish(&f, false, out, sizeof(out));
+    assert_string_equal(out, "[netlink]\n"); /* of the policy of the run */
+}
+
 /* What was denied stands there as comments only. */
 static void test_denied(void **state)
 {
@@ -335,9 +359,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fold),      cmocka_unit_test(test_fold_registries),
         cmocka_unit_test(test_fold_deep), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_denied),    cmocka_unit_test(test_narrower),
-        cmocka_unit_test(test_flood),     cmocka_unit_test(test_long),
-        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_kinds),     cmocka_unit_test(test_denied),
+        cmocka_unit_test(test_narrower),  cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_long),      cmocka_unit_test(test_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
