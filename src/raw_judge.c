@@ -56,12 +56,10 @@ struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const 
                             .decision = ep ? MSG_ALLOW : MSG_DENY,
                             .endpoint = policy_index(j->policy, ep)};
 
-    if (ep) {
-        v.allowed = v.connect = true;
-    } else if (protocol == IPPROTO_TCP && is_url_port(j->policy, t->port)) {
+    if (!ep && protocol == IPPROTO_TCP && is_url_port(j->policy, t->port)) {
         v.allowed = true;
         v.to = MSG_TO_INTERCEPT;
-    } else if (judge_learned(j, protocol, t, &v)) {
+    } else if (ep || judge_learned(j, protocol, t, &v)) {
         v.allowed = v.connect = true;
     } else if (j->policy->dry_run && !policy_means_loopback(t->family, t->address) &&
                !is_gateway(t)) {
