@@ -340,9 +340,10 @@ static pid_t start_init(struct gateway *g, struct error *e)
 
 /* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
  * one proxy is not gone round by the other, and no denial goes unlogged. The other is killed first,
- * by which the kernel tells its clients that their connections have ended; then the link is taken
- * away, or, if it cannot be, this process ends and takes the jail with it. The supervisor is told
- * after. */
+ * by which the kernel tells its clients that their connections have ended, and nothing is served
+ * any more. The supervisor is told before the link is taken away, since init, which may still be
+ * setting it up, would have another reason to give; if it cannot be taken away, this process ends
+ * and takes the jail with it. */
 static void on_proxy_end(struct gateway *g, const char *name, int status, pid_t other)
 {
     char byte;
@@ -354,9 +355,9 @@ static void on_proxy_end(struct gateway *g, const char *name, int status, pid_t 
     if (other > 0 && kill(other, SIGKILL) == 0)
         (void)waitpid(other, NULL, 0);
     g->dns = g->http = 0;
+    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, name);
     if (netns_cut(&e) < 0)
         launch_fail(g->l->gate_keeper, &e);
-    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, name);
 }
 
 /* Ends never by itself but as above: the supervisor kills this process when all is done. */
