@@ -65,8 +65,6 @@ t_match "$out" '^POST 6 '
 t_match "$out" '^403 $'
 
 t_case "the container engine's socket is denied, and is not if the policy names it"
-# The usual paths are covered in the jail besides, so that nothing stands there to ask for; an engine of the user's own
-# is where its variable says, and the gate denies it.
 mkdir engine
 python3 "$T_SRC/tests/net/sockets.py" engine/podman.sock >engine.out &
 engine=$!
@@ -76,6 +74,7 @@ run cijail -e 'https://registry.example/' -- sh -c "python3 $T_LIB/connect.py un
     python3 $T_LIB/connect.py unix $PWD/engine/podman.sock 0"
 t_no_match "$out" 'connected|asked'
 t_count 2 "$out" '^E[A-Z]+ [0-9]+$'
+t_match "$err" "deny unix /run/docker\\.sock( |\$)"
 t_match "$err" "deny unix $PWD/engine/podman\\.sock\$"
 run cijail -e "/run/docker.sock $PWD/engine/podman.sock" -- sh -c "
     python3 $T_LIB/connect.py unix /run/docker.sock 0; python3 $T_LIB/connect.py unix $PWD/engine/podman.sock 0"

@@ -243,11 +243,18 @@ t_no_match "$out" '^family-[0-9]+ ok'
 t_match "$out" '^io_uring ENOSYS'
 
 t_case 'systemd, D-Bus and the like are covered'
-for path in /run/docker.sock /run/dbus/system_bus_socket /run/systemd/resolve/io.systemd.Resolve; do
+for path in /run/dbus/system_bus_socket /run/systemd/resolve/io.systemd.Resolve; do
     run python3 "$T_LIB/connect.py" unix $path 0
     t_match "$out" '^connected'
     connect unix $path 0
     t_match "$out" '^[A-Z]+ [0-9]{1,3}$'
 done
+
+t_case 'the container engine is denied, and it is in the log; the twin names it'
+connect unix /run/docker.sock 0
+t_match "$out" '^ENETUNREACH [0-9]{1,3}$'
+t_count 1 "$err" '^\[[^]]+\] cijail: deny unix /run/docker\.sock$'
+run cijail -e /run/docker.sock -- python3 "$T_LIB/connect.py" unix /run/docker.sock 0
+t_match "$out" '^connected'
 
 t_done
