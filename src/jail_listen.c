@@ -1,5 +1,5 @@
-/* jail_listen.c: sockets that listen in the jail's network, made for the supervisor, which is not
- * in it.
+/* jail_listen.c: sockets that listen (of UDP: are bound) in the jail's network, made for the
+ * supervisor, which is not in it.
  *
  * Whoever closes the descriptor, the supervisor, ends the listening, so init has nothing to
  * remember. It has no capability for this, and needs none: in J every port may be bound by
@@ -29,12 +29,16 @@ static int open_listener(const struct launch_listen *at)
     fd = socket(family, at->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    /* Connections of an earlier listener may still be there, in TIME_WAIT or alive. */
-    if (family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+    /* Connections of an earlier listener may still be there, in TIME_WAIT or alive. Of UDP that
+     * would share the port with a server of the jail. */
+    if (family != AF_UNIX && at->type == SOCK_STREAM &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
         return -errno;
     if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
         return -errno;
-    if (bind(fd, (const struct sockaddr *)&at->address, at->len) < 0 || listen(fd, SOMAXCONN) < 0)
+    if (bind(fd, (const struct sockaddr *)&at->address, at->len) < 0)
+        return -errno;
+    if (at->type != SOCK_DGRAM && listen(fd, SOMAXCONN) < 0)
         return -errno;
     return steal_fd(&fd);
 }

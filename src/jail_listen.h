@@ -4,8 +4,8 @@
 
 #include "src/launch.h"
 
-/* Answers a LAUNCH_LISTEN over fd: with a nonblocking listening socket of the caller's network
- * namespace, or with the errno for which there is none. Keeps nothing open. */
+/* Answers a LAUNCH_LISTEN over fd: with a nonblocking socket that listens, or of UDP is bound, in
+ * the caller's network namespace, or with the errno for which there is none. Keeps nothing open. */
 void jail_listen(int fd, const struct launch_msg *request);
 
 #endif

@@ -53,10 +53,10 @@ struct launch_msg {
     char text[MSG_PEM_MAX];
 };
 
-/* A socket that init is to listen with, in J. */
+/* A socket that init is to listen with, in J; or of UDP, to bind. */
 struct launch_listen {
-    uint32_t len;                    /* of the address */
-    int32_t type;                    /* SOCK_STREAM, SOCK_SEQPACKET */
+    uint32_t len; /* of the address */
+    int32_t type; /* SOCK_STREAM, SOCK_SEQPACKET; of the loopback SOCK_DGRAM too */
     struct sockaddr_storage address; /* of the loopback, or abstract; zero beyond len */
 };
 

@@ -13,8 +13,8 @@ src_libcijail_a_SOURCES = \
 	src/supervisor.c src/supervisor.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h \
 	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
-	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror.h src/mirror_dial.h \
-	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h \
+	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror_udp.c src/mirror.h src/mirror_dial.h src/mirror_udp.h \
+	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h src/udp_flows.c src/udp_flows.h \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
 	src/unix_gate.c src/unix_gate.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h \
 	src/unix_path.c src/unix_path.h src/unix_nested.c src/unix_nested.h

@@ -6,6 +6,8 @@
  *                  so a client in the jail is refused just as one outside is.
  *   connection     accepted here, judged again, connected to the host's socket (mirror_dial.h) and
  *                  relayed (relay.h, packet_relay.h)
+ *   datagram       likewise, by a socket of the host's that is connected for its client
+ *                  (mirror_udp.h)
  *
  * In a dry run every abstract name that the host has is there.
  *
@@ -14,6 +16,11 @@
  * with a full socket. A socket of the host that listens at the wildcard address is mirrored at
  * 127.0.0.1 and ::1, and at each single address of 127.0.0.0/8 that the policy names. An abstract
  * name may be that of a stream and of a SOCK_SEQPACKET socket at once; each is mirrored as such.
+ *
+ * A UDP socket of the host listens if it is bound and not connected. One that a server has
+ * connected to a client keeps what is mirrored, but begins nothing. The kernel's table of these,
+ * unlike that of those that listen for TCP, is long and changes while it is read, which can pass
+ * over a row: a port is gone when two scans have not seen it.
  *
  * Nothing that the jail sends is read here. */
 #include "src/mirror.h"
@@ -29,6 +36,8 @@
 #include "src/host_listeners.h"
 #include "src/launch.h"
 #include "src/mirror_dial.h"
+#include "src/mirror_udp.h"
+#include "src/udp_flows.h"
 #include "src/util.h"
 
 #define SCAN_MS 250
@@ -36,6 +45,7 @@
 #define SOCKETS_MAX 2048
 #define BUCKETS 1024
 #define ACCEPT_MAX 64 /* in one turn */
+#define DRAIN_MAX 256 /* batches of datagrams */
 
 /* One address, on both sides. */
 struct mirrored {
@@ -53,7 +63,8 @@ struct mirror {
     struct mirror_dialer dialer;
     const struct endpoint **endpoints; /* those of the loopback */
     size_t endpoint_count;
-    bool with_tcp, with_abstract;
+    struct mirror_udp *udp;
+    bool with_tcp, with_udp, with_abstract;
     bool paused; /* some do not accept at the moment */
     struct mirrored *buckets[BUCKETS];
     size_t count;
@@ -66,9 +77,9 @@ struct mirror {
 
 /* --- addresses --- */
 
-static struct launch_listen address_v4(struct in_addr address, uint16_t port)
+static struct launch_listen address_v4(int type, struct in_addr address, uint16_t port)
 {
-    struct launch_listen at = {.len = sizeof(struct sockaddr_in), .type = SOCK_STREAM};
+    struct launch_listen at = {.len = sizeof(struct sockaddr_in), .type = type};
     struct sockaddr_in *in = (struct sockaddr_in *)(void *)&at.address;
 
     in->sin_family = AF_INET;
@@ -77,9 +88,9 @@ static struct launch_listen address_v4(struct in_addr address, uint16_t port)
     return at;
 }
 
-static struct launch_listen address_v6(const struct in6_addr *address, uint16_t port)
+static struct launch_listen address_v6(int type, const struct in6_addr *address, uint16_t port)
 {
-    struct launch_listen at = {.len = sizeof(struct sockaddr_in6), .type = SOCK_STREAM};
+    struct launch_listen at = {.len = sizeof(struct sockaddr_in6), .type = type};
     struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&at.address;
 
     in6->sin6_family = AF_INET6;
@@ -119,7 +130,7 @@ static bool is_allowed(const struct mirror *m, const struct launch_listen *at, u
     *endpoint = policy_index(p, ep);
     if (at->address.ss_family == AF_UNIX)
         return ep || p->dry_run;
-    return ep || m->what.allow_loopback;
+    return ep || (m->what.allow_loopback && at->type == SOCK_STREAM);
 }
 
 /* --- the table --- */
@@ -148,18 +159,22 @@ static void stop_listening(struct mirrored *e)
 {
     if (e->listener < 0)
         return;
+    if (e->at.type == SOCK_DGRAM)
+        mirror_udp_forget(e->mirror->udp, &e->at);
     event_free(e->event);
     (void)close(e->listener);
     e->event = NULL;
     e->listener = -1;
 }
 
-/* The host listens there. */
-static void see(struct mirror *m, const struct launch_listen *at)
+/* The host listens there; or is connected, which only keeps what is mirrored. */
+static void see(struct mirror *m, const struct launch_listen *at, bool connected)
 {
     struct mirrored *e = find(m, at), **bucket = bucket_of(m, at);
     uint32_t endpoint;
 
+    if (connected && (!e || e->listener < 0))
+        return;
     if (!e) {
         if (m->count >= SOCKETS_MAX || !is_allowed(m, at, &endpoint))
             return;
@@ -171,11 +186,16 @@ static void see(struct mirror *m, const struct launch_listen *at)
     e->scan = m->scan;
 }
 
+static bool is_gone(const struct mirrored *e)
+{
+    return e->mirror->scan - e->scan > (e->at.type == SOCK_DGRAM ? 1 : 0);
+}
+
 static void forget_unseen(struct mirror *m)
 {
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct mirrored **at = &m->buckets[i], *e; (e = *at) != NULL;) {
-            if (e->scan == m->scan || e == m->pending) {
+            if (!is_gone(e) || e == m->pending) {
                 at = &e->next;
                 continue;
             }
@@ -235,6 +255,22 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* Whether more may wait. */
+static bool take_datagrams(struct mirrored *e)
+{
+    uint32_t endpoint;
+
+    return is_allowed(e->mirror, &e->at, &endpoint) &&
+           mirror_udp_receive(e->mirror->udp, e->listener, &e->at, endpoint);
+}
+
+static void on_datagrams(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)take_datagrams(arg);
+}
+
 static void on_refused(const struct launch_listen *at, void *arg)
 {
     struct mirrored *e = find(arg, at);
@@ -287,8 +323,13 @@ void mirror_on_listening(struct mirror *m, int fd, int err)
     if (fd < 0) {
         e->not_before = now_ms() + RETRY_MS;
     } else {
+        bool datagrams = e->at.type == SOCK_DGRAM;
+
+        if (datagrams)
+            udp_set_buffers(fd);
         e->listener = fd;
-        e->event = event_new(m->what.base, fd, EV_READ | EV_PERSIST, on_accept, e);
+        e->event = event_new(m->what.base, fd, EV_READ | EV_PERSIST,
+                             datagrams ? on_datagrams : on_accept, e);
         if (!e->event || event_add(e->event, NULL) < 0)
             die("cannot watch a descriptor");
     }
@@ -303,21 +344,22 @@ static bool in_loopback_v4(struct in_addr a)
 }
 
 /* The addresses at which a client of the host reaches a socket that listens at 0.0.0.0. */
-static void see_any_v4(struct mirror *m, uint16_t port)
+static void see_any_v4(struct mirror *m, const struct host_listener *l)
 {
-    struct launch_listen at = address_v4((struct in_addr){htonl(INADDR_LOOPBACK)}, port);
+    struct launch_listen at =
+        address_v4(l->type, (struct in_addr){htonl(INADDR_LOOPBACK)}, l->port);
 
-    see(m, &at);
+    see(m, &at, l->connected);
     for (size_t i = 0; i < m->endpoint_count; i++) {
         const struct endpoint *ep = m->endpoints[i];
-        if (ep->family != AF_INET || ep->port != port || ep->prefix_len != 32)
+        if (ep->family != AF_INET || ep->port != l->port || ep->prefix_len != 32)
             continue;
-        at = address_v4(ep->address.v4, port);
-        see(m, &at);
+        at = address_v4(l->type, ep->address.v4, l->port);
+        see(m, &at, l->connected);
     }
 }
 
-static void on_tcp(const struct host_listener *l, void *arg)
+static void on_inet(const struct host_listener *l, void *arg)
 {
     struct mirror *m = arg;
     struct launch_listen at;
@@ -325,16 +367,16 @@ static void on_tcp(const struct host_listener *l, void *arg)
     if (l->port == LOOPBACK_PORT_NEVER)
         return;
     if (l->family == AF_INET && l->v4.s_addr == htonl(INADDR_ANY)) {
-        see_any_v4(m, l->port);
+        see_any_v4(m, l);
     } else if (l->family == AF_INET && in_loopback_v4(l->v4)) {
-        at = address_v4(l->v4, l->port);
-        see(m, &at);
+        at = address_v4(l->type, l->v4, l->port);
+        see(m, &at, l->connected);
     } else if (l->family == AF_INET6 &&
                (IN6_IS_ADDR_LOOPBACK(&l->v6) || IN6_IS_ADDR_UNSPECIFIED(&l->v6))) {
-        at = address_v6(&in6addr_loopback, l->port);
-        see(m, &at);
+        at = address_v6(l->type, &in6addr_loopback, l->port);
+        see(m, &at, l->connected);
         if (IN6_IS_ADDR_UNSPECIFIED(&l->v6)) /* unless it is IPV6_V6ONLY: then it will refuse */
-            see_any_v4(m, l->port);
+            see_any_v4(m, l);
     }
 }
 
@@ -347,7 +389,7 @@ static void on_abstract(const struct host_listener *l, void *arg)
     if (strlen(l->name) <= room &&
         (m->what.policy->dry_run || policy_match_abstract(m->what.policy, l->name))) {
         struct launch_listen at = address_abstract(l->name, l->type);
-        see(m, &at);
+        see(m, &at, false);
     }
 }
 
@@ -355,7 +397,9 @@ static void scan(struct mirror *m)
 {
     m->scan++;
     if (m->with_tcp)
-        host_listeners_tcp(on_tcp, m);
+        host_listeners_tcp(on_inet, m);
+    if (m->with_udp)
+        host_listeners_udp(on_inet, m);
     if (m->with_abstract)
         host_listeners_abstract(on_abstract, m);
     forget_unseen(m);
@@ -405,7 +449,10 @@ struct mirror *mirror_start(const struct mirror_setup *what, void (*ready)(void 
                                        .ended = resume_listening,
                                        .arg = m};
     collect_endpoints(m);
-    m->with_tcp = what->allow_loopback || m->endpoint_count > 0;
+    m->with_udp = m->endpoint_count > 0;
+    m->with_tcp = what->allow_loopback || m->with_udp;
+    m->udp = mirror_udp_new(&(struct mirror_udp_setup){
+        .base = what->base, .log = what->log, .max = what->flows, .refused = on_refused, .arg = m});
     m->with_abstract = what->policy->dry_run || policy_has_kind(what->policy, ENDPOINT_ABSTRACT);
     m->timer = event_new(what->base, -1, EV_PERSIST, on_timer, m);
     if (!m->timer || event_add(m->timer, &period) < 0)
@@ -414,12 +461,20 @@ struct mirror *mirror_start(const struct mirror_setup *what, void (*ready)(void 
     return m;
 }
 
+static void drain_datagrams(struct mirrored *e)
+{
+    for (int i = 0; i < DRAIN_MAX && e->listener >= 0 && take_datagrams(e); i++)
+        ;
+}
+
 bool mirror_is_drained(struct mirror *m)
 {
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct mirrored *e = m->buckets[i], *next; e; e = next) {
             next = e->next; /* on_accept frees none */
-            if (e->listener >= 0)
+            if (e->at.type == SOCK_DGRAM)
+                drain_datagrams(e);
+            else if (e->listener >= 0)
                 on_accept(e->listener, EV_READ, e);
         }
     return m->dialer.count == 0 && relays_undelivered(m->what.relays) == 0 &&

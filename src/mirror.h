@@ -1,5 +1,5 @@
-/* mirror.h: ports of the host's loopback and abstract unix sockets of the host, in the jail at the
- * same address. */
+/* mirror.h: TCP and UDP ports of the host's loopback and abstract unix sockets of the host, in the
+ * jail at the same address. */
 #ifndef CIJAIL_MIRROR_H
 #define CIJAIL_MIRROR_H
 
@@ -16,6 +16,7 @@ struct mirror_setup {
     struct event_base *base;
     const struct policy *policy;
     bool allow_loopback; /* every TCP port of the host's loopback */
+    size_t flows;        /* of UDP, at once; each has one descriptor */
     struct log *log;
     struct relays *relays;
     int init; /* socket to the jail's init; not owned */

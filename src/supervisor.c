@@ -47,7 +47,8 @@
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
 #define DRAIN_MS 10
-#define FDS_PER_FLOW 16 /* likewise, for two each: an eighth */
+#define FDS_PER_FLOW 16     /* likewise, for two each: an eighth */
+#define FDS_PER_MIRRORED 32 /* likewise, for one each */
 #define FDS_PER_RELAY                                                                              \
     8 /* of the limit on descriptors: the relays' part is three quarters at most */
 
@@ -85,6 +86,7 @@ struct supervisor {
     struct unix_judge *judge;
     struct relays *relays;
     struct raw *raw;
+    size_t nofile;         /* the limit on descriptors */
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
     bool network_ended; /* and it has been said */
@@ -183,6 +185,7 @@ static void go_if_ready(struct supervisor *s)
     struct mirror_setup mirror = {.base = s->base,
                                   .policy = s->policy,
                                   .allow_loopback = s->options->allow_loopback,
+                                  .flows = s->nofile / FDS_PER_MIRRORED,
                                   .log = s->log,
                                   .relays = s->relays,
                                   .init = s->launch.init_supervisor};
@@ -600,7 +603,7 @@ static void start_proxy_channel(struct supervisor *s, struct proxy *p, const cha
     p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
 }
 
-static void start_raw(struct supervisor *s, size_t nofile)
+static void start_raw(struct supervisor *s)
 {
     const struct raw_setup setup = {
         .base = s->base,
@@ -612,7 +615,7 @@ static void start_raw(struct supervisor *s, size_t nofile)
         .relays = s->relays,
     };
 
-    s->raw = raw_new(&setup, s->launch.maker_supervisor, nofile / FDS_PER_FLOW);
+    s->raw = raw_new(&setup, s->launch.maker_supervisor, s->nofile / FDS_PER_FLOW);
 }
 
 static void start_loop(struct supervisor *s, const sigset_t *signals)
@@ -620,17 +623,16 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     static const struct timeval setup = {SETUP_SECONDS, 0};
     struct launch *l = &s->launch;
 
-    size_t nofile = raise_nofile(); /* of this process: the command keeps the caller's limit */
-
+    s->nofile = raise_nofile(); /* of this process: the command keeps the caller's limit */
     s->base = event_base_new();
     s->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (!s->base || s->signals < 0)
         die("cannot start the event loop");
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
-    s->relays = relays_new(s->base, nofile / FDS_PER_RELAY);
+    s->relays = relays_new(s->base, s->nofile / FDS_PER_RELAY);
     s->learned = learned_new(s->policy, now_ms);
-    start_raw(s, nofile);
+    start_raw(s);
     s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
                                                   .policy = s->policy,
                                                   .resolver = s->resolver,

@@ -13,32 +13,15 @@ for ((i = 0; i < 200; i++)); do [[ -e server.ready ]] && break; sleep 0.05; done
 
 bracketed() { if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi; }
 
-
-# udp.py ADDRESS PORT LENGTH...: a datagram of each length, and what came back.
-cat >udp.py <<'END'
-import errno, socket, sys, zlib
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-s.settimeout(10)
-s.connect((sys.argv[1], int(sys.argv[2])))
-for i, n in enumerate(map(int, sys.argv[3:])):
-    data = (b"%d." % i * n)[:n]
-    try:
-        s.send(data)
-        print(n, s.recv(65536) == data)
-    except OSError as e:
-        print(n, errno.errorcode.get(e.errno, e))
-END
-
 t_case 'UDP: each form, allowed and logged with -v, once a flow'
 for target in "$H4:7001 $H4" "[$H6]:7001 $H6" "192.0.2.0/24:7001 $H4" "[2001:db8::]/32:7001 $H6" "0.0.0.0/0:7001 $H4"; do
     read -r word address <<<"$target"
-    run cijail -v -e "$word" -- python3 udp.py "$address" 7001 5 5 5
+    run cijail -v -e "$word" -- python3 "$T_LIB/udp.py" "$address" 7001 5 5 5
     t_count 3 "$out" '^5 True$'
     t_match "$err" " cijail: allow connect \\[?${address//./\\.}\\]?:7001\$"
     t_match "$err" ' cijail: 1 allowed, 0 denied$'
 done
-run cijail -v --log-format json -e "192.0.2.0/24:7001" -- python3 udp.py $H4 7001 5
+run cijail -v --log-format json -e "192.0.2.0/24:7001" -- python3 "$T_LIB/udp.py" $H4 7001 5
 run python3 -c 'import json, sys
 o = json.loads(sys.argv[1]); print(*[o.get(k) for k in ("decision", "kind", "address", "port", "protocol", "endpoint")])' "$err"
 t_eq "$out" "allow connect $H4 7001 udp 192.0.2.0/24:7001"
@@ -62,13 +45,13 @@ t_eq "$WIRE" ''
 
 t_case 'UDP: datagrams of any size, the empty one and the greatest'
 for address in $H4 $H6; do
-    run cijail -e "$(bracketed $address):7001" -- python3 udp.py $address 7001 0 1 1472 1473 8192 60000 65507 0
+    run cijail -e "$(bracketed $address):7001" -- python3 "$T_LIB/udp.py" $address 7001 0 1 1472 1473 8192 60000 65507 0
     t_count 8 "$out" ' True$'
 done
 
 t_case 'UDP: a closed port is refused'
 for address in $H4 $H6; do
-    run cijail -e "$(bracketed $address):7006" -- python3 udp.py $address 7006 5 5
+    run cijail -e "$(bracketed $address):7006" -- python3 "$T_LIB/udp.py" $address 7006 5 5
     t_count 2 "$out" '^5 ECONNREFUSED$'
     t_denials 0
 done
@@ -127,7 +110,7 @@ t_true test "$(cat flows.counted)" -gt 200
 wait $!
 
 t_case 'UDP: in a jail in a jail'
-run cijail -e $H4:7001 -e "[$H6]:7001" -- "$CIJAIL" -e $H4:7001 -e "[$H6]:7001" -- sh -c "python3 udp.py $H4 7001 5 60000; python3 udp.py $H6 7001 5 60000"
+run cijail -e $H4:7001 -e "[$H6]:7001" -- "$CIJAIL" -e $H4:7001 -e "[$H6]:7001" -- sh -c "python3 $T_LIB/udp.py $H4 7001 5 60000; python3 $T_LIB/udp.py $H6 7001 5 60000"
 t_count 4 "$out" ' True$'
 run cijail -e $H4:7001 -- "$CIJAIL" -e $H4:7002 -- python3 "$dial" udp $H4 7001
 t_match "$out" '^ENETUNREACH'

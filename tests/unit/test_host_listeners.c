@@ -24,13 +24,14 @@ static void add(const struct host_listener *l, void *arg)
     if (l->family == AF_UNIX)
         (void)snprintf(seen + used, SEEN_SIZE - used, "@%s ", l->name);
     else
-        (void)snprintf(seen + used, SEEN_SIZE - used, "%s %u ",
+        (void)snprintf(seen + used, SEEN_SIZE - used, "%s %u %s",
                        inet_ntop(l->family,
                                  l->family == AF_INET ? (const void *)&l->v4 : (const void *)&l->v6,
                                  text, sizeof(text)),
-                       l->port);
+                       l->port, l->connected ? "connected " : "");
 }
 
+/* As the table of: TCP by its family, UDP by the negative of it, AF_UNIX. */
 static void read_text(const char *text, int family, char seen[SEEN_SIZE])
 {
     FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
@@ -39,6 +40,8 @@ static void read_text(const char *text, int family, char seen[SEEN_SIZE])
     seen[0] = '\0';
     if (family == AF_UNIX)
         host_listeners_read_abstract(f, add, seen);
+    else if (family < 0)
+        host_listeners_read_udp(f, -family, add, seen);
     else
         host_listeners_read_tcp(f, family, add, seen);
     (void)fclose(f);
@@ -70,7 +73,31 @@ static void test_tcp(void **state)
     assert_string_equal(seen, "::1 80 :: 81 127.0.0.1 82 ");
 }
 
-static void test_tcp_garbage(void **state)
+static void test_udp(void **state)
+{
+    char seen[SEEN_SIZE];
+    const uint32_t one = 1;
+
+    (void)state;
+    if (*(const char *)&one != 1)
+        skip();
+    read_text(HEADING "  125: 0100007F:1F90 00000000:0000 07" REST
+                      " 1126: 0100007F:1F91 0100007F:C350 01" REST
+                      "65535: 00000000:0044 00000000:0000 07" REST,
+              -AF_INET, seen); /* in no order */
+    assert_string_equal(seen, "127.0.0.1 8080 127.0.0.1 8081 connected 0.0.0.0 68 ");
+    read_text(
+        HEADING
+        "  125: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 07" REST
+        "  126: 00000000000000000000000001000000:0051 00000000000000000000000001000000:C350 01" REST
+        "  127: 0000000000000000FFFF00000100007F:0052 0000000000000000FFFF00000100007F:C350 01" REST
+        "  128: 00000000000000000000000000000000:0053 00000000000000000000000000000000:0000 "
+        "07" REST,
+        -AF_INET6, seen);
+    assert_string_equal(seen, "::1 80 ::1 81 connected 127.0.0.1 82 connected :: 83 ");
+}
+
+static void test_garbage(void **state)
 {
     static const char *const texts[] = {
         " ",
@@ -79,6 +106,7 @@ static void test_tcp_garbage(void **state)
         HEADING "   0: 0100007F",
         HEADING "   0: 0100007F:1F90 00000000:0000",
         HEADING "   x: 0100007F:1F90 00000000:0000 0A",
+        HEADING "   0: 0100007F:1F90 00000000:0000 zz",
         HEADING "   0: zz00007F:1F90 00000000:0000 0A",
     };
     char seen[SEEN_SIZE];
@@ -88,6 +116,8 @@ static void test_tcp_garbage(void **state)
         read_text(texts[i], AF_INET, seen);
         assert_string_equal(seen, "");
         read_text(texts[i], AF_INET6, seen);
+        assert_string_equal(seen, "");
+        read_text(texts[i], -AF_INET, seen);
         assert_string_equal(seen, "");
     }
 }
@@ -147,13 +177,35 @@ static void test_this_machine(void **state)
     (void)close(abstract);
 }
 
+static void test_udp_of_this_machine(void **state)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f010203)};
+    socklen_t len = sizeof(sa);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    static char seen[SEEN_SIZE];
+    char unconnected[64], connected[80];
+
+    (void)state;
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+    (void)snprintf(unconnected, sizeof(unconnected), "127.1.2.3 %u ", ntohs(sa.sin_port));
+    (void)snprintf(connected, sizeof(connected), "%sconnected ", unconnected);
+    host_listeners_udp(add, seen);
+    assert_non_null(strstr(seen, unconnected));
+    assert_null(strstr(seen, connected));
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    seen[0] = '\0';
+    host_listeners_udp(add, seen);
+    assert_non_null(strstr(seen, connected));
+    (void)close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),
-        cmocka_unit_test(test_tcp_garbage),
-        cmocka_unit_test(test_abstract),
-        cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_tcp),          cmocka_unit_test(test_udp),
+        cmocka_unit_test(test_garbage),      cmocka_unit_test(test_abstract),
+        cmocka_unit_test(test_this_machine), cmocka_unit_test(test_udp_of_this_machine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
