@@ -169,7 +169,10 @@ static int parse_line(struct policy *p, const char *source, unsigned line, const
             n = len - i;
             r = check_comment(text + i, n, e);
         } else {
-            r = add_word(p, source, line, text + i, n, e);
+            /* What is put together of several texts (policy_to_text) may begin with any word. */
+            r = check_start(text + i, n, e);
+            if (r == 0)
+                r = add_word(p, source, line, text + i, n, e);
         }
         if (r < 0)
             break;
@@ -477,8 +480,8 @@ bool policy_is_raw(const struct endpoint *ep)
            !policy_is_loopback(ep) && !is_spelling_of_loopback(ep);
 }
 
-/* What is local (link-local, a cloud's metadata, multicast, the jail's link) is not meant by a network
- * around it, such as 0.0.0.0/0: only by one that is local itself. */
+/* What is local (link-local, a cloud's metadata, multicast, the jail's link) is not meant by a
+ * network around it, such as 0.0.0.0/0: only by one that is local itself. */
 static bool means_it(const struct endpoint *ep, int family, const void *address)
 {
     uint8_t last[16];

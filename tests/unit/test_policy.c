@@ -93,6 +93,8 @@ static void test_errors_name_the_place(void **state)
         {"-e", "@\x1b[2J", "-e:1: '@\\x1b[2J': the word has white space or a control character"},
         {"-e", "\xc3\xbc!\\", "-e:1: '\\xc3\\xbc!\\x5c': "},
         {"a\nb\x1b", "!", "a\\x0ab\\x1b:1: '!': '!' may not stand in a name; expected "},
+        {"-e", "h\n\xef\xbb\xbfly",
+         "-e:2: '\\xef\\xbb\\xbfly': the text begins with a byte order mark"},
         {"-e", "\xef\xbb\xbfhttps://h/",
          "-e:1: '\\xef\\xbb\\xbfhttps://h/': the text begins with a byte order mark"},
     };
