@@ -206,16 +206,17 @@ static void add_denied(struct learn *l, const char *text, uint64_t count)
 /* CONNECT HOST:PORT: what is inside was not seen, so it is the tunnel that was denied. */
 static void add_denied_tunnel(struct learn *l, const char *target)
 {
-    char url[MSG_URL_SIZE + 16];
+    char url[MSG_URL_SIZE + 32];
     size_t n = strlen(target);
     bool https = n > 4 && strcmp(target + n - 4, ":443") == 0;
 
-    if (https) {
+    if (strchr(target, '*')) /* no name, and as a word a pattern */
+        (void)snprintf(url, sizeof(url), "(no endpoint) CONNECT %s", target);
+    else if (https)
         (void)snprintf(url, sizeof(url), "https://%.*s/", (int)(n - 4), target);
-        add_denied(l, url, 1);
-    } else {
-        add_denied(l, target, 1);
-    }
+    else
+        (void)snprintf(url, sizeof(url), "%s", target);
+    add_denied(l, url, 1);
 }
 
 static void add_denied_request(struct learn *l, const char *method, const char *url)

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "src/address.h"
 #include "src/util.h"
+
+#define LOCAL_PREFIX_MIN 3 /* bits of a network that can be local: 224.0.0.0/3, fe80::/10 */
 
 void policy_init(struct policy *p)
 {
@@ -166,7 +169,10 @@ static int parse_line(struct policy *p, const char *source, unsigned line, const
             n = len - i;
             r = check_comment(text + i, n, e);
         } else {
-            r = add_word(p, source, line, text + i, n, e);
+            /* What is put together of several texts (policy_to_text) may begin with any word. */
+            r = check_start(text + i, n, e);
+            if (r == 0)
+                r = add_word(p, source, line, text + i, n, e);
         }
         if (r < 0)
             break;
@@ -474,6 +480,22 @@ bool policy_is_raw(const struct endpoint *ep)
            !policy_is_loopback(ep) && !is_spelling_of_loopback(ep);
 }
 
+/* What is local (link-local, a cloud's metadata, multicast, the jail's link) is not meant by a
+ * network around it, such as 0.0.0.0/0: only by one that is local itself. */
+static bool means_it(const struct endpoint *ep, int family, const void *address)
+{
+    uint8_t last[16];
+
+    if (address_classify(family, address) != ADDRESS_LOCAL)
+        return true;
+    memcpy(last, &ep->address, sizeof(last));
+    for (unsigned i = ep->prefix_len; i < (family == AF_INET ? 32 : 128); i++)
+        last[i / 8] |= (uint8_t)(0x80 >> i % 8);
+    return ep->prefix_len >= LOCAL_PREFIX_MIN &&
+           address_classify(family, &ep->address) == ADDRESS_LOCAL &&
+           address_classify(family, last) == ADDRESS_LOCAL;
+}
+
 const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
                                             uint16_t port)
 {
@@ -482,7 +504,8 @@ const struct endpoint *policy_match_address(const struct policy *p, int family, 
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
         if (ep->port == port && ep->family == family && policy_is_raw(ep) &&
-            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len) &&
+            means_it(ep, family, address))
             return ep;
     }
     return NULL;
@@ -495,7 +518,8 @@ bool policy_names_address(const struct policy *p, int family, const void *addres
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
         if (ep->family == family && policy_is_raw(ep) &&
-            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
+            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len) &&
+            means_it(ep, family, address))
             return true;
     }
     return false;

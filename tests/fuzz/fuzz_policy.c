@@ -115,7 +115,11 @@ static void check_request(const struct policy *p, const char *text, size_t len)
     ep = policy_match_request(p, method, &u);
     if (!ep)
         return;
-    CHECK(ep->kind == ENDPOINT_URL && ep->port == u.authority.port && ep->scheme == u.scheme);
+    if (ep->kind != ENDPOINT_URL) { /* ADDRESS:PORT, NAME:PORT: plain http, too */
+        CHECK(u.scheme == URL_HTTP && ep == policy_match_raw(p, &u.authority));
+        return;
+    }
+    CHECK(ep->port == u.authority.port && ep->scheme == u.scheme);
     CHECK(strncmp(u.target, ep->prefix, strlen(ep->prefix)) == 0);
     decode_slashes(u.target, target);
     decode_slashes(ep->prefix, prefix);

@@ -220,6 +220,7 @@ static void test_denied(void **state)
     learn_request(f.learn, MSG_ALLOW, 1, "CONNECT", "n:22");
     learn_request(f.learn, MSG_DENY, POLICY_INDEX_NONE, "PUT", "https://evil.test/x");
     learn_request(f.learn, MSG_DENY, POLICY_INDEX_NONE, "CONNECT", "evil2.test:443");
+    learn_request(f.learn, MSG_DENY, POLICY_INDEX_NONE, "CONNECT", "*.test:443");
     learn_request(f.learn, MSG_DENY, POLICY_INDEX_NONE, "G\x1b", "no\nurl");
     learn_resolve(f.learn, MSG_DENY, "evil3.test", 1);
     learn_connect(f.learn, MSG_DENY, &m);
@@ -227,7 +228,7 @@ static void test_denied(void **state)
     finish(&f, true, out, sizeof(out));
     assert_string_equal(out, "GET,HEAD:https://h/x\nn:22\n[netlink]\n"
                              "# PUT:https://evil.test/x\n"
-                             "# (no\n# (no\n"
+                             "# (no\n# (no\n# (no\n"
                              "# /run/evil\\x0ahttps://evil.test/\n"
                              "# evil3.test\n# https://evil2.test/\n");
 }

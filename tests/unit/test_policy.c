@@ -93,6 +93,8 @@ static void test_errors_name_the_place(void **state)
         {"-e", "@\x1b[2J", "-e:1: '@\\x1b[2J': the word has white space or a control character"},
         {"-e", "\xc3\xbc!\\", "-e:1: '\\xc3\\xbc!\\x5c': "},
         {"a\nb\x1b", "!", "a\\x0ab\\x1b:1: '!': '!' may not stand in a name; expected "},
+        {"-e", "h\n\xef\xbb\xbfly",
+         "-e:2: '\\xef\\xbb\\xbfly': the text begins with a byte order mark"},
         {"-e", "\xef\xbb\xbfhttps://h/",
          "-e:1: '\\xef\\xbb\\xbfhttps://h/': the text begins with a byte order mark"},
     };
@@ -345,7 +347,8 @@ static void test_address(void **state)
 {
     static const char text[] = "10.1.0.0/16:80 10.1.2.3:80 10.1.2.3:22 [2001:db8:1::]/48:80 "
                                "0.0.0.0/0:8080 [::]/0:8080 192.0.2.1:53 127.0.0.1:99 https://h:81/ "
-                               "h:82";
+                               "h:82 169.254.0.0/16:83 [ff00::]/8:83 169.254.169.254:84 "
+                               "128.0.0.0/1:85 192.0.0.0/16:86";
     static const struct {
         const char *address;
         uint16_t port;
@@ -371,6 +374,23 @@ static void test_address(void **state)
         {"::", 8080, NULL},
         {"::ffff:127.0.0.1", 8080, NULL},
         {"::ffff:10.1.2.3", 8080, NULL},
+        {"169.254.169.254", 8080, NULL}, /* local, and not what a network around it means */
+        {"100.100.100.200", 8080, NULL},
+        {"192.0.0.1", 8080, NULL},
+        {"224.0.0.1", 8080, NULL},
+        {"255.255.255.255", 8080, NULL},
+        {"fe80::1", 8080, NULL},
+        {"ff02::1", 8080, NULL},
+        {"fd00:ec2::254", 8080, NULL},
+        {"224.0.0.1", 85, NULL},
+        {"200.0.0.1", 85, "128.0.0.0/1:85"},
+        {"192.0.0.1", 86, NULL},
+        {"192.0.1.1", 86, "192.0.0.0/16:86"},
+        {"169.254.169.254", 83, "169.254.0.0/16:83"},
+        {"169.254.169.254", 84, "169.254.169.254:84"},
+        {"ff02::1", 83, "[ff00::]/8:83"},
+        {"10.0.0.1", 8080, "0.0.0.0/0:8080"},
+        {"fd00::1", 8080, "[::]/0:8080"},
         {"192.0.2.1", 53, NULL},
         {"127.0.0.1", 99, NULL},
     };
