@@ -133,7 +133,7 @@ static bool leads_astray(const struct dial *dial, int fd)
 {
     const struct policy *p = dial->dialer->setup.policy;
     const struct url_authority *a = &dial->authority;
-    union resolver_address peer;
+    union resolver_address peer = {.storage = {.ss_family = AF_UNSPEC}};
     socklen_t len = sizeof(peer);
 
     if (dial->scheme == URL_HTTPS || p->dry_run || !address_leads_here(fd) ||
