@@ -131,10 +131,10 @@ static uint64_t time_for(const struct session *s, enum session_state state)
         return buf_len(&s->in) > 0 ? LIMIT_HEAD_MS : LIMIT_IDLE_MS;
     case SESSION_FIRST:
         return LIMIT_IDLE_MS;
-    case SESSION_HANDSHAKE:
-        return LIMIT_HANDSHAKE_MS;
     case SESSION_LINGER:
         return LIMIT_LINGER_MS;
+    case SESSION_HANDSHAKE:
+        return LIMIT_HANDSHAKE_MS;
     case SESSION_REPLY:
         return LIMIT_HEAD_MS;
     case SESSION_RAW:
