@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """plain.py: servers of no protocol in particular, on port 7000 of their addresses.
 
-TCP: says "hello" before the client has said anything, then gives back what it gets, and ends when the client has;
-then "got N" on standard output.
+TCP: says "hello" before the client has said anything, then gives back what it gets, but for a client whose first byte
+is "q", and ends when the client has; then "got N" on standard output.
 UDP: gives back what it gets, with "udp " before it.
 """
 import signal
@@ -14,12 +14,14 @@ PORT = 7000
 
 
 def serve(sock):
-    got = 0
+    got, quiet = 0, False
     try:
         sock.sendall(b"hello\n")
         while data := sock.recv(65536):
+            quiet = quiet or (got == 0 and data.startswith(b"q"))
             got += len(data)
-            sock.sendall(data)
+            if not quiet:
+                sock.sendall(data)
     except OSError:
         pass
     finally:

@@ -39,6 +39,9 @@ static bool waits(const struct unix_asker *who)
     return f->waits;
 }
 
+static struct unix_judge *judges[8];
+static size_t judge_count;
+
 static void set_up(struct fixture *f, struct fixture **self, bool abstract)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)(void *)&f->address;
@@ -58,6 +61,8 @@ static void set_up(struct fixture *f, struct fixture **self, bool abstract)
     if (!abstract)
         assert_int_equal(policy_parse(&f->policy, "-e", un->sun_path, strlen(un->sun_path), &e), 0);
     f->judge = unix_judge_new(&f->policy);
+    assert_true(judge_count < ARRAY_LEN(judges));
+    judges[judge_count++] = f->judge; /* a judge is not freed */
     diag = unix_diag_open(&e);
     assert_true(diag >= 0);
     assert_int_equal(unix_judge_set_jail(f->judge, diag, &e), 0);
