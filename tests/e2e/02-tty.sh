@@ -33,9 +33,10 @@ t_case 'ctrl-\ and SIGQUIT'
 terminal 'wait:ready' 'send:\x1c' -- cijail sh -c 'ulimit -c 0; echo ready; exec sleep 30'
 t_match "$out" '^<(exit 131|signal 3)>$'
 
+# A process that waits in read(2) of the terminal takes what is typed before it gets round to being stopped.
 t_case 'ctrl-Z stops the jail as one job, fg goes on'
 terminal 'wait:prompt> ' 'send:cijail sh -c "echo ready; read x; echo got \\$x; exit 5"\n' 'wait:\nready' 'send:\x1a' \
-    'wait:Stopped' 'wait:prompt> ' 'send:fg\n' 'wait:cijail' 'send:after\n' 'wait:got after' 'wait:prompt> ' \
+    'wait:Stopped' 'wait:prompt> ' rest:1 'send:fg\n' 'wait:cijail' 'send:after\n' 'wait:got after' 'wait:prompt> ' \
     'send:echo status $?; exit 0\n' 'wait:status 5' -- env PS1='prompt> ' bash --norc --noprofile --noediting -i
 t_match "$out" '^<exit 0>$'
 

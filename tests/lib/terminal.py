@@ -2,7 +2,7 @@
 """terminal.py STEP... -- COMMAND...: COMMAND in a session of its own on a new terminal, driven by the steps.
 
 Steps: "wait:REGEX" (until the output since the last match matches), "send:TEXT" (with Python's escapes; "\\x03" is
-ctrl-C), "size:ROWSxCOLS" (sets the size and so sends SIGWINCH). Then waits for COMMAND's end. Prints the terminal's
+ctrl-C), "size:ROWSxCOLS" (sets the size and so sends SIGWINCH), "rest:SECONDS". Then waits for COMMAND's end. Prints the terminal's
 output, carriage returns left out, and at last "<exit N>", "<signal N>" or "<timeout at STEP>".
 """
 import codecs
@@ -62,6 +62,8 @@ for step in steps:
     elif verb == "size":
         rows, cols = map(int, argument.split("x"))
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+    elif verb == "rest":
+        time.sleep(float(argument))
     elif verb == "wait":
         end = time.monotonic() + LIMIT
         while not (found := re.search(argument, seen[mark:])):
