@@ -116,27 +116,29 @@ void host_listeners_read_abstract(FILE *table, host_listener_cb *cb, void *arg)
     }
 }
 
-static void read_file_of(const char *path, int family, parse_row *parse, host_listener_cb *cb,
+typedef void read_table(FILE *table, int family, host_listener_cb *cb, void *arg);
+
+static void read_file_of(const char *path, int family, read_table *read, host_listener_cb *cb,
                          void *arg)
 {
     FILE *table = fopen(path, "re");
 
     if (!table)
         return;
-    read_inet(table, family, parse, cb, arg);
+    read(table, family, cb, arg);
     (void)fclose(table);
 }
 
 void host_listeners_tcp(host_listener_cb *cb, void *arg)
 {
-    read_file_of("/proc/self/net/tcp", AF_INET, parse_tcp, cb, arg);
-    read_file_of("/proc/self/net/tcp6", AF_INET6, parse_tcp, cb, arg);
+    read_file_of("/proc/self/net/tcp", AF_INET, host_listeners_read_tcp, cb, arg);
+    read_file_of("/proc/self/net/tcp6", AF_INET6, host_listeners_read_tcp, cb, arg);
 }
 
 void host_listeners_udp(host_listener_cb *cb, void *arg)
 {
-    read_file_of("/proc/self/net/udp", AF_INET, parse_udp, cb, arg);
-    read_file_of("/proc/self/net/udp6", AF_INET6, parse_udp, cb, arg);
+    read_file_of("/proc/self/net/udp", AF_INET, host_listeners_read_udp, cb, arg);
+    read_file_of("/proc/self/net/udp6", AF_INET6, host_listeners_read_udp, cb, arg);
 }
 
 void host_listeners_abstract(host_listener_cb *cb, void *arg)
