@@ -64,12 +64,7 @@ struct held {
 
 static uint16_t *bucket_of(struct held *h, const struct msg_tuple *t)
 {
-    const unsigned char *bytes = (const unsigned char *)t;
-    uint32_t hash = 2166136261u; /* FNV-1a */
-
-    for (size_t i = 0; i < sizeof(*t); i++)
-        hash = (hash ^ bytes[i]) * 16777619u;
-    return &h->buckets[hash % BUCKETS];
+    return &h->buckets[hash_bytes(HASH_START, t, sizeof(*t)) % BUCKETS];
 }
 
 static struct entry *find(struct held *h, const struct msg_tuple *t)

@@ -50,17 +50,13 @@ struct upstream {
     uint32_t buckets[BUCKETS];
 };
 
-/* FNV-1a, seeded. */
 static uint32_t hash(const struct upstream *u, const char *name, uint16_t qtype,
                      const struct msg_server *server)
 {
-    const uint8_t *s = (const uint8_t *)server;
-    uint32_t h = 2166136261u ^ u->seed;
-    for (const char *c = name; *c; c++)
-        h = (h ^ (uint8_t)*c) * 16777619u;
-    for (size_t i = 0; i < sizeof(*server); i++)
-        h = (h ^ s[i]) * 16777619u;
-    h = (h ^ qtype) * 16777619u;
+    uint32_t h = hash_bytes(HASH_START ^ u->seed, name, strlen(name));
+
+    h = hash_bytes(h, server, sizeof(*server));
+    h = hash_bytes(h, &qtype, sizeof(qtype));
     return h ^ h >> 15;
 }
 

@@ -190,22 +190,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 /* One message to the socket: 0 or -errno. */
 static int transmit(const struct channel *c, const void *data, size_t len, int fd)
 {
-    union {
-        char buf[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
+    union fd_control control = {0};
     struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
     struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (fd >= 0) {
-        memset(&control, 0, sizeof(control));
-        h.msg_control = control.buf;
-        h.msg_controllen = sizeof(control.buf);
-        struct cmsghdr *cm = CMSG_FIRSTHDR(&h);
-        cm->cmsg_level = SOL_SOCKET;
-        cm->cmsg_type = SCM_RIGHTS;
-        cm->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-    }
+    attach_fd(&h, &control, fd);
     ssize_t n;
     do {
         n = sendmsg(c->fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);

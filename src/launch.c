@@ -33,29 +33,15 @@ int launch_send_listen(int fd, const struct launch_listen *at)
     return r < 0 ? -errno : 0;
 }
 
-union fd_control {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(int))];
-};
-
 int launch_send_fd(int fd, enum launch_type type, int value, int pass)
 {
     struct launch_msg m = {.type = type, .value = value};
     struct iovec iov = {.iov_base = &m, .iov_len = sizeof(m)};
     union fd_control control = {0};
     struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-    struct cmsghdr *c;
     ssize_t r;
 
-    if (pass >= 0) {
-        h.msg_control = &control;
-        h.msg_controllen = sizeof(control);
-        c = CMSG_FIRSTHDR(&h);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &pass, sizeof(pass));
-    }
+    attach_fd(&h, &control, pass);
     do
         r = sendmsg(fd, &h, MSG_NOSIGNAL);
     while (r < 0 && errno == EINTR);
@@ -70,7 +56,6 @@ int launch_recv_fd(int fd, struct launch_msg *m, int *passed)
                        .msg_iovlen = 1,
                        .msg_control = &control,
                        .msg_controllen = sizeof(control)};
-    struct cmsghdr *c;
     ssize_t r;
 
     *passed = -1;
@@ -81,10 +66,7 @@ int launch_recv_fd(int fd, struct launch_msg *m, int *passed)
         return -errno;
     if (r == 0)
         return -EPIPE;
-    c = CMSG_FIRSTHDR(&h);
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(passed, CMSG_DATA(c), sizeof(*passed));
+    *passed = attached_fd(&h);
     if (r != (ssize_t)sizeof(*m))
         return -EPROTO;
     m->text[sizeof(m->text) - 1] = '\0';

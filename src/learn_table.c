@@ -27,10 +27,8 @@ void learn_table_free(struct learn_table *t)
 
 static struct learn_entry **bucket_of(const struct learn_table *t, const char *key)
 {
-    uint32_t h = 2166136261u; /* FNV-1a */
+    uint32_t h = hash_bytes(HASH_START, key, strlen(key));
 
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 16777619u;
     return &t->buckets[(h ^ h >> 16) & (t->bucket_count - 1)];
 }
 

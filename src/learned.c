@@ -56,14 +56,10 @@ static struct key make_key(int family, const void *address, uint16_t port)
     return k;
 }
 
-/* FNV-1a, seeded. */
 static uint32_t bucket_of(const struct learned *l, const struct key *k)
 {
-    const uint8_t *bytes = (const uint8_t *)k;
-    uint32_t h = 2166136261u ^ l->seed;
+    uint32_t h = hash_bytes(HASH_START ^ l->seed, k, sizeof(*k));
 
-    for (size_t i = 0; i < sizeof(*k); i++)
-        h = (h ^ bytes[i]) * 16777619u;
     return (h ^ h >> 15) % BUCKETS;
 }
 

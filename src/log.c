@@ -186,11 +186,7 @@ static void write_event(struct log *l, const char *key, const char *json, uint64
 
 static unsigned hash(const char *s)
 {
-    uint32_t h = 2166136261u; /* FNV-1a */
-
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 16777619u;
-    return h % BUCKETS;
+    return hash_bytes(HASH_START, s, strlen(s)) % BUCKETS;
 }
 
 /* Is this denial new? Counts it in any case. */

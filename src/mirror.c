@@ -137,12 +137,7 @@ static bool is_allowed(const struct mirror *m, const struct launch_listen *at, u
 
 static struct mirrored **bucket_of(struct mirror *m, const struct launch_listen *at)
 {
-    const unsigned char *bytes = (const unsigned char *)&at->address;
-    uint32_t h = 2166136261u; /* FNV-1a */
-
-    for (uint32_t i = 0; i < at->len; i++)
-        h = (h ^ bytes[i]) * 16777619u;
-    return &m->buckets[h % BUCKETS];
+    return &m->buckets[hash_bytes(HASH_START, &at->address, at->len) % BUCKETS];
 }
 
 static struct mirrored *find(struct mirror *m, const struct launch_listen *at)

@@ -12,6 +12,7 @@
 #include "src/address.h"
 #include "src/net.h"
 #include "src/raw_parts.h"
+#include "src/util.h"
 
 /* The gateway itself: its services are its own business. */
 static bool is_gateway(const struct msg_tuple *t)
@@ -134,12 +135,7 @@ bool raw_tuple(const struct sockaddr_storage *source, const struct sockaddr_stor
 
 uint32_t raw_hash(const struct msg_tuple *t)
 {
-    const unsigned char *bytes = (const unsigned char *)t;
-    uint32_t hash = 2166136261u; /* FNV-1a */
-
-    for (size_t i = 0; i < sizeof(*t); i++)
-        hash = (hash ^ bytes[i]) * 16777619u;
-    return hash;
+    return hash_bytes(HASH_START, t, sizeof(*t));
 }
 
 void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,

@@ -57,11 +57,6 @@ static int make_socket(const struct msg_tuple *t)
     return steal_fd(&fd);
 }
 
-union fd_control {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(int))];
-};
-
 static int answer(int fd, int32_t err, int made)
 {
     struct iovec iov = {.iov_base = &err, .iov_len = sizeof(err)};
@@ -69,16 +64,7 @@ static int answer(int fd, int32_t err, int made)
     struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
     ssize_t r;
 
-    if (made >= 0) {
-        struct cmsghdr *c;
-        h.msg_control = &control;
-        h.msg_controllen = sizeof(control);
-        c = CMSG_FIRSTHDR(&h);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(c), &made, sizeof(made));
-    }
+    attach_fd(&h, &control, made);
     do
         r = sendmsg(fd, &h, MSG_NOSIGNAL);
     while (r < 0 && errno == EINTR);
@@ -147,7 +133,6 @@ int raw_maker_receive(int fd, int *made)
                        .msg_iovlen = 1,
                        .msg_control = &control,
                        .msg_controllen = sizeof(control)};
-    const struct cmsghdr *c;
     ssize_t n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
     *made = -1;
@@ -155,9 +140,6 @@ int raw_maker_receive(int fd, int *made)
         return -errno;
     if (n != (ssize_t)sizeof(err))
         return -EPIPE;
-    c = CMSG_FIRSTHDR(&h);
-    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-        c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(made, CMSG_DATA(c), sizeof(*made));
+    *made = attached_fd(&h);
     return *made >= 0 ? 0 : err ? err : EMFILE; /* the descriptor found no room here */
 }

@@ -22,11 +22,7 @@
 
 static struct udp_flow **bucket_of(struct udp_flows *u, const struct udp_key *key)
 {
-    uint32_t hash = raw_hash(&key->tuple);
-
-    for (size_t i = 0; i < sizeof(key->source); i++)
-        hash = (hash ^ key->source[i]) * 16777619u;
-    return &u->buckets[hash % UDP_FLOW_BUCKETS];
+    return &u->buckets[hash_bytes(HASH_START, key, sizeof(*key)) % UDP_FLOW_BUCKETS];
 }
 
 struct udp_flow *udp_flows_find(struct udp_flows *u, const struct udp_key *key)

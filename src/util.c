@@ -239,3 +239,38 @@ void die(const char *fmt, ...)
     va_end(ap);
     _exit(125);
 }
+
+uint32_t hash_bytes(uint32_t h, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ bytes[i]) * 16777619u;
+    return h;
+}
+
+void attach_fd(struct msghdr *h, union fd_control *control, int fd)
+{
+    struct cmsghdr *c;
+
+    if (fd < 0)
+        return;
+    h->msg_control = control;
+    h->msg_controllen = sizeof(*control);
+    c = CMSG_FIRSTHDR(h);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+}
+
+int attached_fd(struct msghdr *h)
+{
+    const struct cmsghdr *c = CMSG_FIRSTHDR(h);
+    int fd = -1;
+
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+        c->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+    return fd;
+}

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -59,6 +60,11 @@ size_t escape_text(char *dst, size_t size, const char *src, size_t len);
 
 /* Milliseconds and microseconds of CLOCK_MONOTONIC. */
 uint64_t now_ms(void);
+
+/* FNV-1a (draft-eastlake-fnv): goes on from h, which is HASH_START for the first bytes, or that and
+ * a seed (^) where the keys are someone else's to choose. */
+#define HASH_START 2166136261u
+uint32_t hash_bytes(uint32_t h, const void *data, size_t len);
 uint64_t now_us(void);
 
 /* O_NONBLOCK on. 0 or -errno. */
@@ -71,5 +77,19 @@ size_t raise_nofile(void);
  * where NAME is program_invocation_short_name. die() exits with 125. */
 void warn_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* Room for one descriptor along with a message (unix(7), SCM_RIGHTS). */
+union fd_control {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+/* h is to carry fd, which stays the caller's; nothing if fd is negative. control: zeroed, lives as
+ * long as h. */
+void attach_fd(struct msghdr *h, union fd_control *control, int fd);
+
+/* The descriptor that came with h, whose control data was a union fd_control; -1: none. The
+ * caller's from here on. */
+int attached_fd(struct msghdr *h);
 
 #endif
