@@ -116,15 +116,18 @@ static void log_made(const struct dial *dial, int fd)
     const struct dialer_setup *setup = &dial->dialer->setup;
     union resolver_address peer = {.storage = {.ss_family = AF_UNSPEC}};
     socklen_t len = sizeof(peer);
-    struct msg_log_connect m = {.count = 1, .port = dial->authority.port, .protocol = IPPROTO_TCP};
+    struct msg_log_connect m = {.decision = dial->listed ? MSG_ALLOW : MSG_WOULD_DENY,
+                                .endpoint = dial->endpoint,
+                                .count = 1,
+                                .port = dial->authority.port,
+                                .protocol = IPPROTO_TCP};
 
     if (getpeername(fd, &peer.sa, &len) < 0)
         return;
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     m.family = (uint8_t)peer.sa.sa_family;
     memcpy(m.address, address_data(&peer), m.family == AF_INET ? 4 : 16);
-    log_named_connect(setup->log, dial->listed ? MSG_ALLOW : MSG_WOULD_DENY, dial->endpoint, &m,
-                      dial->name, "");
+    log_named_connect(setup->log, &m, dial->name, "");
 }
 
 /* A name is no way to what listens at an address of this host, where no firewall stands between:
@@ -267,22 +270,16 @@ static bool read_authority(const struct msg_dial *m, struct url_authority *a)
            a->port == m->port;
 }
 
-/* An address that the jail was told for a name of the policy. What it was told just now may not
- * have been taken in yet, since it comes by another channel. */
+/* An address that the jail was told for a name of the policy. */
 static const struct endpoint *match_learned(struct dialer *d, const struct url_authority *a,
                                             const char **name)
 {
     int family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
-    const struct endpoint *ep;
     uint8_t address[16];
 
     if (a->kind == URL_HOST_NAME || inet_pton(family, a->host, address) != 1)
         return NULL;
-    ep = learned_match(d->setup.learned, family, address, a->port, name);
-    if (ep)
-        return ep;
-    d->setup.catch_up(d->setup.arg);
-    return learned_match(d->setup.learned, family, address, a->port, name);
+    return learned_match_latest(d->setup.learned, family, address, a->port, name);
 }
 
 /* What allows it, or NULL; *name: the name that a tunnel is for. */

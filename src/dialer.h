@@ -21,9 +21,6 @@ struct dialer_setup {
     struct learned *learned;
     struct raw *raw; /* connections that are made already */
     struct log *log; /* tunnels that were made */
-    /* Takes in what dnsproxy has said up to now (learned), which may wait in its channel. */
-    void (*catch_up)(void *arg);
-    void *arg;
 };
 
 struct dialer *dialer_new(const struct dialer_setup *setup);

@@ -42,10 +42,12 @@ struct entry {
 struct learned {
     const struct policy *policy;
     uint64_t (*clock)(void);
+    void (*catch_up)(void *arg);
+    void *arg;
     uint32_t seed, count, capacity;
     struct entry *entries; /* count of them, in no order */
     uint32_t *heap;        /* entries, the one that expires first at 0 */
-    uint32_t buckets[BUCKETS];
+    uint32_t *buckets;     /* BUCKETS; NULL until something is learned: most jails have no use */
 };
 
 static struct key make_key(int family, const void *address, uint16_t port)
@@ -65,7 +67,7 @@ static uint32_t bucket_of(const struct learned *l, const struct key *k)
 
 static uint32_t find(const struct learned *l, const struct key *k)
 {
-    uint32_t i = l->buckets[bucket_of(l, k)];
+    uint32_t i = l->buckets ? l->buckets[bucket_of(l, k)] : NONE;
 
     while (i != NONE && memcmp(&l->entries[i].key, k, sizeof(*k)) != 0)
         i = l->entries[i].next;
@@ -148,6 +150,10 @@ static void drop_first(struct learned *l)
 
 static void grow(struct learned *l)
 {
+    if (!l->buckets) {
+        l->buckets = xmalloc(BUCKETS * sizeof(*l->buckets));
+        memset(l->buckets, 0xff, BUCKETS * sizeof(*l->buckets));
+    }
     if (l->count < l->capacity)
         return;
     l->capacity = l->capacity ? l->capacity * 2 : 64;
@@ -202,13 +208,15 @@ static void learn(struct learned *l, const struct key *k, const struct endpoint 
 
 /* --- public --- */
 
-struct learned *learned_new(const struct policy *policy, uint64_t (*clock)(void))
+struct learned *learned_new(const struct policy *policy, uint64_t (*clock)(void),
+                            void (*catch_up)(void *arg), void *arg)
 {
     struct learned *l = xcalloc(1, sizeof(*l));
 
     l->policy = policy;
     l->clock = clock;
-    memset(l->buckets, 0xff, sizeof(l->buckets));
+    l->catch_up = catch_up;
+    l->arg = arg;
     if (getrandom(&l->seed, sizeof(l->seed), 0) != sizeof(l->seed))
         die("getrandom failed");
     return l;
@@ -220,6 +228,7 @@ void learned_free(struct learned *l)
         return;
     for (uint32_t i = 0; i < l->count; i++)
         free(l->entries[i].name);
+    free(l->buckets);
     free(l->entries);
     free(l->heap);
     free(l);
@@ -269,4 +278,15 @@ const struct endpoint *learned_match(const struct learned *l, int family, const 
     if (name)
         *name = l->entries[i].name;
     return l->entries[i].endpoint;
+}
+
+const struct endpoint *learned_match_latest(struct learned *l, int family, const void *address,
+                                            uint16_t port, const char **name)
+{
+    const struct endpoint *ep = learned_match(l, family, address, port, name);
+
+    if (ep || !l->catch_up)
+        return ep;
+    l->catch_up(l->arg);
+    return learned_match(l, family, address, port, name);
 }

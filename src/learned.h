@@ -14,8 +14,10 @@
 
 struct learned;
 
-/* policy outlives it. clock: milliseconds, now_ms but for tests. */
-struct learned *learned_new(const struct policy *policy, uint64_t (*clock)(void));
+/* policy outlives it. clock: milliseconds, now_ms but for tests. catch_up takes in (learned_add)
+ * what dnsproxy has said up to now, and may find that it has ended; NULL: nothing waits. */
+struct learned *learned_new(const struct policy *policy, uint64_t (*clock)(void),
+                            void (*catch_up)(void *arg), void *arg);
 void learned_free(struct learned *l);
 
 /* The answer to a lookup. What the policy has no NAME:PORT endpoint for, and addresses that are not
@@ -28,5 +30,10 @@ void learned_add(struct learned *l, const struct msg_learn *m);
  * learned_add. */
 const struct endpoint *learned_match(const struct learned *l, int family, const void *address,
                                      uint16_t port, const char **name);
+
+/* The same where the jail may have been told the address just now, which comes by a channel of its
+ * own: what is not known is looked for once more when all has been taken in (catch_up). */
+const struct endpoint *learned_match_latest(struct learned *l, int family, const void *address,
+                                            uint16_t port, const char **name);
 
 #endif

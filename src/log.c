@@ -302,51 +302,54 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     event(l, m->decision, key, json, m->count);
 }
 
-void log_named_connect(struct log *l, uint32_t decision, uint32_t endpoint,
-                       const struct msg_log_connect *m, const char *name, const char *reason)
+void log_named_connect(struct log *l, const struct msg_log_connect *m, const char *name,
+                       const char *reason)
 {
     char key[128], json[JSON_SIZE], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *protocol = protocol_name(m->protocol, buf);
 
-    if (name[0] && decision != MSG_DENY)
+    if (name[0] && m->decision != MSG_DENY)
         learn_address(l->learn, name, m->family, m->address);
-    learn_connect(l->learn, decision, m);
+    learn_connect(l->learn, m->decision, m);
     address_format(m->family, m->address, 0, address);
     address_format(m->family, m->address, m->port, where);
     if (m->protocol == 0) /* dnsproxy's sum of what was too much to tell apart */
         (void)snprintf(where, sizeof(where), "(too many addresses to list)");
-    begin_text(l, &k, decision);
+    begin_text(l, &k, m->decision);
     put(&k, "connect %s", where);
     if (m->protocol && m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
         put(&k, " %s", protocol);
-    begin_json(l, &j, decision, "connect");
+    begin_json(l, &j, m->decision, "connect");
     put_json_string(&j, "address", address);
     if (m->port)
         put(&j, ",\"port\":%u", m->port);
     put_json_string(&j, "protocol", protocol);
     if (name[0])
         put_json_string(&j, "name", name);
-    put_endpoint(&j, l->policy, endpoint);
+    put_endpoint(&j, l->policy, m->endpoint);
     if (reason[0])
         put_json_string(&j, "reason", reason);
-    event(l, decision, key, json, m->count);
+    event(l, m->decision, key, json, m->count);
 }
 
-void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
-                 const struct msg_log_connect *m)
+void log_connect(struct log *l, const struct msg_log_connect *m)
 {
-    log_named_connect(l, decision, endpoint, m, "", "");
+    log_named_connect(l, m, "", "");
 }
 
 void log_tunnel(struct log *l, const struct msg_log_tunnel *m)
 {
-    struct msg_log_connect c = {
-        .count = 1, .port = m->port, .family = m->family, .protocol = IPPROTO_TCP};
+    struct msg_log_connect c = {.decision = MSG_DENY,
+                                .endpoint = POLICY_INDEX_NONE,
+                                .count = 1,
+                                .port = m->port,
+                                .family = m->family,
+                                .protocol = IPPROTO_TCP};
 
     msg_init(&c, MSG_LOG_CONNECT, sizeof(c));
     memcpy(c.address, m->address, sizeof(c.address));
-    log_named_connect(l, MSG_DENY, POLICY_INDEX_NONE, &c, m->name, m->reason);
+    log_named_connect(l, &c, m->name, m->reason);
 }
 
 void log_unix(struct log *l, uint32_t decision, const char *path, const char *real,

@@ -25,13 +25,12 @@ void log_request(struct log *l, const struct msg_log_request *m);
 void log_resolve(struct log *l, const struct msg_log_resolve *m);
 
 /* Packets that were rejected (no endpoint), or connections that were made. */
-void log_connect(struct log *l, uint32_t decision, uint32_t endpoint,
-                 const struct msg_log_connect *m);
+void log_connect(struct log *l, const struct msg_log_connect *m);
 
 /* The same of one connection, with the name that it is for, and why it was denied (each may be "").
  */
-void log_named_connect(struct log *l, uint32_t decision, uint32_t endpoint,
-                       const struct msg_log_connect *m, const char *name, const char *reason);
+void log_named_connect(struct log *l, const struct msg_log_connect *m, const char *name,
+                       const char *reason);
 
 /* A tunnel that was refused for what the client said in it. */
 void log_tunnel(struct log *l, const struct msg_log_tunnel *m);

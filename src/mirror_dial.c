@@ -36,7 +36,8 @@ struct dial {
 
 static void log_it(const struct dial *d)
 {
-    struct msg_log_connect m = {.count = 1, .protocol = IPPROTO_TCP};
+    struct msg_log_connect m = {
+        .decision = MSG_ALLOW, .endpoint = d->endpoint, .count = 1, .protocol = IPPROTO_TCP};
     const struct sockaddr_storage *a = &d->at.address;
 
     if (a->ss_family == AF_UNIX) {
@@ -57,7 +58,7 @@ static void log_it(const struct dial *d)
         m.port = ntohs(in6->sin6_port);
         memcpy(m.address, &in6->sin6_addr, sizeof(in6->sin6_addr));
     }
-    log_connect(d->dialer->log, MSG_ALLOW, d->endpoint, &m);
+    log_connect(d->dialer->log, &m);
 }
 
 static void on_relay_end(const struct relay_end *end, void *arg)

@@ -15,9 +15,7 @@
 
 struct raw_judge {
     const struct policy *policy;
-    const struct learned *learned; /* NULL: nothing */
-    void (*catch_up)(void *arg);   /* takes in what waits in dnsproxy's channel for learned */
-    void *arg;
+    struct learned *learned; /* NULL: nothing */
 };
 
 struct raw_setup {

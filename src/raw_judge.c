@@ -36,11 +36,7 @@ static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const str
 
     if (!j->learned || !policy_has_name_port(j->policy, t->port))
         return false;
-    ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
-    if (!ep) {
-        j->catch_up(j->arg); /* it may have been told just now, which comes by another way */
-        ep = learned_match(j->learned, t->family, t->address, t->port, NULL);
-    }
+    ep = learned_match_latest(j->learned, t->family, t->address, t->port, NULL);
     if (!ep)
         return false;
     v->decision = MSG_ALLOW;
@@ -141,9 +137,13 @@ uint32_t raw_hash(const struct msg_tuple *t)
 void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,
              const struct msg_tuple *t)
 {
-    struct msg_log_connect m = {
-        .count = 1, .port = t->port, .family = t->family, .protocol = protocol};
+    struct msg_log_connect m = {.decision = v->decision,
+                                .endpoint = v->endpoint,
+                                .count = 1,
+                                .port = t->port,
+                                .family = t->family,
+                                .protocol = protocol};
 
     memcpy(m.address, t->address, sizeof(m.address));
-    log_connect(log, v->decision, v->endpoint, &m);
+    log_connect(log, &m);
 }

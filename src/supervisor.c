@@ -205,11 +205,6 @@ static void take_addresses(struct supervisor *s, const struct msg_learn *m)
         learn_address(s->learn, m->name, m->family, m->address[i]);
 }
 
-static void log_reported_connect(struct supervisor *s, const struct msg_log_connect *m)
-{
-    log_connect(s->log, m->decision, m->endpoint, m);
-}
-
 static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
 {
     struct proxy *p = arg;
@@ -249,7 +244,7 @@ static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd
         log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
         break;
     case MSG_LOG_CONNECT:
-        log_reported_connect(s, (const struct msg_log_connect *)(const void *)m);
+        log_connect(s->log, (const struct msg_log_connect *)(const void *)m);
         break;
     default:
         break; /* the channel lets no other type through */
@@ -607,10 +602,7 @@ static void start_raw(struct supervisor *s)
 {
     const struct raw_setup setup = {
         .base = s->base,
-        .judge = {.policy = s->policy,
-                  .learned = s->learned,
-                  .catch_up = catch_up_with_dns,
-                  .arg = s},
+        .judge = {.policy = s->policy, .learned = s->learned},
         .log = s->log,
         .relays = s->relays,
     };
@@ -631,16 +623,14 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, s->nofile / FDS_PER_RELAY);
-    s->learned = learned_new(s->policy, now_ms);
+    s->learned = learned_new(s->policy, now_ms, catch_up_with_dns, s);
     start_raw(s);
     s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
                                                   .policy = s->policy,
                                                   .resolver = s->resolver,
                                                   .learned = s->learned,
                                                   .raw = s->raw,
-                                                  .log = s->log,
-                                                  .catch_up = catch_up_with_dns,
-                                                  .arg = s});
+                                                  .log = s->log});
     s->upstream = upstream_dns_new(s->base, s->policy);
     upstream_dns_set_learn(s->upstream, s->learn);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,

@@ -62,12 +62,11 @@ static int set_up(void **state)
         policy_parse(&f->policy, "-e", words, strlen(words), NULL) < 0)
         return -1;
     f->base = event_base_new();
-    f->dialer = dialer_new(&(struct dialer_setup){.base = f->base,
-                                                  .policy = &f->policy,
-                                                  .resolver = resolver_new(f->base),
-                                                  .learned = learned_new(&f->policy, now_ms),
-                                                  .catch_up = catch_up,
-                                                  .arg = f});
+    f->dialer =
+        dialer_new(&(struct dialer_setup){.base = f->base,
+                                          .policy = &f->policy,
+                                          .resolver = resolver_new(f->base),
+                                          .learned = learned_new(&f->policy, now_ms, catch_up, f)});
     f->channel = channel_new(f->base, pair[0], 1u << MSG_DIAL, 0, on_message, on_closed, f);
     f->peer = pair[1];
     f++;

@@ -27,7 +27,7 @@ static void start(const char *text)
     policy_init(&policy);
     assert_int_equal(policy_parse(&policy, "test", text, strlen(text), &e), 0);
     now = 1000;
-    learned = learned_new(&policy, clock_now);
+    learned = learned_new(&policy, clock_now, NULL, NULL);
 }
 
 static void stop(void)

@@ -58,20 +58,28 @@ static size_t count(const char *text, const char *what)
 
 static void deny_connect(struct log *l, const char *address, uint16_t port, uint32_t times)
 {
-    struct msg_log_connect m = {
-        .count = times, .port = port, .family = AF_INET, .protocol = IPPROTO_TCP};
+    struct msg_log_connect m = {.decision = MSG_DENY,
+                                .endpoint = POLICY_INDEX_NONE,
+                                .count = times,
+                                .port = port,
+                                .family = AF_INET,
+                                .protocol = IPPROTO_TCP};
 
     assert_int_equal(inet_pton(AF_INET, address, m.address), 1);
-    log_connect(l, MSG_DENY, POLICY_INDEX_NONE, &m);
+    log_connect(l, &m);
 }
 
 static void allow_connect(struct log *l, const char *address, uint16_t port, uint32_t endpoint)
 {
-    struct msg_log_connect m = {
-        .count = 1, .port = port, .family = AF_INET6, .protocol = IPPROTO_TCP};
+    struct msg_log_connect m = {.decision = MSG_ALLOW,
+                                .endpoint = endpoint,
+                                .count = 1,
+                                .port = port,
+                                .family = AF_INET6,
+                                .protocol = IPPROTO_TCP};
 
     assert_int_equal(inet_pton(AF_INET6, address, m.address), 1);
-    log_connect(l, MSG_ALLOW, endpoint, &m);
+    log_connect(l, &m);
 }
 
 static void request(struct log *l, uint32_t decision, int status, const char *method,

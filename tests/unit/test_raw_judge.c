@@ -133,7 +133,7 @@ static void test_learned(void **state)
         {"10.1.2.3", 22, IPPROTO_TCP, true, true, MSG_TO_RELAY}, /* by its own endpoint */
     };
     struct msg_learn m = {.ttl = 60, .family = AF_INET, .count = 2, .name = "a.test"};
-    struct raw_judge j = {.catch_up = catch_up};
+    struct raw_judge j = {0};
     struct policy p;
     struct error e;
 
@@ -141,11 +141,11 @@ static void test_learned(void **state)
     policy_init(&p);
     assert_int_equal(policy_parse(&p, "test", words, strlen(words), &e), 0);
     j.policy = &p;
-    j.learned = learned_new(&p, now_ms);
+    j.learned = learned_new(&p, now_ms, catch_up, NULL);
     msg_init(&m, MSG_LEARN, sizeof(m));
     memcpy(m.address[0], "\xc6\x33\x64\x01", 4);
     memcpy(m.address[1], "\x0a\x01\x02\x03", 4);
-    learned_add((struct learned *)(uintptr_t)j.learned, &m);
+    learned_add(j.learned, &m);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct msg_tuple t = tuple(cases[i].address, cases[i].port);
         struct raw_verdict v = raw_judge(&j, cases[i].protocol, &t);
@@ -154,7 +154,7 @@ static void test_learned(void **state)
             fail_msg("%s %u", cases[i].address, cases[i].port);
     }
     assert_int_equal(caught_up, 2); /* for those that it knew nothing of */
-    learned_free((struct learned *)(uintptr_t)j.learned);
+    learned_free(j.learned);
     policy_free(&p);
 }
 
