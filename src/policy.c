@@ -342,19 +342,6 @@ static bool request_matches(const struct endpoint *ep, const char *method, const
            prefix_matches(ep, url);
 }
 
-const struct endpoint *policy_match_request(const struct policy *p, const char *method,
-                                            const struct url *url)
-{
-    const struct endpoint *raw = match_any_use(p, url->scheme, &url->authority);
-
-    for (size_t i = 0; i < p->count; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
-        if (ep == raw || request_matches(ep, method, url))
-            return ep;
-    }
-    return NULL;
-}
-
 /* Content of these has no meaning (RFC 9110, 9.3.1, 9.3.2, 9.3.5, 9.3.7, 9.3.8). */
 static bool has_body(const char *method)
 {
@@ -374,17 +361,29 @@ static bool allows_uploads(const struct endpoint *ep)
     return ep->method_count == 0;
 }
 
-const struct endpoint *policy_match_upload(const struct policy *p, const char *method,
-                                           const struct url *url)
+static const struct endpoint *match_request(const struct policy *p, const char *method,
+                                            const struct url *url, bool upload)
 {
     const struct endpoint *raw = match_any_use(p, url->scheme, &url->authority);
 
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        if (ep == raw || (allows_uploads(ep) && request_matches(ep, method, url)))
+        if (ep == raw || ((!upload || allows_uploads(ep)) && request_matches(ep, method, url)))
             return ep;
     }
     return NULL;
+}
+
+const struct endpoint *policy_match_request(const struct policy *p, const char *method,
+                                            const struct url *url)
+{
+    return match_request(p, method, url, false);
+}
+
+const struct endpoint *policy_match_upload(const struct policy *p, const char *method,
+                                           const struct url *url)
+{
+    return match_request(p, method, url, true);
 }
 
 const struct endpoint *policy_match_authority(const struct policy *p, enum url_scheme scheme,
@@ -496,14 +495,15 @@ static bool means_it(const struct endpoint *ep, int family, const void *address)
            address_classify(family, last) == ADDRESS_LOCAL;
 }
 
-const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
+/* port 0: any. */
+static const struct endpoint *match_address(const struct policy *p, int family, const void *address,
                                             uint16_t port)
 {
     if (policy_means_loopback(family, address))
         return NULL;
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        if (ep->port == port && ep->family == family && policy_is_raw(ep) &&
+        if ((port == 0 || ep->port == port) && ep->family == family && policy_is_raw(ep) &&
             prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len) &&
             means_it(ep, family, address))
             return ep;
@@ -511,18 +511,15 @@ const struct endpoint *policy_match_address(const struct policy *p, int family, 
     return NULL;
 }
 
+const struct endpoint *policy_match_address(const struct policy *p, int family, const void *address,
+                                            uint16_t port)
+{
+    return port == 0 ? NULL : match_address(p, family, address, port);
+}
+
 bool policy_names_address(const struct policy *p, int family, const void *address)
 {
-    if (policy_means_loopback(family, address))
-        return false;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
-        if (ep->family == family && policy_is_raw(ep) &&
-            prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len) &&
-            means_it(ep, family, address))
-            return true;
-    }
-    return false;
+    return match_address(p, family, address, 0) != NULL;
 }
 
 const struct endpoint *policy_match_abstract(const struct policy *p, const char *name)
