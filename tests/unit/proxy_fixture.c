@@ -247,3 +247,13 @@ void fixture_time_out(struct fixture *f)
     event_active(&f->proxy->tick, EV_TIMEOUT, 1);
     fixture_turn(f);
 }
+
+int fixture_request(struct fixture *f, const char *request, const char *sent, int *server)
+{
+    int c = fixture_client(f);
+
+    fixture_send(f, c, request);
+    *server = fixture_accept(f, fixture_dial(f, URL_HTTP, "a.test", 80));
+    fixture_expect(f, *server, sent);
+    return c;
+}

@@ -68,4 +68,7 @@ bool fixture_silent(struct fixture *f);
 /* All deadlines of sessions are over now. */
 void fixture_time_out(struct fixture *f);
 
+/* A client whose request to http://a.test is on its way, as sent: its end, and *server's. */
+int fixture_request(struct fixture *f, const char *request, const char *sent, int *server);
+
 #endif

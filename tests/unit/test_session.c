@@ -53,23 +53,12 @@ static void expect_log(enum msg_decision decision, int status, const char *metho
     assert_int_equal(l->endpoint == POLICY_INDEX_NONE, decision == MSG_DENY);
 }
 
-/* A client with a request on its way, and the server's end. */
-static int start(const char *request, const char *sent, int *server)
-{
-    int c = fixture_client(&f);
-
-    fixture_send(&f, c, request);
-    *server = fixture_accept(&f, fixture_dial(&f, URL_HTTP, "a.test", 80));
-    fixture_expect(&f, *server, sent);
-    return c;
-}
-
 static void test_allowed(void **state)
 {
     int server;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     fixture_send(&f, server, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     fixture_expect(&f, c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     const struct msg_log_request *l = fixture_log(&f);
@@ -158,7 +147,7 @@ static void test_kept_connection(void **state)
     int server;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\n");
     fixture_expect(&f, c, "HTTP/1.1 204 No Content\r\n\r\n");
     expect_log(MSG_ALLOW, 204, "GET", "http://a.test/ok/x", NULL);
@@ -187,7 +176,7 @@ static void test_no_second_post(void **state)
 
     (void)state;
     for (int body = 0; body < 2; body++) {
-        int c = start(GET_OK, SENT_OK, &server);
+        int c = fixture_request(&f, GET_OK, SENT_OK, &server);
         fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\n");
         fixture_expect(&f, c, "HTTP/1.1 204 No Content\r\n\r\n");
         expect_log(MSG_ALLOW, 204, "GET", "http://a.test/ok/x", NULL);
@@ -214,7 +203,7 @@ static void test_unasked_bytes(void **state)
     int server;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\n\r\n");
     fixture_expect(&f, c, "HTTP/1.1 204 No Content\r\n\r\n");
     expect_log(MSG_ALLOW, 204, "GET", "http://a.test/ok/x", NULL);
@@ -241,7 +230,7 @@ static void test_cut_off(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int server;
-        int c = start(GET_OK, SENT_OK, &server);
+        int c = fixture_request(&f, GET_OK, SENT_OK, &server);
         fixture_send(&f, server, cases[i].from_server);
         (void)close(server);
         const struct msg_log_request *l = fixture_log(&f);
@@ -264,14 +253,14 @@ static void test_until_close(void **state)
     int server;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     fixture_send(&f, server, "HTTP/1.1 200 OK\r\n\r\nhello");
     (void)close(server);
     fixture_expect(&f, c,
                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     expect_log(MSG_ALLOW, 200, "GET", "http://a.test/ok/x", NULL);
     (void)close(c);
-    c = start("GET http://a.test/ok/x HTTP/1.0\r\n\r\n", SENT_OK, &server);
+    c = fixture_request(&f, "GET http://a.test/ok/x HTTP/1.0\r\n\r\n", SENT_OK, &server);
     fixture_send(&f, server,
                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     expect_log(MSG_ALLOW, 200, "GET", "http://a.test/ok/x", NULL);
@@ -336,8 +325,9 @@ static void test_upload(void **state)
     expect_log(MSG_ALLOW, 204, "GET", "http://get.test/x", NULL);
     (void)close(server);
     (void)close(c);
-    c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc",
-              "GET /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc", &server);
+    c = fixture_request(
+        &f, "GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc",
+        "GET /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc", &server);
     fixture_send(&f, server, "HTTP/1.1 204 No Content\r\n\r\n");
     expect_log(MSG_ALLOW, 204, "GET", "http://a.test/ok/x", NULL);
     (void)close(server);
@@ -350,8 +340,9 @@ static void test_switch(void **state)
     int server;
 
     (void)state;
-    int c = start("GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nUpgrade: x\r\n\r\n", SENT_OK,
-                  &server);
+    int c =
+        fixture_request(&f, "GET http://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\nUpgrade: x\r\n\r\n",
+                        SENT_OK, &server);
     fixture_send(&f, server,
                  "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
     expect_log(MSG_ALLOW, 0, "GET", "http://a.test/ok/x", "switched protocols");
@@ -388,7 +379,7 @@ static void test_backpressure(void **state)
     size_t taken = 0;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     fixture_send(&f, server, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
     for (int i = 0; i < 1000; i++) {
         ssize_t n = send(server, block, sizeof(block), MSG_NOSIGNAL);
@@ -490,7 +481,7 @@ static void test_half_close(void **state)
     int server;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     uint64_t before = TAILQ_FIRST(&f.proxy->sessions)->deadline;
     assert_int_equal(shutdown(c, SHUT_WR), 0);
     fixture_turn(&f);
@@ -527,13 +518,13 @@ static void test_time_outs(void **state)
     fixture_refuse(&f, id, ETIMEDOUT, "");
     assert_int_equal(upstreams_orphans(f.proxy->upstreams), 0);
     (void)close(c);
-    c = start(GET_OK, SENT_OK, &server); /* the server does not */
+    c = fixture_request(&f, GET_OK, SENT_OK, &server); /* the server does not */
     fixture_time_out(&f);
     expect_log(MSG_ALLOW, 0, "GET", "http://a.test/ok/x", "too long");
     assert_non_null(strstr(fixture_read(&f, c), "HTTP/1.1 504 "));
     (void)close(c);
     (void)close(server);
-    c = start(GET_OK, SENT_OK, &server); /* or stops in the middle */
+    c = fixture_request(&f, GET_OK, SENT_OK, &server); /* or stops in the middle */
     fixture_send(&f, server, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
     fixture_time_out(&f);
     expect_log(MSG_ALLOW, 200, "GET", "http://a.test/ok/x", "too long");
@@ -550,7 +541,7 @@ static void test_finish(void **state)
     struct msg_finish m;
 
     (void)state;
-    int c = start(GET_OK, SENT_OK, &server);
+    int c = fixture_request(&f, GET_OK, SENT_OK, &server);
     memset(&m, 0, sizeof(m));
     msg_init(&m, MSG_FINISH, sizeof(m));
     assert_int_equal(send(f.channel, &m, sizeof(m), 0), sizeof(m));

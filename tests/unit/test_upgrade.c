@@ -57,21 +57,10 @@ static void expect_log(int status, uint64_t sent, uint64_t received, const char 
         assert_string_equal(l->reason, "");
 }
 
-/* A client with a request on its way, and the server's end. */
-static int start(const char *request, const char *sent, int *server)
-{
-    int c = fixture_client(&f);
-
-    fixture_send(&f, c, request);
-    *server = fixture_accept(&f, fixture_dial(&f, URL_HTTP, "a.test", 80));
-    fixture_expect(&f, *server, sent);
-    return c;
-}
-
 /* The same, switched. */
 static int tunnel(int *server)
 {
-    int c = start(ASK_WS, SENT_WS, server);
+    int c = fixture_request(&f, ASK_WS, SENT_WS, server);
 
     fixture_send(&f, *server, SWITCH_WS);
     fixture_expect(&f, c, SWITCH_WS);
@@ -90,7 +79,7 @@ static void test_tunnel(void **state)
     int server;
 
     (void)state;
-    int c = start(ASK_WS, SENT_WS, &server);
+    int c = fixture_request(&f, ASK_WS, SENT_WS, &server);
     fixture_send(&f, server,
                  "HTTP/1.1 101 Go\r\nUPGRADE: WebSocket\r\nConnection: x, Upgrade\r\nX: 1\r\n"
                  "Sec-WebSocket-Accept: a\r\nKeep-Alive: 5\r\n\r\nfirst bytes");
@@ -145,7 +134,7 @@ static void test_end_before_switch(void **state)
     int server;
 
     (void)state;
-    int c = start(ASK_WS "early", SENT_WS, &server);
+    int c = fixture_request(&f, ASK_WS "early", SENT_WS, &server);
     (void)shutdown(c, SHUT_WR);
     fixture_turn(&f);
     fixture_send(&f, server, SWITCH_WS);
@@ -167,7 +156,7 @@ static void test_pipelined(void **state)
 
     (void)state;
     (void)snprintf(request, sizeof(request), "%s%s", ASK_WS, next);
-    int c = start(request, SENT_WS, &server);
+    int c = fixture_request(&f, request, SENT_WS, &server);
     assert_string_equal(fixture_read(&f, server), "");
     assert_true(fixture_silent(&f));
     fixture_send(&f, server, SWITCH_WS);
@@ -176,7 +165,7 @@ static void test_pipelined(void **state)
     close_both(c, server);
     expect_log(101, strlen(next), 0, NULL);
 
-    c = start(request, SENT_WS, &server);
+    c = fixture_request(&f, request, SENT_WS, &server);
     fixture_send(&f, server,
                  "HTTP/1.1 426 No\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
                  "Content-Length: 2\r\n\r\nno");
@@ -197,7 +186,7 @@ static void test_pieces(void **state)
     int server;
 
     (void)state;
-    int c = start(ASK_WS, SENT_WS, &server);
+    int c = fixture_request(&f, ASK_WS, SENT_WS, &server);
     fixture_send(&f, server, early);
     fixture_expect(&f, c, early);
     for (size_t i = 0; i + 1 < strlen(head); i++) {
@@ -233,7 +222,7 @@ static void test_offers(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int server;
-        int c = start(rows[i].request, rows[i].sent, &server);
+        int c = fixture_request(&f, rows[i].request, rows[i].sent, &server);
         bool offered = strstr(rows[i].sent, "Upgrade") != NULL;
         if (!offered) { /* and so no answer may take it */
             fixture_send(&f, server, SWITCH("Connection: upgrade\r\nUpgrade: h2c\r\n"));
@@ -266,7 +255,7 @@ static void test_bad_switches(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         int server;
-        int c = start(ASK_WS "more", SENT_WS, &server);
+        int c = fixture_request(&f, ASK_WS "more", SENT_WS, &server);
         fixture_send(&f, server, rows[i]);
         expect_log(0, 0, 0, "");
         assert_non_null(strstr(fixture_read(&f, c), "HTTP/1.1 502 "));
@@ -282,8 +271,8 @@ static void test_choice(void **state)
     int server;
 
     (void)state;
-    int c = start(ASK("Connection: upgrade\r\nUpgrade: foo/2, foo/1, bar\r\n"),
-                  SENT("Connection: upgrade\r\nUpgrade: foo/2, foo/1, bar\r\n"), &server);
+    int c = fixture_request(&f, ASK("Connection: upgrade\r\nUpgrade: foo/2, foo/1, bar\r\n"),
+                            SENT("Connection: upgrade\r\nUpgrade: foo/2, foo/1, bar\r\n"), &server);
     fixture_send(&f, server, SWITCH("Connection: upgrade\r\nUpgrade: bar, foo/1\r\n"));
     fixture_expect(&f, c, SWITCH("Connection: upgrade\r\nUpgrade: bar, foo/1\r\n"));
     close_both(c, server);
@@ -317,10 +306,11 @@ static void test_bodies(void **state)
         (void)close(c);
         fixture_turn(&f);
     }
-    int c = start(BODY("Content-Length: 5\r\n") "hel",
-                  "POST /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nConnection: "
-                  "upgrade\r\nUpgrade: x\r\n\r\nhel",
-                  &server);
+    int c =
+        fixture_request(&f, BODY("Content-Length: 5\r\n") "hel",
+                        "POST /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nConnection: "
+                        "upgrade\r\nUpgrade: x\r\n\r\nhel",
+                        &server);
     fixture_send(&f, server, SWITCH("Connection: upgrade\r\nUpgrade: x\r\n"));
     const struct msg_log_request *l = fixture_log(&f);
     assert_int_equal(l->status, 0);
@@ -328,10 +318,10 @@ static void test_bodies(void **state)
     assert_non_null(strstr(fixture_read(&f, c), "HTTP/1.1 502 "));
     close_both(c, server);
 
-    c = start(BODY("Content-Length: 5\r\n") "hello",
-              "POST /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nConnection: "
-              "upgrade\r\nUpgrade: x\r\n\r\nhello",
-              &server);
+    c = fixture_request(&f, BODY("Content-Length: 5\r\n") "hello",
+                        "POST /ok/x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nConnection: "
+                        "upgrade\r\nUpgrade: x\r\n\r\nhello",
+                        &server);
     fixture_send(&f, server, SWITCH("Connection: upgrade\r\nUpgrade: x\r\n"));
     fixture_expect(&f, c, SWITCH("Connection: upgrade\r\nUpgrade: x\r\n"));
     fixture_send(&f, c, "more");
@@ -364,7 +354,7 @@ static void test_own_connection(void **state)
     int kept, server;
 
     (void)state;
-    int c = start(ASK(""), SENT(""), &kept);
+    int c = fixture_request(&f, ASK(""), SENT(""), &kept);
     fixture_send(&f, kept, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     fixture_expect(&f, c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     expect_log(200, 0, 0, NULL);
