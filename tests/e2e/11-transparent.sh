@@ -4,7 +4,6 @@
 in_test_internet "$@"
 export CIJAIL_ENDPOINTS='https://registry.example/pkg/ https://files.example/public/ http://registry.example/pkg/
     https://registry.example:8443/ https://*.wild.example/pkg/'
-unset_proxies='env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy'
 # shellcheck disable=SC2086 # words
 direct() { run cijail "${options[@]}" -- $unset_proxies "$@"; }
 options=()

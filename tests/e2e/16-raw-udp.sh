@@ -4,12 +4,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 dial=$T_LIB/connect.py
-H4=192.0.2.10 H6=2001:db8:0:2::10
-
-python3 "$T_LIB/raw-server.py" $H4 $H6 >server.log 2>server.err </dev/null &
-server=$!
-for ((i = 0; i < 200; i++)); do [[ -e server.ready ]] && break; sleep 0.05; done
-[[ -e server.ready ]] || t_fail "server: $(cat server.err)"
+serve_raw
 
 bracketed() { if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi; }
 
@@ -79,35 +74,10 @@ for ((k = 0; k < 40; k++)); do [[ $(wc -l <server.log) == 20 ]] && break; sleep 
 t_eq "$(tr -d '\0' <server.log | sort -n | xargs)" "$(seq 20 | xargs)"
 
 t_case 'UDP: 3000 flows, of which no more than 1024 are kept'
-cat >flows.py <<'END'
-import glob, os, socket, sys, time
-good = 0
-sockets = []
-for i in range(3000):
-    s = socket.socket(type=socket.SOCK_DGRAM)
-    s.settimeout(10)
-    s.connect((sys.argv[1], 7001))
-    s.send(b"%d" % i)
-    good += s.recv(100) == b"%d" % i
-    sockets.append(s)
-print(good)
-sockets[0].send(b"again") # the flow is gone: a new one
-print(sockets[0].recv(100))
-open("flows.there", "w").close()
-while not os.path.exists("flows.counted"):
-    time.sleep(0.02)
-END
-rm -f flows.there flows.counted
-(
-    for ((i = 0; i < 1200; i++)); do [[ -e flows.there ]] && break; sleep 0.05; done
-    for pid in $(pgrep -f 'cijail -e .*flows\.py'); do find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l; done | sort -n | tail -1 >flows.counted.tmp
-    mv flows.counted.tmp flows.counted
-) >/dev/null 2>&1 </dev/null &
-run bash -c "ulimit -n 16384; exec cijail -e $H4:7001 -- python3 flows.py $H4"
+many_flows $H4:7001 $H4
 t_eq "$out" $'3000\nb\'again\''
-t_true test "$(cat flows.counted)" -lt 2200
-t_true test "$(cat flows.counted)" -gt 200
-wait $!
+t_true test "$flow_fds" -lt 2200
+t_true test "$flow_fds" -gt 200
 
 t_case 'UDP: in a jail in a jail'
 run cijail -e $H4:7001 -e "[$H6]:7001" -- "$CIJAIL" -e $H4:7001 -e "[$H6]:7001" -- sh -c "python3 $T_LIB/udp.py $H4 7001 5 60000; python3 $T_LIB/udp.py $H6 7001 5 60000"

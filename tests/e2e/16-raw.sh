@@ -4,12 +4,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 dial=$T_LIB/connect.py
-H4=192.0.2.10 H6=2001:db8:0:2::10
-
-python3 "$T_LIB/raw-server.py" $H4 $H6 >server.log 2>server.err </dev/null &
-server=$!
-for ((i = 0; i < 200; i++)); do [[ -e server.ready ]] && break; sleep 0.05; done
-[[ -e server.ready ]] || t_fail "server: $(cat server.err)"
+serve_raw
 
 # say.py ADDRESS PORT [BYTES]: sends, ends its side, prints what comes: text, or the number of bytes if it is long.
 cat >say.py <<'END'

@@ -2,7 +2,6 @@
 # NAME:PORT: whatever is said to that port of what NAME resolves to, TLS for NAME alone; by CONNECT and directly.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
-unset_proxies='env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy'
 options=()
 jail() { run cijail "${options[@]}" -- "$@"; }
 # shellcheck disable=SC2086 # words

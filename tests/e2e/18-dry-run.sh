@@ -4,37 +4,10 @@
 in_test_internet "$@"
 unset CIJAIL_DRY_RUN
 stamp='^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9]{2} [0-9:]{8} [0-9]{4}\] cijail: '
-cat >server.py <<'END'
-import os, socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.bind("\0" + sys.argv[1][1:] if sys.argv[1].startswith("@") else sys.argv[1])
-if not sys.argv[1].startswith("@"):
-    os.chmod(sys.argv[1], 0o777)
-s.listen(64)
-open(sys.argv[2], "w").close()
-while True:
-    c = s.accept()[0]
-    c.sendall(b"hello\n")
-    c.close()
-END
-cat >say.py <<'END'
-import errno, socket, sys
-try:
-    s = socket.socket(socket.AF_UNIX)
-    s.connect("\0" + sys.argv[1][1:] if sys.argv[1].startswith("@") else sys.argv[1])
-    print(s.makefile().read(), end="")
-except OSError as e:
-    print(errno.errorcode.get(e.errno, e))
-END
-serve() { # ADDRESS NAME
-    local i
-    python3 server.py "$1" "$2.ready" >/dev/null 2>&1 </dev/null &
-    for ((i = 0; i < 200; i++)); do [[ -e $2.ready ]] && return; sleep 0.05; done
-    t_fail "no server at $1"
-}
 chmod 755 "$T_TMP"
-serve "$T_TMP/sock" sock
-serve @cijail-dry abstract
+cp "$T_LIB/unix.py" .
+serve_unix "$T_TMP/sock" sock
+serve_unix @cijail-dry abstract
 
 # dry REGEX COMMAND...: with an empty policy COMMAND succeeds in a dry run, which says REGEX of it; and fails without.
 dry() {
@@ -58,7 +31,7 @@ t_assert 'curl succeeded' test "$status" != 0
 dry '200 GET http://registry\.example/pkg/lodash$' curl -sf http://registry.example/pkg/lodash
 t_eq "$dry_out" 'a package'
 t_assert 'curl succeeded' test "$status" != 0
-dry '20[0-9] PUT https://files\.example/upload/new$' curl -sf -T server.py https://files.example/upload/new
+dry '20[0-9] PUT https://files\.example/upload/new$' curl -sf -T unix.py https://files.example/upload/new
 t_assert 'curl succeeded' test "$status" != 0
 
 t_case 'the status that the server gave, and a host that is not there'
@@ -119,16 +92,16 @@ run cijail --dry-run --log-format json -e rebind-private.example -- dig +short r
 t_match "$err" '"reason":"answer .* would be withheld: private address \(rebinding\)"'
 
 t_case 'unix sockets of the host, by path and by abstract name'
-dry "unix $T_TMP/sock\$" python3 say.py "$T_TMP/sock"
+dry "unix $T_TMP/sock\$" python3 unix.py say "$T_TMP/sock"
 t_eq "$dry_out" hello
 t_eq "$out" ENETUNREACH
-run cijail --dry-run -- python3 say.py sock
+run cijail --dry-run -- python3 unix.py say sock
 t_match "$err" "${stamp}DRYRUN deny unix sock\$"
-run cijail --dry-run -- python3 say.py @cijail-dry
+run cijail --dry-run -- python3 unix.py say @cijail-dry
 t_status 99
 t_eq "$out" hello
 t_match "$err" "${stamp}DRYRUN deny unix @cijail-dry\$"
-run cijail -- python3 say.py @cijail-dry
+run cijail -- python3 unix.py say @cijail-dry
 t_eq "$out" ECONNREFUSED
 
 t_case 'netlink families'
@@ -167,7 +140,7 @@ t_match "$(cat log)" "${stamp}DRYRUN deny 200 GET "
 t_match "$(cat log)" 'dry run: 0 allowed, 1 denied$'
 run cijail --dry-run -v --log-format json -e https://registry.example/pkg/ -- sh -c "
     curl -s https://registry.example/pkg/lodash; curl -s -o /dev/null https://registry.example/no; dig a.example @203.0.113.5
-    python3 say.py $T_TMP/sock"
+    python3 unix.py say $T_TMP/sock"
 cp "$T_TMP/err" json
 run python3 -c 'import json
 for line in open("json"):
@@ -234,7 +207,7 @@ run cijail --dry-run -- curl -s -m 5 -x "$PROXY" --noproxy '' http://127.0.0.1:1
 t_match "$err" "${stamp}deny - GET http://127\\.0\\.0\\.1:18080/sock\$"
 run cijail --dry-run -- curl -s -m 5 http://127.0.0.1:18080/
 t_eq "$out" ''
-run cijail --dry-run -v --allow-loopback -- curl -s -m 5 http://127.0.0.1:18080/say.py
+run cijail --dry-run -v --allow-loopback -- curl -s -m 5 http://127.0.0.1:18080/unix.py
 t_match "$out" 'import errno'
 t_match "$err" "${stamp}DRYRUN allow connect 127\\.0\\.0\\.1:18080\$"
 

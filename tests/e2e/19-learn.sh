@@ -3,36 +3,9 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 chmod 755 "$T_TMP"
-cat >server.py <<'END'
-import os, socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.bind("\0" + sys.argv[1][1:] if sys.argv[1].startswith("@") else sys.argv[1])
-if not sys.argv[1].startswith("@"):
-    os.chmod(sys.argv[1], 0o777)
-s.listen(64)
-open(sys.argv[2], "w").close()
-while True:
-    c = s.accept()[0]
-    c.sendall(b"hello\n")
-    c.close()
-END
-cat >say.py <<'END'
-import errno, socket, sys
-try:
-    s = socket.socket(socket.AF_UNIX)
-    s.connect("\0" + sys.argv[1][1:] if sys.argv[1].startswith("@") else sys.argv[1])
-    print(s.makefile().read(), end="")
-except OSError as e:
-    print(errno.errorcode.get(e.errno, e))
-END
-serve() { # ADDRESS NAME
-    local i
-    python3 server.py "$1" "$2.ready" >/dev/null 2>&1 </dev/null &
-    for ((i = 0; i < 200; i++)); do [[ -e $2.ready ]] && return; sleep 0.05; done
-    t_fail "no server at $1"
-}
-serve "$T_TMP/sock" sock
-serve @cijail-learn abstract
+cp "$T_LIB/unix.py" .
+serve_unix "$T_TMP/sock" sock
+serve_unix @cijail-learn abstract
 words() { grep -oE '^[^ #]+' "$1"; } # the policy without comments
 python3 -m http.server --bind 127.0.0.1 18080 >/dev/null 2>&1 </dev/null &
 for ((i = 0; i < 100; i++)); do curl -s -o /dev/null http://127.0.0.1:18080/ && break; sleep 0.05; done
@@ -50,9 +23,9 @@ dig +short registry.example
 dig +short only.wild.example AAAA >/dev/null
 dig +short registry.example @203.0.113.5
 dig +tcp +short registry.example @2001:db8:53::53
-python3 say.py $T_TMP/sock
-cd cloned && python3 ../say.py ../sock
-python3 ../say.py @cijail-learn
+python3 unix.py say $T_TMP/sock
+cd cloned && python3 ../unix.py say ../sock
+python3 ../unix.py say @cijail-learn
 END
 
 t_case 'a dry run of a job is learned'
@@ -107,7 +80,7 @@ t_match "$err" 'deny connect 192\.0\.2\.53:53$'
 t_case 'learned from a run under a policy: what it used of it; what was denied are comments'
 run cijail --learn ./narrow -e 'https://registry.example/ unused.example /run/unused.sock' -- sh -c "
     curl -s https://registry.example/pkg/lodash; curl -s -o /dev/null https://evil.attacker.test/x
-    curl -s -o /dev/null http://registry.example/plain; dig +short secret.attacker.test >/dev/null; python3 say.py $T_TMP/sock
+    curl -s -o /dev/null http://registry.example/plain; dig +short secret.attacker.test >/dev/null; python3 unix.py say $T_TMP/sock
     python3 $T_LIB/connect.py udp 198.51.100.66 999"
 t_eq "$(words narrow)" 'GET,HEAD:https://registry.example/pkg/lodash'
 policy=$(cat narrow)
@@ -124,7 +97,7 @@ run cijail --learn ./loopback --allow-loopback -e '[netlink]' -- curl -s -m 5 -o
 t_status 0
 t_eq "$(words loopback)" '127.0.0.1:18080
 [netlink]'
-run cijail -p ./loopback -- curl -s -m 5 http://127.0.0.1:18080/say.py
+run cijail -p ./loopback -- curl -s -m 5 http://127.0.0.1:18080/unix.py
 t_match "$out" 'import errno'
 
 t_case 'nothing that the jail chose is more than a word or a comment'

@@ -2,7 +2,6 @@
 # A name whose owner points it at the host's own public address: what listens there is behind no firewall.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
-unset_proxies='env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy'
 H4=192.0.2.10 H6=2001:db8:0:2::10
 
 # At the host's addresses: TCP that says what it is, HTTP, and UDP that answers; each counts whom it heard.

@@ -21,6 +21,7 @@ export CIJAIL=${CIJAIL:-$BUILD/src/cijail}
 export PATH=${CIJAIL%/*}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 GATEWAY=192.0.0.1
 PROXY=http://$GATEWAY:3128
+unset_proxies='env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy'
 
 t_name='' t_bad=0 t_asserted=0 t_cases=0 t_lacks=''
 status=0 out='' err='' ms=0
@@ -137,6 +138,46 @@ need() {
         t_lacks=$1
     fi
     return 1
+}
+
+# until_true COMMAND...: waits until COMMAND succeeds, for some ten seconds.
+until_true() {
+    local i
+    for ((i = 0; i < 200; i++)); do
+        "$@" && return
+        sleep 0.05
+    done
+    return 1
+}
+
+serve_unix() { # ADDRESS NAME: a unix socket of the host (unix.py)
+    python3 "$T_LIB/unix.py" serve "$1" "$2.ready" >/dev/null 2>&1 </dev/null &
+    until_true test -e "$2.ready" || t_fail "no server at $1"
+}
+
+# Servers at the test internet's raw addresses, $H4 and $H6 (raw-server.py); $server is the process.
+serve_raw() {
+    H4=192.0.2.10 H6=2001:db8:0:2::10
+    python3 "$T_LIB/raw-server.py" $H4 $H6 >server.log 2>server.err </dev/null &
+    server=$!
+    until_true test -e server.ready || t_fail "server: $(cat server.err)"
+}
+
+# many_flows ENDPOINT ADDRESS: as run, of flows.py; $flow_fds: the most descriptors that a process of cijail has when
+# all flows have begun.
+many_flows() {
+    local counter
+    rm -f flows.there flows.counted
+    (
+        for ((i = 0; i < 1200; i++)); do [[ -e flows.there ]] && break; sleep 0.05; done
+        for pid in $(pgrep -f 'cijail -e .*flows\.py'); do find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l; done |
+            sort -n | tail -1 >flows.counted.tmp
+        mv flows.counted.tmp flows.counted
+    ) >/dev/null 2>&1 </dev/null &
+    counter=$!
+    run bash -c "ulimit -n 16384; exec cijail -e $1 -- python3 $T_LIB/flows.py $2"
+    flow_fds=$(cat flows.counted)
+    wait "$counter"
 }
 
 alive() { pgrep -f "$1" >/dev/null; } # a process whose command line matches
