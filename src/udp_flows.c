@@ -74,6 +74,15 @@ void udp_flow_end(struct udp_flow *f)
     free(f);
 }
 
+/* Most jails have no flow, and nothing to wake up for. */
+static void start_timer(struct udp_flows *u)
+{
+    static const struct timeval tick = {TICK_SECONDS, 0};
+
+    if (event_add(u->timer, &tick) < 0)
+        die("cannot start a timer");
+}
+
 struct udp_flow *udp_flows_add(struct udp_flows *u, const struct udp_key *key, int host)
 {
     struct udp_flow **bucket = bucket_of(u, key);
@@ -81,6 +90,8 @@ struct udp_flow *udp_flows_add(struct udp_flows *u, const struct udp_key *key, i
 
     if (u->count >= u->max && u->oldest)
         udp_flow_end(u->oldest);
+    if (u->count == 0)
+        start_timer(u);
     f = xcalloc(1, sizeof(*f));
     *f = (struct udp_flow){
         .flows = u, .key = *key, .fd = {-1, host}, .shared = -1, .next = *bucket, .at = bucket};
@@ -104,18 +115,19 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         if (now - f->last > (f->answered ? ANSWERED_MS : UNANSWERED_MS))
             udp_flow_end(f);
     }
+    if (u->count == 0)
+        (void)event_del(u->timer);
 }
 
 struct udp_flows *udp_flows_new(struct event_base *base, size_t max, void *owner)
 {
-    static const struct timeval tick = {TICK_SECONDS, 0};
     struct udp_flows *u = xcalloc(1, sizeof(*u));
 
     u->owner = owner;
     u->max = max < FLOWS_MAX ? max : FLOWS_MAX;
     u->timer = event_new(base, -1, EV_PERSIST, on_timer, u);
-    if (!u->timer || event_add(u->timer, &tick) < 0)
-        die("cannot start a timer");
+    if (!u->timer)
+        die("cannot make a timer");
     return u;
 }
 
