@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "src/address.h"
+#include "src/policy_word.h"
 #include "src/util.h"
 
 #define LOCAL_PREFIX_MIN 3 /* bits of a network that can be local: 224.0.0.0/3, fe80::/10 */
@@ -131,22 +132,6 @@ static int check_returns(const char *line, size_t len, struct error *e)
                      "a carriage return inside of a line; expected lines that end in LF or CR LF");
 }
 
-/* Of UTF-8, or of UTF-16 in either order. Editors show none of them. */
-static int check_start(const char *text, size_t len, struct error *e)
-{
-    static const struct {
-        const char *bytes;
-        size_t len;
-    } marks[] = {{"\xef\xbb\xbf", 3}, {"\xfe\xff", 2}, {"\xff\xfe", 2}};
-
-    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
-        if (len >= marks[i].len && memcmp(text, marks[i].bytes, marks[i].len) == 0)
-            return error_set(
-                e, EINVAL,
-                "the text begins with a byte order mark; expected plain UTF-8 without one");
-    return 0;
-}
-
 /* What a text counts for: its bytes, and the newline that policy_to_text() puts after its last
  * word. So the text that comes out of a policy is never too long to be read again. */
 static size_t text_cost(const char *text, size_t len)
@@ -169,10 +154,7 @@ static int parse_line(struct policy *p, const char *source, unsigned line, const
             n = len - i;
             r = check_comment(text + i, n, e);
         } else {
-            /* What is put together of several texts (policy_to_text) may begin with any word. */
-            r = check_start(text + i, n, e);
-            if (r == 0)
-                r = add_word(p, source, line, text + i, n, e);
+            r = add_word(p, source, line, text + i, n, e);
         }
         if (r < 0)
             break;
@@ -191,7 +173,7 @@ int policy_parse(struct policy *p, const char *source, const char *text, size_t 
     if (text_cost(text, len) > POLICY_TEXT_MAX - p->text_len)
         return text_too_long(source, e);
     p->text_len += text_cost(text, len);
-    r = check_start(text, len, e);
+    r = policy_word_check_start(text, len, e);
     if (r < 0)
         add_place(e, source, line, text, word_len(text, len));
     for (size_t i = 0, n; r == 0 && i < len; i += n + 1) {

@@ -174,12 +174,30 @@ static int check_bytes(const char *word, size_t len, struct error *e)
     return 0;
 }
 
+int policy_word_check_start(const char *word, size_t len, struct error *e)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } marks[] = {{"\xef\xbb\xbf", 3}, {"\xfe\xff", 2}, {"\xff\xfe", 2}};
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (len >= marks[i].len && memcmp(word, marks[i].bytes, marks[i].len) == 0)
+            return error_set(
+                e, EINVAL,
+                "the text begins with a byte order mark; expected plain UTF-8 without one");
+    return 0;
+}
+
 int policy_parse_word(const char *word, size_t len, struct endpoint *ep, struct error *e)
 {
     const struct form *form;
     int r;
 
     memset(ep, 0, sizeof(*ep));
+    r = policy_word_check_start(word, len, e);
+    if (r < 0)
+        return r;
     r = check_bytes(word, len, e);
     if (r < 0) {
         error_add(e, "; expected an endpoint in plain text");

@@ -12,6 +12,11 @@
 #include "src/error.h"
 #include "src/policy.h"
 
+/* Refuses a byte order mark of UTF-8, or of UTF-16 in either order, at the start of a word (and of
+ * a text): editors show none of them. IDNA maps the first to nothing, so the rest would be a name;
+ * but any word may begin a text that is put together of several (policy_to_text, learn_text). */
+int policy_word_check_start(const char *word, size_t len, struct error *e);
+
 /* [METHOD,...:]SCHEME://HOST[:PORT][/PREFIX]. The word holds "://". */
 int policy_word_url(const char *word, size_t len, struct endpoint *ep, struct error *e);
 
