@@ -10,7 +10,7 @@ src_libcijail_a_SOURCES = \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h src/autofs.c src/autofs.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
-	src/supervisor.c src/supervisor.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
+	src/supervisor.c src/supervisor_proxy.c src/supervisor_jail.c src/supervisor.h src/supervisor_parts.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h \
 	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
 	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror_udp.c src/mirror.h src/mirror_dial.h src/mirror_udp.h \

@@ -39,6 +39,7 @@
 #include "src/raw.h"
 #include "src/relay.h"
 #include "src/resolver.h"
+#include "src/supervisor_parts.h"
 #include "src/unix_gate.h"
 #include "src/upstream_dns.h"
 #include "src/userns.h"
@@ -47,53 +48,6 @@
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
 #define DRAIN_MS 10
-#define FDS_PER_FLOW 16     /* likewise, for two each: an eighth */
-#define FDS_PER_MIRRORED 32 /* likewise, for one each */
-#define FDS_PER_RELAY                                                                              \
-    8 /* of the limit on descriptors: the relays' part is three quarters at most */
-
-/* What is passed on to the command. SIGTTIN and SIGTTOU stop a background job, cijail with it, by
- * default. */
-static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,   SIGTERM,
-                                SIGTSTP, SIGCONT, SIGPWR,  SIGIO,   SIGPROF, SIGVTALRM, SIGWINCH};
-
-enum phase { PHASE_SETUP, PHASE_RUNNING, PHASE_ENDING };
-
-struct proxy {
-    struct supervisor *supervisor;
-    const char *name;
-    struct channel *channel; /* NULL: gone */
-    bool ready;
-};
-
-struct supervisor {
-    const struct options *options;
-    const struct policy *policy;
-    struct launch launch;
-    pid_t keeper;
-    struct event_base *base;
-    struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
-    int signals; /* signalfd */
-    int diag;    /* sock_diag in J, until the gate has it */
-    struct proxy dns, http;
-    char ca_pem[MSG_PEM_MAX];
-    struct log *log;
-    struct learn *learn; /* NULL: nothing is learned */
-    struct resolver *resolver;
-    struct learned *learned;
-    struct dialer *dialer;
-    struct upstream_dns *upstream;
-    struct unix_judge *judge;
-    struct relays *relays;
-    struct raw *raw;
-    size_t nofile;         /* the limit on descriptors */
-    struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
-    enum phase phase;
-    bool network_ended; /* and it has been said */
-    bool ran;           /* the command was executed, and has ended */
-    int result;         /* exit status, or -errno with error filled */
-    struct error error;
-};
 
 /* --- ends --- */
 
@@ -103,9 +57,7 @@ static void stop_loop(struct supervisor *s, int result)
     (void)event_base_loopbreak(s->base);
 }
 
-static void give_up(struct supervisor *s, int err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void give_up(struct supervisor *s, int err, const char *fmt, ...)
+void supervisor_give_up(struct supervisor *s, int err, const char *fmt, ...)
 {
     va_list ap;
 
@@ -115,7 +67,7 @@ static void give_up(struct supervisor *s, int err, const char *fmt, ...)
     stop_loop(s, -err);
 }
 
-static void finish_if_all_said(struct supervisor *s)
+void supervisor_finish_if_all_said(struct supervisor *s)
 {
     if (s->phase != PHASE_ENDING || s->dns.channel || s->http.channel)
         return;
@@ -129,11 +81,11 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    finish_if_all_said(arg);
+    supervisor_finish_if_all_said(arg);
 }
 
 /* The command has ended, s->result is set: the proxies' last words, but not for long. */
-static void begin_ending(struct supervisor *s, int result)
+void supervisor_begin_ending(struct supervisor *s, int result)
 {
     static const struct timeval wait = {FINISH_MS / 1000, FINISH_MS % 1000 * 1000};
     static const struct timeval drain = {0, DRAIN_MS * 1000};
@@ -149,7 +101,7 @@ static void begin_ending(struct supervisor *s, int result)
         (void)channel_send(s->http.channel, &m, -1);
     (void)event_add(s->timer, &wait);
     (void)event_add(s->drain_timer, &drain);
-    finish_if_all_said(s);
+    supervisor_finish_if_all_said(s);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -161,295 +113,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (s->phase == PHASE_ENDING)
         (void)event_base_loopbreak(s->base);
     else if (s->phase == PHASE_SETUP)
-        give_up(s, ETIMEDOUT, "the jail was not ready after %d s", SETUP_SECONDS);
-}
-
-/* --- messages of the proxies --- */
-
-/* All is there that the command may use: it starts. */
-static void go(void *arg)
-{
-    struct supervisor *s = arg;
-
-    if (s->phase != PHASE_SETUP)
-        return;
-    s->phase = PHASE_RUNNING;
-    (void)event_del(s->timer);
-    (void)event_add(s->signal_event, NULL); /* signals that came meanwhile are passed on now */
-    if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
-        give_up(s, EPIPE, "the jail's init ended during set-up");
-}
-
-static void go_if_ready(struct supervisor *s)
-{
-    struct mirror_setup mirror = {.base = s->base,
-                                  .policy = s->policy,
-                                  .allow_loopback = s->options->allow_loopback,
-                                  .flows = s->nofile / FDS_PER_MIRRORED,
-                                  .log = s->log,
-                                  .relays = s->relays,
-                                  .init = s->launch.init_supervisor};
-
-    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready || s->mirror)
-        return;
-    if (mirror_is_wanted(s->policy, s->options->allow_loopback))
-        s->mirror = mirror_start(&mirror, go, s);
-    else
-        go(s);
-}
-
-static void take_addresses(struct supervisor *s, const struct msg_learn *m)
-{
-    learned_add(s->learned, m);
-    for (size_t i = 0; i < m->count; i++)
-        learn_address(s->learn, m->name, m->family, m->address[i]);
-}
-
-static void on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
-{
-    struct proxy *p = arg;
-    struct supervisor *s = p->supervisor;
-
-    if (fd >= 0)
-        (void)close(fd);
-    switch (m->type) {
-    case MSG_READY:
-        p->ready = true;
-        go_if_ready(s);
-        break;
-    case MSG_CA:
-        if (s->phase == PHASE_SETUP)
-            copy_string(s->ca_pem, sizeof(s->ca_pem),
-                        ((const struct msg_ca *)(const void *)m)->pem);
-        break;
-    case MSG_DIAL:
-        dialer_dial(s->dialer, c, (const struct msg_dial *)(const void *)m);
-        break;
-    case MSG_QUERY:
-        upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
-        break;
-    case MSG_OPEN:
-        raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
-        break;
-    case MSG_LEARN:
-        take_addresses(s, (const struct msg_learn *)(const void *)m);
-        break;
-    case MSG_LOG_TUNNEL:
-        log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
-        break;
-    case MSG_LOG_REQUEST:
-        log_request(s->log, (const struct msg_log_request *)(const void *)m);
-        break;
-    case MSG_LOG_RESOLVE:
-        log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
-        break;
-    case MSG_LOG_CONNECT:
-        log_connect(s->log, (const struct msg_log_connect *)(const void *)m);
-        break;
-    default:
-        break; /* the channel lets no other type through */
-    }
-}
-
-static void catch_up_with_dns(void *arg)
-{
-    struct supervisor *s = arg;
-
-    if (s->dns.channel)
-        channel_catch_up(s->dns.channel);
-}
-
-static void drop_proxy(struct proxy *p)
-{
-    struct supervisor *s = p->supervisor;
-
-    if (!p->channel)
-        return;
-    dialer_forget(s->dialer, p->channel);
-    upstream_dns_forget(s->upstream, p->channel);
-    if (p == &s->dns)
-        raw_set_channel(s->raw, NULL);
-    channel_free(p->channel);
-    p->channel = NULL;
-}
-
-/* One proxy without the other is not what the policy was written for: without its channel the other
- * one ends too. */
-static void on_proxy_closed(struct channel *c, const char *reason, void *arg)
-{
-    struct proxy *p = arg;
-    struct supervisor *s = p->supervisor;
-
-    (void)c;
-    drop_proxy(p);
-    if (s->phase == PHASE_ENDING)
-        finish_if_all_said(s);
-    if (s->phase == PHASE_RUNNING) {
-        drop_proxy(&s->dns);
-        drop_proxy(&s->http);
-    }
-    if (s->phase != PHASE_ENDING && reason) {
-        log_error(s->log, "%s broke the protocol (%s); the jail's network has ended", p->name,
-                  reason);
-        s->network_ended = true;
-    }
-    if (s->phase == PHASE_SETUP && reason)
-        give_up(s, EPROTO, "%s broke the protocol: %s", p->name, reason);
-    /* Without a reason the keeper tells how it ended. */
-}
-
-/* --- the keeper and init --- */
-
-static void describe_status(int status, char *buf, size_t size)
-{
-    if (WIFSIGNALED(status))
-        (void)snprintf(buf, size, "was killed by signal %d (%s)", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
-    else
-        (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
-}
-
-static void on_gate(evutil_socket_t fd, short what, void *arg)
-{
-    struct supervisor *s = arg;
-    struct launch_msg m;
-    char how[128];
-    int passed, r = launch_recv_fd(fd, &m, &passed);
-
-    (void)what;
-    if (r < 0) {
-        give_up(s, EPIPE, "the keeper of the jail's network ended");
-        return;
-    }
-    if (passed >= 0)
-        raw_take_socket(s->raw, m.type == LAUNCH_RELAY ? m.value : LAUNCH_RELAYS, passed);
-    if (m.type == LAUNCH_ERROR) {
-        give_up(s, EIO, "%s", m.text);
-    } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
-        describe_status(m.value, how, sizeof(how));
-        if (s->phase == PHASE_SETUP)
-            give_up(s, EIO, "%s %s before it was ready", m.text, how);
-        else if (!s->network_ended)
-            log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
-                      m.text, how);
-        s->network_ended = true;
-    }
-}
-
-static int exit_status(int status)
-{
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* The command was stopped by other means than the terminal (that stops the whole process group, and
- * this process with it): this process stops too, so that the caller's shell sees its job stopped;
- * once continued, it continues it. */
-static void follow_stop(struct supervisor *s)
-{
-    (void)kill(getpid(), SIGSTOP);
-    (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
-}
-
-/* The command's process is about to execute the command; its connects wait for the gate. */
-static void start_gate(struct supervisor *s, int listener)
-{
-    struct unix_gate gate = {.listener = listener, .judge = s->judge, .log = s->log};
-    struct error e;
-
-    if (listener < 0) {
-        if (!s->options->quiet)
-            warn_text(
-                "this jail is inside of another: unix sockets are refused in it, but for pairs");
-        return;
-    }
-    if (s->diag < 0)
-        give_up(s, EPROTO,
-                "the kernel lacks AF_UNIX socket monitoring (CONFIG_UNIX_DIAG); run: modprobe "
-                "unix_diag");
-    else if (unix_judge_set_jail(s->judge, s->diag, &e) < 0 ||
-             unix_gate_start(s->base, &gate, &e) < 0)
-        give_up(s, EIO, "%s", e.text);
-}
-
-static void on_init(evutil_socket_t fd, short what, void *arg)
-{
-    struct supervisor *s = arg;
-    struct launch_msg m;
-    int passed;
-
-    (void)what;
-    if (launch_recv_fd(fd, &m, &passed) < 0) {
-        (void)event_del(s->init_event);
-        if (s->phase != PHASE_ENDING)
-            give_up(s, EPIPE, "the jail's init ended unexpectedly");
-        return;
-    }
-    switch (m.type) {
-    case LAUNCH_ERROR:
-        give_up(s, EIO, "%s", m.text);
-        break;
-    case LAUNCH_EXEC_FAILED:
-        warn_text("cannot execute %s: %s", s->options->command[0], strerror(m.value));
-        begin_ending(s, m.value == ENOENT ? 127 : 126);
-        break;
-    case LAUNCH_DIAG:
-        s->diag = passed;
-        break;
-    case LAUNCH_LISTENER:
-        start_gate(s, passed);
-        break;
-    case LAUNCH_LISTENING:
-        if (s->mirror)
-            mirror_on_listening(s->mirror, passed, m.value);
-        break;
-    case LAUNCH_EXITED:
-        s->ran = true;
-        begin_ending(s, exit_status(m.value));
-        break;
-    case LAUNCH_STOPPED:
-        if (m.value != SIGTSTP && m.value != SIGTTIN && m.value != SIGTTOU)
-            follow_stop(s);
-        break;
-    default:
-        break;
-    }
-}
-
-/* --- signals --- */
-
-/* The terminal's signals (SI_KERNEL) go to the whole foreground process group, the command
- * included; but for the hang-up of a terminal, which goes to the session's leader alone
- * (tty_ioctl(4)): this process, if nothing is around it. */
-static bool reached_command_too(const struct signalfd_siginfo *info)
-{
-    bool hangup = info->ssi_signo == SIGHUP || info->ssi_signo == SIGCONT;
-
-    return info->ssi_code == SI_KERNEL && !(hangup && getsid(0) == getpid());
-}
-
-static void on_signal(evutil_socket_t fd, short what, void *arg)
-{
-    struct supervisor *s = arg;
-    struct signalfd_siginfo info;
-
-    (void)what;
-    if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return;
-    if (!reached_command_too(&info))
-        (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, (int)info.ssi_signo, NULL);
-    if (info.ssi_signo == SIGTSTP) {
-        (void)kill(getpid(), SIGSTOP);
-        (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
-    }
-}
-
-static void block_signals(struct supervisor *s, sigset_t *set)
-{
-    (void)sigemptyset(set);
-    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
-        (void)sigaddset(set, forwarded[i]);
-    if (sigprocmask(SIG_BLOCK, set, &s->launch.caller_mask) < 0)
-        die("sigprocmask: %s", strerror(errno));
+        supervisor_give_up(s, ETIMEDOUT, "the jail was not ready after %d s", SETUP_SECONDS);
 }
 
 /* --- set-up --- */
@@ -595,7 +259,8 @@ static void start_proxy_channel(struct supervisor *s, struct proxy *p, const cha
                                 unsigned types)
 {
     *p = (struct proxy){.supervisor = s, .name = name};
-    p->channel = channel_new(s->base, fd, types, 0, on_proxy_message, on_proxy_closed, p);
+    p->channel = channel_new(s->base, fd, types, 0, supervisor_on_proxy_message,
+                             supervisor_on_proxy_closed, p);
 }
 
 static void start_raw(struct supervisor *s)
@@ -623,7 +288,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->resolver = resolver_new(s->base);
     s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, s->nofile / FDS_PER_RELAY);
-    s->learned = learned_new(s->policy, now_ms, catch_up_with_dns, s);
+    s->learned = learned_new(s->policy, now_ms, supervisor_catch_up_with_dns, s);
     start_raw(s);
     s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,
                                                   .policy = s->policy,
@@ -640,9 +305,9 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
                             1u << MSG_LOG_TUNNEL);
-    s->gate_event = watch(s, l->gate_supervisor, on_gate, true);
-    s->init_event = watch(s, l->init_supervisor, on_init, true);
-    s->signal_event = watch(s, s->signals, on_signal, false);
+    s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
+    s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
+    s->signal_event = watch(s, s->signals, supervisor_on_signal, false);
     s->timer = evtimer_new(s->base, on_timer, s);
     s->drain_timer = event_new(s->base, -1, EV_PERSIST, on_drain, s);
     if (!s->timer || !s->drain_timer || event_add(s->timer, &setup) < 0)
@@ -688,7 +353,7 @@ static int run(struct supervisor *s, struct error *e)
 
     if (r < 0)
         return r;
-    block_signals(s, &signals);
+    supervisor_block_signals(s, &signals);
     r = start_keeper(s, e);
     if (r < 0) {
         if (s->keeper > 0)
@@ -698,7 +363,7 @@ static int run(struct supervisor *s, struct error *e)
     (void)signal(SIGPIPE, SIG_IGN);
     start_loop(s, &signals);
     if (event_base_dispatch(s->base) < 0)
-        give_up(s, EIO, "the event loop has failed");
+        supervisor_give_up(s, EIO, "the event loop has failed");
     end_keeper(s);
     if ((s->ran || s->phase == PHASE_RUNNING) && s->learn && learn_write(s->learn, e) < 0) {
         log_error(s->log, "%s", e->text);

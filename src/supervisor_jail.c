@@ -1,0 +1,176 @@
+/* supervisor_jail.c: what the keeper, init and the command's process say, and the signals that are
+ * passed on to the command. */
+#include "src/supervisor_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/log.h"
+#include "src/mirror.h"
+#include "src/raw.h"
+#include "src/unix_gate.h"
+#include "src/util.h"
+
+/* What is passed on to the command. SIGTTIN and SIGTTOU stop a background job, cijail with it, by
+ * default. */
+static const int forwarded[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM,   SIGTERM,
+                                SIGTSTP, SIGCONT, SIGPWR,  SIGIO,   SIGPROF, SIGVTALRM, SIGWINCH};
+
+/* --- the keeper and init --- */
+
+static void describe_status(int status, char *buf, size_t size)
+{
+    if (WIFSIGNALED(status))
+        (void)snprintf(buf, size, "was killed by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    else
+        (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct launch_msg m;
+    char how[128];
+    int passed, r = launch_recv_fd(fd, &m, &passed);
+
+    (void)what;
+    if (r < 0) {
+        supervisor_give_up(s, EPIPE, "the keeper of the jail's network ended");
+        return;
+    }
+    if (passed >= 0)
+        raw_take_socket(s->raw, m.type == LAUNCH_RELAY ? m.value : LAUNCH_RELAYS, passed);
+    if (m.type == LAUNCH_ERROR) {
+        supervisor_give_up(s, EIO, "%s", m.text);
+    } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
+        describe_status(m.value, how, sizeof(how));
+        if (s->phase == PHASE_SETUP)
+            supervisor_give_up(s, EIO, "%s %s before it was ready", m.text, how);
+        else if (!s->network_ended)
+            log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
+                      m.text, how);
+        s->network_ended = true;
+    }
+}
+
+static int exit_status(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* The command was stopped by other means than the terminal (that stops the whole process group, and
+ * this process with it): this process stops too, so that the caller's shell sees its job stopped;
+ * once continued, it continues it. */
+static void follow_stop(struct supervisor *s)
+{
+    (void)kill(getpid(), SIGSTOP);
+    (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
+}
+
+/* The command's process is about to execute the command; its connects wait for the gate. */
+static void start_gate(struct supervisor *s, int listener)
+{
+    struct unix_gate gate = {.listener = listener, .judge = s->judge, .log = s->log};
+    struct error e;
+
+    if (listener < 0) {
+        if (!s->options->quiet)
+            warn_text(
+                "this jail is inside of another: unix sockets are refused in it, but for pairs");
+        return;
+    }
+    if (s->diag < 0)
+        supervisor_give_up(
+            s, EPROTO,
+            "the kernel lacks AF_UNIX socket monitoring (CONFIG_UNIX_DIAG); run: modprobe "
+            "unix_diag");
+    else if (unix_judge_set_jail(s->judge, s->diag, &e) < 0 ||
+             unix_gate_start(s->base, &gate, &e) < 0)
+        supervisor_give_up(s, EIO, "%s", e.text);
+}
+
+void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct launch_msg m;
+    int passed;
+
+    (void)what;
+    if (launch_recv_fd(fd, &m, &passed) < 0) {
+        (void)event_del(s->init_event);
+        if (s->phase != PHASE_ENDING)
+            supervisor_give_up(s, EPIPE, "the jail's init ended unexpectedly");
+        return;
+    }
+    switch (m.type) {
+    case LAUNCH_ERROR:
+        supervisor_give_up(s, EIO, "%s", m.text);
+        break;
+    case LAUNCH_EXEC_FAILED:
+        warn_text("cannot execute %s: %s", s->options->command[0], strerror(m.value));
+        supervisor_begin_ending(s, m.value == ENOENT ? 127 : 126);
+        break;
+    case LAUNCH_DIAG:
+        s->diag = passed;
+        break;
+    case LAUNCH_LISTENER:
+        start_gate(s, passed);
+        break;
+    case LAUNCH_LISTENING:
+        if (s->mirror)
+            mirror_on_listening(s->mirror, passed, m.value);
+        break;
+    case LAUNCH_EXITED:
+        s->ran = true;
+        supervisor_begin_ending(s, exit_status(m.value));
+        break;
+    case LAUNCH_STOPPED:
+        if (m.value != SIGTSTP && m.value != SIGTTIN && m.value != SIGTTOU)
+            follow_stop(s);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- signals --- */
+
+/* The terminal's signals (SI_KERNEL) go to the whole foreground process group, the command
+ * included; but for the hang-up of a terminal, which goes to the session's leader alone
+ * (tty_ioctl(4)): this process, if nothing is around it. */
+static bool reached_command_too(const struct signalfd_siginfo *info)
+{
+    bool hangup = info->ssi_signo == SIGHUP || info->ssi_signo == SIGCONT;
+
+    return info->ssi_code == SI_KERNEL && !(hangup && getsid(0) == getpid());
+}
+
+void supervisor_on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct signalfd_siginfo info;
+
+    (void)what;
+    if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    if (!reached_command_too(&info))
+        (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, (int)info.ssi_signo, NULL);
+    if (info.ssi_signo == SIGTSTP) {
+        (void)kill(getpid(), SIGSTOP);
+        (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
+    }
+}
+
+void supervisor_block_signals(struct supervisor *s, sigset_t *set)
+{
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
+        (void)sigaddset(set, forwarded[i]);
+    if (sigprocmask(SIG_BLOCK, set, &s->launch.caller_mask) < 0)
+        die("sigprocmask: %s", strerror(errno));
+}

@@ -1,0 +1,85 @@
+/* supervisor_parts.h: what the files of the supervisor share. */
+#ifndef CIJAIL_SUPERVISOR_PARTS_H
+#define CIJAIL_SUPERVISOR_PARTS_H
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "src/channel.h"
+#include "src/error.h"
+#include "src/launch.h"
+#include "src/options.h"
+#include "src/policy.h"
+
+/* Of the limit on descriptors; the relays' part is three quarters at most. */
+#define FDS_PER_RELAY 8
+#define FDS_PER_FLOW 16     /* for two each: an eighth */
+#define FDS_PER_MIRRORED 32 /* for one each */
+
+enum phase { PHASE_SETUP, PHASE_RUNNING, PHASE_ENDING };
+
+struct proxy {
+    struct supervisor *supervisor;
+    const char *name;
+    struct channel *channel; /* NULL: gone */
+    bool ready;
+};
+
+struct supervisor {
+    const struct options *options;
+    const struct policy *policy;
+    struct launch launch;
+    pid_t keeper;
+    struct event_base *base;
+    struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
+    int signals; /* signalfd */
+    int diag;    /* sock_diag in J, until the gate has it */
+    struct proxy dns, http;
+    char ca_pem[MSG_PEM_MAX];
+    struct log *log;
+    struct learn *learn; /* NULL: nothing is learned */
+    struct resolver *resolver;
+    struct learned *learned;
+    struct dialer *dialer;
+    struct upstream_dns *upstream;
+    struct unix_judge *judge;
+    struct relays *relays;
+    struct raw *raw;
+    size_t nofile;         /* the limit on descriptors */
+    struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
+    enum phase phase;
+    bool network_ended; /* and it has been said */
+    bool ran;           /* the command was executed, and has ended */
+    int result;         /* exit status, or -errno with error filled */
+    struct error error;
+};
+
+/* --- supervisor.c --- */
+
+/* Ends the loop with -err and those words. */
+void supervisor_give_up(struct supervisor *s, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The command has ended with that exit status: the proxies' last words, but not for long. */
+void supervisor_begin_ending(struct supervisor *s, int result);
+void supervisor_finish_if_all_said(struct supervisor *s);
+
+/* --- supervisor_proxy.c: the proxies' messages --- */
+
+void supervisor_go_if_ready(struct supervisor *s);
+channel_message_cb supervisor_on_proxy_message; /* of a struct proxy */
+channel_closed_cb supervisor_on_proxy_closed;
+void supervisor_catch_up_with_dns(void *s);
+
+/* --- supervisor_jail.c: the keeper, init and the command; event callbacks of a supervisor --- */
+
+void supervisor_on_gate(evutil_socket_t fd, short what, void *s);
+void supervisor_on_init(evutil_socket_t fd, short what, void *s);
+void supervisor_on_signal(evutil_socket_t fd, short what, void *s);
+
+/* Those that are passed on, from here on to be read by supervisor_on_signal: put into set. */
+void supervisor_block_signals(struct supervisor *s, sigset_t *set);
+
+#endif

@@ -1,0 +1,146 @@
+/* supervisor_proxy.c: what the proxies say, and their ends. */
+#include "src/supervisor_parts.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "src/dialer.h"
+#include "src/learn.h"
+#include "src/learned.h"
+#include "src/log.h"
+#include "src/mirror.h"
+#include "src/raw.h"
+#include "src/upstream_dns.h"
+#include "src/util.h"
+
+/* All is there that the command may use: it starts. */
+static void go(void *arg)
+{
+    struct supervisor *s = arg;
+
+    if (s->phase != PHASE_SETUP)
+        return;
+    s->phase = PHASE_RUNNING;
+    (void)event_del(s->timer);
+    (void)event_add(s->signal_event, NULL); /* signals that came meanwhile are passed on now */
+    if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
+        supervisor_give_up(s, EPIPE, "the jail's init ended during set-up");
+}
+
+void supervisor_go_if_ready(struct supervisor *s)
+{
+    struct mirror_setup mirror = {.base = s->base,
+                                  .policy = s->policy,
+                                  .allow_loopback = s->options->allow_loopback,
+                                  .flows = s->nofile / FDS_PER_MIRRORED,
+                                  .log = s->log,
+                                  .relays = s->relays,
+                                  .init = s->launch.init_supervisor};
+
+    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready || s->mirror)
+        return;
+    if (mirror_is_wanted(s->policy, s->options->allow_loopback))
+        s->mirror = mirror_start(&mirror, go, s);
+    else
+        go(s);
+}
+
+static void take_addresses(struct supervisor *s, const struct msg_learn *m)
+{
+    learned_add(s->learned, m);
+    for (size_t i = 0; i < m->count; i++)
+        learn_address(s->learn, m->name, m->family, m->address[i]);
+}
+
+void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
+{
+    struct proxy *p = arg;
+    struct supervisor *s = p->supervisor;
+
+    if (fd >= 0)
+        (void)close(fd);
+    switch (m->type) {
+    case MSG_READY:
+        p->ready = true;
+        supervisor_go_if_ready(s);
+        break;
+    case MSG_CA:
+        if (s->phase == PHASE_SETUP)
+            copy_string(s->ca_pem, sizeof(s->ca_pem),
+                        ((const struct msg_ca *)(const void *)m)->pem);
+        break;
+    case MSG_DIAL:
+        dialer_dial(s->dialer, c, (const struct msg_dial *)(const void *)m);
+        break;
+    case MSG_QUERY:
+        upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
+        break;
+    case MSG_OPEN:
+        raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
+        break;
+    case MSG_LEARN:
+        take_addresses(s, (const struct msg_learn *)(const void *)m);
+        break;
+    case MSG_LOG_TUNNEL:
+        log_tunnel(s->log, (const struct msg_log_tunnel *)(const void *)m);
+        break;
+    case MSG_LOG_REQUEST:
+        log_request(s->log, (const struct msg_log_request *)(const void *)m);
+        break;
+    case MSG_LOG_RESOLVE:
+        log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
+        break;
+    case MSG_LOG_CONNECT:
+        log_connect(s->log, (const struct msg_log_connect *)(const void *)m);
+        break;
+    default:
+        break; /* the channel lets no other type through */
+    }
+}
+
+void supervisor_catch_up_with_dns(void *arg)
+{
+    struct supervisor *s = arg;
+
+    if (s->dns.channel)
+        channel_catch_up(s->dns.channel);
+}
+
+static void drop_proxy(struct proxy *p)
+{
+    struct supervisor *s = p->supervisor;
+
+    if (!p->channel)
+        return;
+    dialer_forget(s->dialer, p->channel);
+    upstream_dns_forget(s->upstream, p->channel);
+    if (p == &s->dns)
+        raw_set_channel(s->raw, NULL);
+    channel_free(p->channel);
+    p->channel = NULL;
+}
+
+/* One proxy without the other is not what the policy was written for: without its channel the other
+ * one ends too. */
+void supervisor_on_proxy_closed(struct channel *c, const char *reason, void *arg)
+{
+    struct proxy *p = arg;
+    struct supervisor *s = p->supervisor;
+
+    (void)c;
+    drop_proxy(p);
+    if (s->phase == PHASE_ENDING)
+        supervisor_finish_if_all_said(s);
+    if (s->phase == PHASE_RUNNING) {
+        drop_proxy(&s->dns);
+        drop_proxy(&s->http);
+    }
+    if (s->phase != PHASE_ENDING && reason) {
+        log_error(s->log, "%s broke the protocol (%s); the jail's network has ended", p->name,
+                  reason);
+        s->network_ended = true;
+    }
+    if (s->phase == PHASE_SETUP && reason)
+        supervisor_give_up(s, EPROTO, "%s broke the protocol: %s", p->name, reason);
+    /* Without a reason the keeper tells how it ended. */
+}
