@@ -139,48 +139,86 @@ static size_t text_cost(const char *text, size_t len)
     return len > 0 && !is_space(text[len - 1]) ? len + 1 : len;
 }
 
-/* One line without its newline: words, and perhaps a comment. */
-static int parse_line(struct policy *p, const char *source, unsigned line, const char *text,
-                      size_t len, struct error *e)
-{
-    size_t i = 0, n = len;
-    int r = check_returns(text, len, e);
+/* A text on its way into p. */
+struct parse {
+    struct policy *p;
+    const char *source;
+    unsigned line;
+    policy_error_cb *each; /* NULL: the first error ends it */
+    void *arg;
+    int result;
+};
 
-    for (; r == 0 && i < len; i += n) {
-        n = word_len(text + i, len - i);
-        if (n == 0) {
-            n = 1;
-        } else if (text[i] == '#') {
-            n = len - i;
-            r = check_comment(text + i, n, e);
-        } else {
-            r = add_word(p, source, line, text + i, n, e);
-        }
-        if (r < 0)
-            break;
-    }
-    if (r < 0)
-        add_place(e, source, line, text + i, n);
-    return r;
+/* r is what e tells of the word: true if the text is to be read on. */
+static bool goes_on(struct parse *t, int r, const char *word, size_t len, struct error *e)
+{
+    if (r == 0)
+        return true;
+    t->result = r;
+    if (t->each)
+        t->each(t->arg, t->source, t->line, word, len, e);
+    else
+        add_place(e, t->source, t->line, word, len);
+    return t->each != NULL;
 }
 
-int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
-                 struct error *e)
+/* What begins at text, and how much of it: white space, a comment, or a word. */
+static int parse_next(struct parse *t, const char *text, size_t len, size_t *n, struct error *e)
 {
-    unsigned line = 1;
+    *n = word_len(text, len);
+    if (*n == 0) {
+        *n = 1;
+        return 0;
+    }
+    if (text[0] == '#') {
+        *n = len;
+        return check_comment(text, len, e);
+    }
+    return add_word(t->p, t->source, t->line, text, *n, e);
+}
+
+/* One line without its newline: words, and perhaps a comment. */
+static bool parse_line(struct parse *t, const char *text, size_t len, struct error *e)
+{
+    int r = check_returns(text, len, e);
+
+    if (r < 0)
+        return goes_on(t, r, text, len, e);
+    for (size_t i = 0, n; i < len; i += n) {
+        r = parse_next(t, text + i, len - i, &n, e);
+        if (!goes_on(t, r, text + i, n, e))
+            return false;
+    }
+    return true;
+}
+
+int policy_parse_each(struct policy *p, const char *source, const char *text, size_t len,
+                      policy_error_cb *each, void *arg, struct error *e)
+{
+    struct parse t = {.p = p, .source = source, .line = 1, .each = each, .arg = arg};
     int r;
 
     if (text_cost(text, len) > POLICY_TEXT_MAX - p->text_len)
         return text_too_long(source, e);
     p->text_len += text_cost(text, len);
     r = policy_word_check_start(text, len, e);
-    if (r < 0)
-        add_place(e, source, line, text, word_len(text, len));
-    for (size_t i = 0, n; r == 0 && i < len; i += n + 1) {
-        n = line_len(text + i, len - i);
-        r = parse_line(p, source, line++, text + i, n, e);
+    if (r < 0) { /* nothing after it would be understood */
+        (void)goes_on(&t, r, text, word_len(text, len), e);
+        return r;
     }
-    return r;
+    for (size_t i = 0, n; i < len; i += n + 1) {
+        n = line_len(text + i, len - i);
+        if (!parse_line(&t, text + i, n, e))
+            break;
+        t.line++;
+    }
+    return t.result;
+}
+
+int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
+                 struct error *e)
+{
+    return policy_parse_each(p, source, text, len, NULL, NULL, e);
 }
 
 /* 127.0.0.0/8 or a part of it, or ::1: the jail's own, which no packet leaves. */
@@ -209,7 +247,7 @@ bool policy_is_dns_server(const struct endpoint *ep)
 
 /* Whatever is said to the port of a name passes, so the names that are asked of a DNS server there
  * would not be judged; and what listens at port 53 of the host's loopback answers for any name. */
-static int check_enforced(const struct endpoint *ep, struct error *e)
+int policy_check_enforced_endpoint(const struct endpoint *ep, struct error *e)
 {
     if (ep->kind == ENDPOINT_NAME_PORT && ep->port == 53)
         return error_set(e, ENOTSUP,
@@ -231,7 +269,7 @@ int policy_check_enforced(const struct policy *p, struct error *e)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        int r = check_enforced(ep, e);
+        int r = policy_check_enforced_endpoint(ep, e);
 
         if (r < 0) {
             add_place(e, ep->source, ep->line, ep->word, strlen(ep->word));

@@ -72,6 +72,13 @@ void policy_free(struct policy *p);
 int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
                  struct error *e);
 
+/* The same for who wants to know of every error: each is called for it, with its place, the word
+ * (or the line) and the reason alone, and the text is read on. The last error's value, or 0. */
+typedef void policy_error_cb(void *arg, const char *source, unsigned line, const char *word,
+                             size_t len, const struct error *e);
+int policy_parse_each(struct policy *p, const char *source, const char *text, size_t len,
+                      policy_error_cb *each, void *arg, struct error *e);
+
 /* Parses the one word into ep (used by policy_parse, by the fuzzer and by tests). */
 int policy_parse_word(const char *word, size_t len, struct endpoint *ep, struct error *e);
 void policy_free_endpoint(struct endpoint *ep);
@@ -80,6 +87,9 @@ void policy_free_endpoint(struct endpoint *ep);
  * word.
  */
 int policy_check_enforced(const struct policy *p, struct error *e);
+
+/* The same of one endpoint; e has the reason alone. */
+int policy_check_enforced_endpoint(const struct endpoint *ep, struct error *e);
 
 /* The policy as text that policy_parse reads back to the same endpoints: one word a line. Owned by
  * the caller. */

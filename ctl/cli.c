@@ -1,0 +1,104 @@
+/* cli.c: the verbs of cijailctl, and what they share. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "config.h"
+#include "ctl/ctl.h"
+#include "src/util.h"
+
+static const struct ctl_verb verbs[] = {
+    {"check", "[--json] POLICY...", "errors and risks of a policy", check_main},
+    {"explain", "[-m METHOD] [--json] POLICY URL|NAME|ADDRESS:PORT|PATH",
+     "which word allows it, or which would", explain_main},
+    {"diff", "[--json] OLD NEW", "what a policy allows that another does not", diff_main},
+};
+
+static const struct ctl_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (strcmp(verbs[i].name, name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static void print_help(FILE *f)
+{
+    (void)fputs("usage: cijailctl VERB [ARGUMENT...]\n\n", f);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        (void)fprintf(f, "  %-8s %s\n           cijailctl %s %s\n", verbs[i].name, verbs[i].help,
+                      verbs[i].name, verbs[i].arguments);
+    (void)fputs("\nPOLICY is a file, or - for standard input. Exit: 0 nothing found, or allowed; 1 "
+                "found, or\ndenied; 2 an error in a policy or in the command line. See "
+                "cijailctl(8).\n",
+                f);
+}
+
+enum ctl_status ctl_fail(const char *verb, const char *fmt, ...)
+{
+    char text[ERROR_TEXT_MAX + 256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    (void)fprintf(stderr, "cijailctl: %s: %s\n", verb, text);
+    return CTL_INVALID;
+}
+
+enum ctl_status ctl_usage(const char *verb)
+{
+    const struct ctl_verb *v = find_verb(verb);
+
+    (void)fprintf(stderr, "usage: cijailctl %s %s\n", verb, v ? v->arguments : "");
+    return CTL_INVALID;
+}
+
+int ctl_read_policy(const char *path, char **text, size_t *len, struct error *e)
+{
+    char shown[256];
+    int r;
+
+    (void)escape_text(shown, sizeof(shown), path, strlen(path));
+    r = read_file(strcmp(path, "-") == 0 ? "/dev/stdin" : path, POLICY_TEXT_MAX, text, len, NULL);
+    if (r == -EFBIG)
+        return error_set(e, E2BIG, "%s: longer than %u bytes, so it is no policy", shown,
+                         POLICY_TEXT_MAX);
+    return r < 0 ? error_errno(e, -r, "%s: cannot be read", shown) : 0;
+}
+
+int ctl_parse_policy(const char *path, struct policy *p, struct error *e)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+    int r = ctl_read_policy(path, &text, &len, e);
+
+    if (r == 0)
+        r = policy_parse(p, path, text, len, e);
+    return r == 0 ? policy_check_enforced(p, e) : r;
+}
+
+int ctl_main(int argc, char **argv)
+{
+    const struct ctl_verb *v;
+
+    if (argc < 2) {
+        print_help(stderr);
+        return CTL_INVALID;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("cijailctl %s\n", PACKAGE_VERSION);
+        return CTL_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help(stdout);
+        return CTL_OK;
+    }
+    v = find_verb(argv[1]);
+    if (!v) {
+        char shown[64];
+        (void)escape_text(shown, sizeof(shown), argv[1], strlen(argv[1]));
+        return (int)ctl_fail(shown, "no such verb; cijailctl --help lists them");
+    }
+    return (int)v->run(argc - 1, argv + 1);
+}

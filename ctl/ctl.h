@@ -1,0 +1,48 @@
+/* ctl.h: cijailctl(8), a file a verb. */
+#ifndef CIJAIL_CTL_CTL_H
+#define CIJAIL_CTL_CTL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "src/error.h"
+#include "src/policy.h"
+
+/* Exit statuses. */
+enum ctl_status {
+    CTL_OK = 0,      /* nothing found; allowed; the same */
+    CTL_FOUND = 1,   /* warnings; denied; a difference; something is lacking */
+    CTL_INVALID = 2, /* the policy, the log or the command line has an error */
+};
+
+struct ctl_verb {
+    const char *name;
+    const char *arguments; /* of the usage line */
+    const char *help;
+    /* argv[0] is the verb. What is returned is the exit status. */
+    enum ctl_status (*run)(int argc, char **argv);
+};
+
+enum ctl_status check_main(int argc, char **argv);
+enum ctl_status explain_main(int argc, char **argv);
+enum ctl_status diff_main(int argc, char **argv);
+
+/* Runs the verb that argv[1] names; the help text is made from the same table (cli.c). */
+int ctl_main(int argc, char **argv);
+
+/* "cijailctl: VERB: text" on standard error; returns CTL_INVALID (cli.c). */
+enum ctl_status ctl_fail(const char *verb, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* "usage: cijailctl VERB ARGUMENTS" on standard error; returns CTL_INVALID (cli.c). */
+enum ctl_status ctl_usage(const char *verb);
+
+/* Reads a policy's text: of a file, or of standard input for "-". Owned by the caller; 0, or a
+ * negative errno and the reason (cli.c). */
+int ctl_read_policy(const char *path, char **text, size_t *len, struct error *e);
+
+/* The same, parsed into p, which is initialised; what cannot be enforced is an error, too (cli.c).
+ */
+int ctl_parse_policy(const char *path, struct policy *p, struct error *e);
+
+#endif

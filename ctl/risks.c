@@ -1,0 +1,280 @@
+/* risks.c: see risks.h. */
+#include "ctl/risks.h"
+
+#include <libpsl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "src/address.h"
+#include "src/util.h"
+
+/* Anyone can have an account there, and read what was sent to it. */
+static const struct {
+    const char *pattern;
+    const char *what;
+} shared_hosts[] = {
+    {"api.github.com", "GitHub's API (gists, issues, repositories of any account)"},
+    {"gist.github.com", "GitHub's gists"},
+    {"uploads.github.com", "GitHub's uploads"},
+    {"github.com", "GitHub (a push to any account's repository)"},
+    {"gitlab.com", "GitLab (snippets, a push to any account's repository)"},
+    {"bitbucket.org", "Bitbucket"},
+    {"api.bitbucket.org", "Bitbucket"},
+    {"codeberg.org", "Codeberg"},
+    {"upload.pypi.org", "the Python package index (an upload by any account)"},
+    {"*.s3.amazonaws.com", "a bucket of anyone's"},
+    {"s3.amazonaws.com", "buckets of anyone's"},
+    {"s3.*.amazonaws.com", "buckets of anyone's"},
+    {"*.s3.*.amazonaws.com", "a bucket of anyone's"},
+    {"storage.googleapis.com", "buckets of anyone's"},
+    {"*.storage.googleapis.com", "a bucket of anyone's"},
+    {"*.blob.core.windows.net", "storage of anyone's"},
+    {"*.r2.cloudflarestorage.com", "a bucket of anyone's"},
+    {"*.workers.dev", "a service of anyone's"},
+    {"*.lambda-url.*.on.aws", "a service of anyone's"},
+    {"*.execute-api.*.amazonaws.com", "a service of anyone's"},
+    {"*.ngrok.io", "a tunnel of anyone's"},
+    {"*.ngrok-free.app", "a tunnel of anyone's"},
+    {"*.trycloudflare.com", "a tunnel of anyone's"},
+    {"api.telegram.org", "Telegram (a bot of anyone's)"},
+    {"discord.com", "Discord (a webhook of anyone's)"},
+    {"discordapp.com", "Discord (a webhook of anyone's)"},
+    {"hooks.slack.com", "Slack (a webhook of anyone's)"},
+    {"slack.com", "Slack"},
+    {"webhook.site", "a request bin"},
+    {"*.requestbin.com", "a request bin"},
+    {"*.pipedream.net", "a request bin"},
+    {"pastebin.com", "a paste site"},
+    {"hastebin.com", "a paste site"},
+    {"transfer.sh", "a file drop"},
+    {"file.io", "a file drop"},
+    {"0x0.st", "a file drop"},
+    {"api.dropboxapi.com", "Dropbox"},
+    {"content.dropboxapi.com", "Dropbox"},
+    {"huggingface.co", "Hugging Face (a repository of anyone's)"},
+    {"ghcr.io", "GitHub's container registry"},
+    {"registry-1.docker.io", "Docker's registry"},
+    {"quay.io", "Quay"},
+    {"sentry.io", "Sentry (a project of anyone's)"},
+    {"*.ingest.sentry.io", "Sentry (a project of anyone's)"},
+    {"docs.google.com", "Google's forms"},
+    {"script.google.com", "Google's scripts"},
+    {"dns.google", "a DNS server over HTTPS: any name can be asked for"},
+    {"dns.google.com", "a DNS server over HTTPS: any name can be asked for"},
+    {"cloudflare-dns.com", "a DNS server over HTTPS: any name can be asked for"},
+    {"*.cloudflare-dns.com", "a DNS server over HTTPS: any name can be asked for"},
+    {"dns.quad9.net", "a DNS server over HTTPS: any name can be asked for"},
+    {"doh.opendns.com", "a DNS server over HTTPS: any name can be asked for"},
+};
+
+const char *risks_shared_host(const char *host)
+{
+    for (size_t i = 0; i < ARRAY_LEN(shared_hosts); i++)
+        if (name_match(shared_hosts[i].pattern, host))
+            return shared_hosts[i].what;
+    return NULL;
+}
+
+bool risks_is_open_pattern(const char *pattern, char *suffix)
+{
+    const psl_ctx_t *psl = psl_builtin();
+    const char *star = strrchr(pattern, '*'), *end;
+
+    suffix[0] = '\0';
+    if (!star)
+        return false;
+    end = strchr(star, '.'); /* what stands before it ends in the middle of a label */
+    if (!end)
+        return true;
+    copy_string(suffix, NAME_SIZE, end + 1);
+    return psl && psl_is_public_suffix2(psl, end + 1, PSL_TYPE_ANY);
+}
+
+static void add(struct findings *f, enum finding_level level, const char *code,
+                const struct endpoint *ep, const char *text)
+{
+    finding_add(f, level, code, ep->source, ep->line, ep->word, "%s", text);
+}
+
+/* --- hosts --- */
+
+static void check_pattern(struct findings *f, const struct endpoint *ep)
+{
+    char suffix[NAME_SIZE];
+
+    if (!strchr(ep->host, '*'))
+        return;
+    if (risks_is_open_pattern(ep->host, suffix))
+        finding_add(f, FINDING_WARNING, "public-suffix", ep->source, ep->line, ep->word,
+                    suffix[0]
+                        ? "anyone can have a name below %s, and so be meant by this wildcard; "
+                          "name the zone that you mean: *.example.%s"
+                        : "any name at all is meant by this wildcard%s%s",
+                    suffix, suffix);
+    else
+        add(f, FINDING_NOTE, "wildcard", ep,
+            "each name that is asked for is a message to whoever serves the zone; write the names "
+            "down if they are known");
+}
+
+/* --- URLs --- */
+
+static bool has_body(const char *method)
+{
+    return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
+           strcmp(method, "OPTIONS") != 0 && strcmp(method, "TRACE") != 0 &&
+           strcmp(method, "DELETE") != 0;
+}
+
+static bool allows_upload(const struct endpoint *ep)
+{
+    for (size_t i = 0; i < ep->method_count; i++)
+        if (has_body(ep->methods[i]))
+            return true;
+    return ep->method_count == 0;
+}
+
+static void check_upload(struct findings *f, const struct endpoint *ep)
+{
+    const char *shared = risks_shared_host(ep->host);
+
+    if (shared && strncmp(shared, "a DNS", 5) == 0)
+        finding_add(f, FINDING_WARNING, "dns-over-https", ep->source, ep->line, ep->word,
+                    "%s is %s", ep->host, shared);
+    else if (shared && allows_upload(ep))
+        finding_add(f, FINDING_WARNING, "upload", ep->source, ep->line, ep->word,
+                    "anyone can have data sent to %s: limit the methods (GET,HEAD:%s) or the path",
+                    shared, ep->word + (ep->method_count ? strcspn(ep->word, ":") + 1 : 0));
+    else if (ep->method_count == 0)
+        finding_add(
+            f, FINDING_NOTE, "methods", ep->source, ep->line, ep->word,
+            "all methods are allowed, uploads included; if it is for downloads: GET,HEAD:%s",
+            ep->word);
+}
+
+static bool looks_like_file(const char *prefix)
+{
+    const char *name = strrchr(prefix, '/'), *dot = name ? strrchr(name, '.') : NULL;
+
+    return dot && dot > name + 1 &&
+           strspn(dot + 1, "abcdefghijklmnopqrstuvwxyz0123456789") == strlen(dot + 1) &&
+           strlen(dot + 1) <= 8 && strlen(dot + 1) > 0 && (dot[1] < '0' || dot[1] > '9');
+}
+
+static void check_prefix(struct findings *f, const struct endpoint *ep)
+{
+    size_t n = strlen(ep->prefix);
+
+    if (n == 0 || ep->prefix[n - 1] == '/' || strchr(ep->prefix, '?') || ep->prefix[n - 1] == '=')
+        return;
+    if (looks_like_file(ep->prefix))
+        finding_add(f, FINDING_NOTE, "no-final-slash", ep->source, ep->line, ep->word,
+                    "what begins so is allowed, too: %sx", ep->prefix);
+    else
+        finding_add(f, FINDING_WARNING, "no-final-slash", ep->source, ep->line, ep->word,
+                    "%s-evil/ begins so, too, and is allowed; end it with '/' to mean the folder",
+                    ep->prefix);
+}
+
+static void check_url(struct findings *f, const struct endpoint *ep)
+{
+    check_prefix(f, ep);
+    check_upload(f, ep);
+    if (ep->host_kind == URL_HOST_NAME)
+        check_pattern(f, ep);
+    if (ep->scheme == URL_HTTP)
+        add(f, FINDING_NOTE, "plain-http", ep,
+            "plain http: whoever is on the way can read and change it");
+}
+
+/* --- addresses --- */
+
+static void check_address(struct findings *f, const struct endpoint *ep)
+{
+    static const uint8_t metadata[4] = {169, 254, 169, 254};
+    unsigned wide = ep->family == AF_INET ? 16 : 48;
+
+    if (policy_is_dns_server(ep))
+        add(f, FINDING_WARNING, "dns-server", ep,
+            "a DNS server of its own: allowed names are asked there instead of the host's "
+            "resolvers, and its owner learns of them");
+    else if (policy_is_loopback(ep))
+        add(f, FINDING_NOTE, "loopback", ep,
+            "what listens there runs on the host, outside of the jail, and may pass requests on");
+    else if (ep->family == AF_INET && memcmp(&ep->address, metadata, 4) == 0)
+        add(f, FINDING_WARNING, "metadata", ep,
+            "the cloud's metadata service: it gives the machine's credentials to whoever asks");
+    else if (ep->prefix_len < wide && address_classify(ep->family, &ep->address) == ADDRESS_PUBLIC)
+        finding_add(f, FINDING_WARNING, "wide-network", ep->source, ep->line, ep->word,
+                    "a network of /%u is a large part of the internet; an attacker rents a machine "
+                    "in it",
+                    ep->prefix_len);
+}
+
+static void check_name_port(struct findings *f, const struct endpoint *ep)
+{
+    check_pattern(f, ep);
+    if (ep->port == 443 || ep->port == 80)
+        finding_add(f, FINDING_NOTE, "not-judged", ep->source, ep->line, ep->word,
+                    "requests there are not read, so all paths and methods are allowed; a URL "
+                    "(%s://%s/) can be narrowed",
+                    ep->port == 443 ? "https" : "http", ep->host);
+    if (risks_shared_host(ep->host))
+        finding_add(f, FINDING_WARNING, "upload", ep->source, ep->line, ep->word,
+                    "anyone can have data sent to %s, and what is sent is not read",
+                    risks_shared_host(ep->host));
+}
+
+/* --- unix sockets --- */
+
+static void check_unix(struct findings *f, const struct endpoint *ep)
+{
+    static const struct {
+        const char *end;
+        const char *why;
+    } known[] = {
+        {"docker.sock", "a container engine: whoever may ask it is root on the host"},
+        {"podman.sock", "a container engine: it starts programs outside of the jail"},
+        {"containerd.sock", "a container engine: whoever may ask it is root on the host"},
+        {"crio.sock", "a container engine: whoever may ask it is root on the host"},
+        {"system_bus_socket", "D-Bus: services of the host can be told to start programs"},
+        {"/bus", "the session's D-Bus: it starts programs outside of the jail (systemd-run)"},
+        {"S.gpg-agent", "keys are used by whoever may ask"},
+        {"io.systemd.Resolve", "a resolver that answers for any name"},
+        {"/nscd/socket", "a resolver that answers for any name"},
+        {".X11-unix/X0", "the display: its clients can type into each other's windows"},
+    };
+    size_t n = strlen(ep->path);
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        size_t end = strlen(known[i].end);
+        if (n >= end && strcmp(ep->path + n - end, known[i].end) == 0)
+            add(f, FINDING_WARNING, "engine-socket", ep, known[i].why);
+    }
+}
+
+void risks_of(struct findings *f, const struct endpoint *ep)
+{
+    switch (ep->kind) {
+    case ENDPOINT_URL:
+        check_url(f, ep);
+        break;
+    case ENDPOINT_NAME:
+        check_pattern(f, ep);
+        break;
+    case ENDPOINT_NAME_PORT:
+        check_name_port(f, ep);
+        break;
+    case ENDPOINT_ADDRESS:
+        check_address(f, ep);
+        break;
+    case ENDPOINT_UNIX:
+    case ENDPOINT_ABSTRACT:
+        check_unix(f, ep);
+        break;
+    case ENDPOINT_NETLINK:
+        add(f, FINDING_NOTE, "netlink", ep,
+            "more of the kernel's code is within the command's reach; few builds need it");
+        break;
+    }
+}
