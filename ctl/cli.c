@@ -12,6 +12,8 @@ static const struct ctl_verb verbs[] = {
     {"explain", "[-m METHOD] [--json] POLICY URL|NAME|ADDRESS:PORT|PATH",
      "which word allows it, or which would", explain_main},
     {"diff", "[--json] OLD NEW", "what a policy allows that another does not", diff_main},
+    {"report", "[-f text|markdown|html|json] [-o FILE] LOG...",
+     "what JSON logs tell, added up: -o FILE.md, .html, .json, .txt", report_main},
 };
 
 static const struct ctl_verb *find_verb(const char *name)

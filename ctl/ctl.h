@@ -26,6 +26,7 @@ struct ctl_verb {
 enum ctl_status check_main(int argc, char **argv);
 enum ctl_status explain_main(int argc, char **argv);
 enum ctl_status diff_main(int argc, char **argv);
+enum ctl_status report_main(int argc, char **argv);
 
 /* Runs the verb that argv[1] names; the help text is made from the same table (cli.c). */
 int ctl_main(int argc, char **argv);

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += ctl/libctl.a
 ctl_libctl_a_SOURCES = ctl/ctl.h ctl/cli.c ctl/check.c ctl/covers.c ctl/covers.h ctl/risks.c ctl/risks.h \
-	ctl/finding.c ctl/finding.h ctl/json.c ctl/json.h ctl/explain.c ctl/diff.c
+	ctl/finding.c ctl/finding.h ctl/json.c ctl/json.h ctl/explain.c ctl/diff.c ctl/report.c
 ctl_libctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PSL_CFLAGS)
 
 CTL_LIBS = ctl/libctl.a $(COMMON_LIBS) $(JANSSON_LIBS) $(PSL_LIBS)

@@ -4,14 +4,15 @@ src_libcommon_a_SOURCES = \
 	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
 	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_word.h src/policy.h \
 	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
-	src/memfd.c src/memfd.h src/relay.c src/relay.h
+	src/memfd.c src/memfd.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
+	src/report_text.c src/report_html.c src/report_json.c
 src_libcijail_a_SOURCES = \
 	src/options.c src/options.h src/policy_file.c src/policy_file.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h src/autofs.c src/autofs.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
 	src/supervisor.c src/supervisor_proxy.c src/supervisor_jail.c src/supervisor.h src/supervisor_parts.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
-	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h \
+	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h src/summary.c src/summary.h \
 	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
 	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror_udp.c src/mirror.h src/mirror_dial.h src/mirror_udp.h \
 	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h src/udp_flows.c src/udp_flows.h \

@@ -40,7 +40,8 @@ struct seen {
 struct log {
     const struct options *options;
     const struct policy *policy;
-    struct learn *learn; /* NULL: nothing is learned */
+    struct learn *learn;   /* NULL: nothing is learned */
+    struct report *report; /* NULL: there will be none */
     int fd;
     bool is_stderr, failed;
     uint64_t allowed, denied, unlisted;
@@ -74,20 +75,11 @@ static void put_escaped(struct text *t, const char *s)
         t->len += escape_text(t->buf + t->len, t->size - t->len, s, strlen(s));
 }
 
-/* A JSON string (RFC 8259, 7) of the bytes, each non-ASCII one as \u00NN, so that any bytes give
- * valid JSON. */
 static void put_json_string(struct text *t, const char *name, const char *s)
 {
     put(t, ",\"%s\":\"", name);
-    for (; *s && t->size - t->len > 64; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\')
-            put(t, "\\%c", c);
-        else if (c < 0x20 || c > 0x7e)
-            put(t, "\\u%04x", c);
-        else
-            put(t, "%c", c);
-    }
+    if (t->size - t->len > 64)
+        t->len += escape_json(t->buf + t->len, t->size - t->len - 64, s);
     put(t, "\"");
 }
 
@@ -160,7 +152,8 @@ static void write_text_line(struct log *l, const char *key, uint64_t count)
     write_out(l, t.buf, t.len);
 }
 
-static void write_json_line(struct log *l, const char *members, uint64_t count)
+/* total: at the end, of an event that has a line already. */
+static void write_json_line(struct log *l, const char *members, uint64_t count, bool total)
 {
     char stamp[64];
     time_t now = time(NULL);
@@ -172,14 +165,15 @@ static void write_json_line(struct log *l, const char *members, uint64_t count)
     put(&t, "{\"time\":\"%s\"%s", stamp, members);
     if (count > 1)
         put(&t, ",\"count\":%llu", (unsigned long long)count);
-    put(&t, "}\n");
+    put(&t, total ? ",\"total\":true}\n" : "}\n");
     write_out(l, t.buf, t.len);
 }
 
-static void write_event(struct log *l, const char *key, const char *json, uint64_t count)
+static void write_event(struct log *l, const char *key, const char *json, uint64_t count,
+                        bool total)
 {
     if (l->options->log_format == LOG_JSON)
-        write_json_line(l, json, count);
+        write_json_line(l, json, count, total);
     else
         write_text_line(l, key, count);
 }
@@ -225,9 +219,9 @@ static void event(struct log *l, uint32_t decision, const char *key, const char 
     if (l->options->quiet)
         return;
     if (l->options->verbose)
-        write_event(l, key, json, count);
+        write_event(l, key, json, count, false);
     else if (decision != MSG_ALLOW && first_time(l, key, json, count))
-        write_event(l, key, json, 1);
+        write_event(l, key, json, 1, false);
 }
 
 static const char *decision_name(uint32_t decision)
@@ -252,12 +246,42 @@ static void begin_json(const struct log *l, struct text *t, uint32_t decision, c
         is_dry(l, decision) ? "true" : "false", kind);
 }
 
+/* Fills what every event has and adds it. */
+static void report(struct log *l, struct report_event *e, uint32_t decision, uint32_t endpoint)
+{
+    if (!l->report)
+        return;
+    e->time = (int64_t)time(NULL);
+    e->denied = decision != MSG_ALLOW;
+    e->dry_run = is_dry(l, decision);
+    e->word = endpoint < l->policy->count ? l->policy->endpoints[endpoint].word : "";
+    report_add(l->report, e);
+}
+
+static void report_request(struct log *l, const struct msg_log_request *m)
+{
+    char where[NAME_SIZE + 8], what[MSG_METHOD_SIZE + MSG_URL_SIZE + 2];
+    struct report_event e = {.kind = REPORT_REQUEST,
+                             .count = 1,
+                             .where = where,
+                             .what = what,
+                             .reason = m->decision == MSG_ALLOW ? "" : m->reason,
+                             .status = m->status,
+                             .bytes_sent = m->bytes_sent,
+                             .bytes_received = m->bytes_received};
+
+    report_host_of(m->url, where, sizeof(where));
+    (void)snprintf(what, sizeof(what), "%s %s", m->method, m->url);
+    report(l, &e, m->decision, m->endpoint);
+}
+
 void log_request(struct log *l, const struct msg_log_request *m)
 {
     char key[KEY_SIZE], json[JSON_SIZE], status[16] = "-";
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     learn_request(l->learn, m->decision, m->endpoint, m->method, m->url);
+    report_request(l, m);
     if (m->status > 0)
         (void)snprintf(status, sizeof(status), "%d", m->status);
     begin_text(l, &k, m->decision);
@@ -282,6 +306,19 @@ void log_request(struct log *l, const struct msg_log_request *m)
     event(l, m->decision, key, json, 1);
 }
 
+static void report_resolve(struct log *l, const struct msg_log_resolve *m, const char *type)
+{
+    char what[sizeof(m->name) + 32];
+    struct report_event e = {.kind = REPORT_RESOLVE,
+                             .count = m->count,
+                             .where = m->name,
+                             .what = what,
+                             .reason = m->decision == MSG_ALLOW ? "" : m->reason};
+
+    (void)snprintf(what, sizeof(what), "%s %s", m->name, type);
+    report(l, &e, m->decision, m->endpoint);
+}
+
 void log_resolve(struct log *l, const struct msg_log_resolve *m)
 {
     char key[KEY_SIZE], json[JSON_SIZE], type[16];
@@ -289,6 +326,7 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     const char *name = type_name(m->qtype, type);
 
     learn_resolve(l->learn, m->decision, m->name, m->count);
+    report_resolve(l, m, name);
     begin_text(l, &k, m->decision);
     put(&k, "resolve ");
     put_escaped(&k, m->name);
@@ -316,6 +354,13 @@ void log_named_connect(struct log *l, const struct msg_log_connect *m, const cha
     address_format(m->family, m->address, m->port, where);
     if (m->protocol == 0) /* dnsproxy's sum of what was too much to tell apart */
         (void)snprintf(where, sizeof(where), "(too many addresses to list)");
+    report(l,
+           &(struct report_event){.kind = REPORT_CONNECT,
+                                  .count = m->count,
+                                  .where = name[0] ? name : address,
+                                  .what = where,
+                                  .reason = m->decision == MSG_ALLOW ? "" : reason},
+           m->decision, m->endpoint);
     begin_text(l, &k, m->decision);
     put(&k, "connect %s", where);
     if (m->protocol && m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
@@ -359,6 +404,10 @@ void log_unix(struct log *l, uint32_t decision, const char *path, const char *re
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     learn_unix(l->learn, decision, path, real);
+    report(l,
+           &(struct report_event){
+               .kind = REPORT_UNIX, .count = 1, .where = path, .what = path, .reason = ""},
+           decision, endpoint);
     begin_text(l, &k, decision);
     put(&k, "unix ");
     put_escaped(&k, path);
@@ -379,6 +428,11 @@ void log_error(struct log *l, const char *fmt, ...)
     warn_text("%s", text);
     if (!l->is_stderr && l->options->log_format == LOG_TEXT)
         write_text_line(l, text, 1);
+}
+
+void log_set_report(struct log *l, struct report *r)
+{
+    l->report = r;
 }
 
 void log_set_learn(struct log *l, struct learn *learn)
@@ -415,7 +469,7 @@ static void write_counts(struct log *l)
 {
     for (struct seen *s = l->first; s; s = s->later)
         if (s->count > 1)
-            write_event(l, s->key, s->json, s->count);
+            write_event(l, s->key, s->json, s->count, true);
     if (l->unlisted && l->options->log_format == LOG_TEXT) {
         char text[128];
         (void)snprintf(text, sizeof(text), "%llu more denials, of which each is not listed",

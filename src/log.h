@@ -10,6 +10,7 @@
 #include "src/msg.h"
 #include "src/options.h"
 #include "src/policy.h"
+#include "src/report.h"
 
 struct log;
 
@@ -19,6 +20,9 @@ int log_open(struct log **out, const struct options *options, const struct polic
 
 /* All events go there too; it outlives the log. */
 void log_set_learn(struct log *l, struct learn *learn);
+
+/* And there; it outlives the log, too. */
+void log_set_report(struct log *l, struct report *r);
 
 /* One event each, as the proxies report them. Every string is escaped here. */
 void log_request(struct log *l, const struct msg_log_request *m);

@@ -27,7 +27,7 @@ static const struct option_row {
     const char *name;
     int key; /* a letter, or OPT_* */
     const char *arg;
-    const char *help; /* NULL: known, but not in this version */
+    const char *help;
 } rows[] = {
     {"endpoint", 'e', "ENDPOINT", "allow this endpoint (cijail-policy(5)); may be repeated"},
     {"policy", 'p', "FILE", "allow the endpoints of this file; may be repeated"},
@@ -41,9 +41,10 @@ static const struct option_row {
     {"quiet", 'q', NULL, "log errors only"},
     {"dry-run", OPT_DRY_RUN, NULL, "let everything pass, log what would be denied, exit with 99"},
     {"learn", OPT_LEARN, "FILE", "write a policy of what was used to FILE"},
+    {"summary", OPT_SUMMARY, "FILE",
+     "write a report to FILE (.md, .html, .json, .txt), or: github"},
     {"help", 'h', NULL, "print this and exit"},
     {"version", OPT_VERSION, NULL, "print the version and exit"},
-    {"summary", OPT_SUMMARY, "FILE", NULL},
 };
 
 static void print_help(void)
@@ -54,8 +55,6 @@ static void print_help(void)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char left[48];
         bool letter = rows[i].key < 256;
-        if (!rows[i].help)
-            continue;
         (void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", letter ? '-' : ' ',
                        letter ? rows[i].key : ' ', letter ? "," : " ", rows[i].name,
                        rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
@@ -64,11 +63,6 @@ static void print_help(void)
     printf("\nCIJAIL_ENDPOINTS holds endpoints too. With no endpoint there is no network at all.\n"
            "Exit: the command's own; 125 cijail failed, 126 cannot be executed, 127 not found, 99 "
            "after a dry run. See cijail(1).\n");
-}
-
-static int not_yet(const char *what, struct error *e)
-{
-    return error_set(e, ENOTSUP, "%s is not supported by this version, so nothing was run", what);
 }
 
 /* A variable that is 1, 0 or unset; 1 sets *on. */
@@ -98,19 +92,8 @@ static int parse_log_format(const char *arg, struct options *out, struct error *
     return 0;
 }
 
-static const struct option_row *find_row(int key)
-{
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (rows[i].key == key)
-            return &rows[i];
-    return NULL;
-}
-
 static int take_option(int key, struct options *out, struct policy *policy, struct error *e)
 {
-    const struct option_row *row = find_row(key);
-    char shown[64];
-
     switch (key) {
     case 'e':
         return policy_parse(policy, "-e", optarg, strlen(optarg), e);
@@ -134,14 +117,16 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
     case OPT_LEARN:
         out->learn_path = optarg;
         return 0;
+    case OPT_SUMMARY:
+        out->summary_path = optarg;
+        return 0;
     case OPT_LOG:
         out->log_path = optarg;
         return 0;
     case OPT_LOG_FORMAT:
         return parse_log_format(optarg, out, e);
     default:
-        (void)snprintf(shown, sizeof(shown), "--%s", row ? row->name : "?");
-        return not_yet(shown, e);
+        return error_set(e, EINVAL, "an option is not known; cijail --help lists them");
     }
 }
 

@@ -12,10 +12,11 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 struct options {
     bool verbose, quiet, fail_on_deny;
-    bool allow_loopback;    /* every TCP port that listens on the host's loopback */
-    bool dry_run;           /* everything passes, and is logged */
-    const char *learn_path; /* where the policy of what was used goes; NULL: nowhere */
-    const char *log_path;   /* NULL: standard error */
+    bool allow_loopback;      /* every TCP port that listens on the host's loopback */
+    bool dry_run;             /* everything passes, and is logged */
+    const char *learn_path;   /* where the policy of what was used goes; NULL: nowhere */
+    const char *summary_path; /* of the report at the end, or "github"; NULL: none */
+    const char *log_path;     /* NULL: standard error */
     enum log_format log_format;
     char **command; /* NULL-terminated, points into argv */
 };

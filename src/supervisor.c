@@ -39,6 +39,7 @@
 #include "src/raw.h"
 #include "src/relay.h"
 #include "src/resolver.h"
+#include "src/summary.h"
 #include "src/supervisor_parts.h"
 #include "src/unix_gate.h"
 #include "src/upstream_dns.h"
@@ -339,6 +340,8 @@ static int open_records(struct supervisor *s, struct error *e)
 {
     int r = log_open(&s->log, s->options, s->policy, e);
 
+    if (r == 0 && s->options->summary_path)
+        r = summary_open(&s->summary, s->options, s->policy, s->log, e);
     if (r < 0 || !s->options->learn_path)
         return r;
     r = learn_open(&s->learn, s->options, s->policy, e);
@@ -374,6 +377,10 @@ static int run(struct supervisor *s, struct error *e)
     if (s->result < 0) {
         *e = s->error;
         return s->result;
+    }
+    if (summary_write(s->summary, s->result, e) < 0) {
+        log_error(s->log, "%s", e->text);
+        s->result = 125;
     }
     log_close(s->log);
     return s->result;

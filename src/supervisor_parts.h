@@ -39,7 +39,8 @@ struct supervisor {
     struct proxy dns, http;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
-    struct learn *learn; /* NULL: nothing is learned */
+    struct learn *learn;     /* NULL: nothing is learned */
+    struct summary *summary; /* NULL: none is asked for */
     struct resolver *resolver;
     struct learned *learned;
     struct dialer *dialer;

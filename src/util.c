@@ -178,6 +178,23 @@ uint64_t now_us(void)
     return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
 }
 
+size_t escape_json(char *dst, size_t size, const char *src)
+{
+    size_t len = 0;
+
+    for (; *src && size - len > 6; src++) {
+        unsigned char c = (unsigned char)*src;
+        if (c == '"' || c == '\\')
+            len += (size_t)snprintf(dst + len, size - len, "\\%c", c);
+        else if (c < 0x20 || c > 0x7e)
+            len += (size_t)snprintf(dst + len, size - len, "\\u%04x", c);
+        else
+            dst[len++] = (char)c;
+    }
+    dst[len] = '\0';
+    return len;
+}
+
 uint64_t now_ms(void)
 {
     return now_us() / 1000u;

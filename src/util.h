@@ -58,6 +58,10 @@ void copy_string(char *dst, size_t size, const char *src);
  * "..." (a size under 4 gives an empty text). Returns strlen(dst). */
 size_t escape_text(char *dst, size_t size, const char *src, size_t len);
 
+/* The inside of a JSON string (RFC 8259, 7) of any bytes, each non-ASCII one as \u00NN, so that any
+ * bytes give valid JSON. What does not fit is left out. Returns strlen(dst). */
+size_t escape_json(char *dst, size_t size, const char *src);
+
 /* Milliseconds and microseconds of CLOCK_MONOTONIC. */
 uint64_t now_ms(void);
 
