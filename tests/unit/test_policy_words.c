@@ -331,7 +331,9 @@ static const struct {
     {"h:80:90", "more than one ':'", FORM_ANY},
     {"*\xc3\xbc.example", "must otherwise be ASCII", FORM_ANY},
     {"\xff\xfd", "not UTF-8", FORM_ANY},
-    {"\xef\xbb\xbf" "example.org:443", "begins with a byte order mark", "expected plain UTF-8"},
+    {"\xef\xbb\xbf"
+     "example.org:443",
+     "begins with a byte order mark", "expected plain UTF-8"},
     {"netlink]", "']'", FORM_ANY},
     /* addresses */
     {"1.1.1.1", "an address needs a port", FORM_ANY},
