@@ -9,9 +9,8 @@
 #include "ctl/risks.h"
 #include "src/util.h"
 
-#define PAIRS_MAX                                                                                  \
-    5000 /* words; with more they are not compared with each other: it takes n * n                 \
-          */
+/* Words; with more they are not compared with each other: it takes n * n. */
+#define PAIRS_MAX 5000
 
 static void on_error(void *arg, const char *source, unsigned line, const char *word, size_t len,
                      const struct error *e)

@@ -19,20 +19,12 @@ static bool host_covers(const struct endpoint *a, const struct endpoint *b)
     return name_match(a->host, b->host);
 }
 
-static bool has_method(const struct endpoint *ep, const char *method)
-{
-    for (size_t i = 0; i < ep->method_count; i++)
-        if (strcmp(ep->methods[i], method) == 0)
-            return true;
-    return ep->method_count == 0;
-}
-
 static bool methods_cover(const struct endpoint *a, const struct endpoint *b)
 {
     if (b->method_count == 0)
         return a->method_count == 0;
     for (size_t i = 0; i < b->method_count; i++)
-        if (!has_method(a, b->methods[i]))
+        if (!policy_endpoint_has_method(a, b->methods[i]))
             return false;
     return true;
 }
@@ -56,17 +48,10 @@ static bool network_covers(const struct endpoint *a, const struct endpoint *b)
            (a->prefix_len == b->prefix_len || a->prefix_len >= 8);
 }
 
-/* A name that may be resolved for other reasons needs no word of its own. */
-static bool resolves(const struct endpoint *ep)
-{
-    return ep->kind == ENDPOINT_NAME || ep->kind == ENDPOINT_NAME_PORT ||
-           (ep->kind == ENDPOINT_URL && ep->host_kind == URL_HOST_NAME);
-}
-
 bool endpoint_covers(const struct endpoint *a, const struct endpoint *b)
 {
     if (b->kind == ENDPOINT_NAME)
-        return resolves(a) && name_match(a->host, b->host);
+        return policy_endpoint_resolves(a) && name_match(a->host, b->host);
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {

@@ -30,19 +30,6 @@ static uint64_t number_of(const json_t *o, const char *key, uint64_t without)
     return json_is_integer(v) && n >= 0 && n <= NUMBER_MAX ? (uint64_t)n : without;
 }
 
-static bool read_kind(const char *name, enum report_kind *kind)
-{
-    static const char *const names[REPORT_KINDS] = {"connect", "resolve", "request", "unix",
-                                                    "netlink"};
-
-    for (unsigned i = 0; i < REPORT_KINDS; i++)
-        if (strcmp(names[i], name) == 0) {
-            *kind = (enum report_kind)i;
-            return true;
-        }
-    return false;
-}
-
 static int64_t read_time(const char *text)
 {
     struct tm tm = {0};
@@ -100,7 +87,7 @@ static const char *add_event(struct report *r, const json_t *o)
 
     if (!json_is_object(o))
         return "no JSON object";
-    if (!read_kind(text_of(o, "kind"), &e.kind))
+    if (!report_kind_of(text_of(o, "kind"), &e.kind))
         return "no event of a log: its kind is not known";
     e.denied = strcmp(decision, "deny") == 0;
     if (!e.denied && strcmp(decision, "allow") != 0)

@@ -59,15 +59,23 @@ static const struct {
     {"*.ingest.sentry.io", "Sentry (a project of anyone's)"},
     {"docs.google.com", "Google's forms"},
     {"script.google.com", "Google's scripts"},
-    {"dns.google", "a DNS server over HTTPS: any name can be asked for"},
-    {"dns.google.com", "a DNS server over HTTPS: any name can be asked for"},
-    {"cloudflare-dns.com", "a DNS server over HTTPS: any name can be asked for"},
-    {"*.cloudflare-dns.com", "a DNS server over HTTPS: any name can be asked for"},
-    {"dns.quad9.net", "a DNS server over HTTPS: any name can be asked for"},
-    {"doh.opendns.com", "a DNS server over HTTPS: any name can be asked for"},
 };
 
-const char *risks_shared_host(const char *host)
+/* DNS over HTTPS (RFC 8484): whoever may ask there may ask for any name. */
+static const char *const doh_hosts[] = {"dns.google",         "dns.google.com",
+                                        "cloudflare-dns.com", "*.cloudflare-dns.com",
+                                        "dns.quad9.net",      "doh.opendns.com"};
+
+static bool is_doh_host(const char *host)
+{
+    for (size_t i = 0; i < ARRAY_LEN(doh_hosts); i++)
+        if (name_match(doh_hosts[i], host))
+            return true;
+    return false;
+}
+
+/* NULL, or who else gets what is written to this host (canonical). */
+static const char *shared_host(const char *host)
 {
     for (size_t i = 0; i < ARRAY_LEN(shared_hosts); i++)
         if (name_match(shared_hosts[i].pattern, host))
@@ -75,7 +83,10 @@ const char *risks_shared_host(const char *host)
     return NULL;
 }
 
-bool risks_is_open_pattern(const char *pattern, char *suffix)
+/* Can anyone have a name that the pattern matches? So it is where its fixed end is no more than a
+ * public suffix (https://publicsuffix.org, libpsl(3)): "*.co.uk", "*.github.io", "*x.org". suffix:
+ * that end, of NAME_SIZE bytes. */
+static bool is_open_pattern(const char *pattern, char *suffix)
 {
     const psl_ctx_t *psl = psl_builtin();
     const char *star = strrchr(pattern, '*'), *end;
@@ -104,7 +115,7 @@ static void check_pattern(struct findings *f, const struct endpoint *ep)
 
     if (!strchr(ep->host, '*'))
         return;
-    if (risks_is_open_pattern(ep->host, suffix))
+    if (is_open_pattern(ep->host, suffix))
         finding_add(f, FINDING_WARNING, "public-suffix", ep->source, ep->line, ep->word,
                     suffix[0]
                         ? "anyone can have a name below %s, and so be meant by this wildcard; "
@@ -119,29 +130,14 @@ static void check_pattern(struct findings *f, const struct endpoint *ep)
 
 /* --- URLs --- */
 
-static bool has_body(const char *method)
-{
-    return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
-           strcmp(method, "OPTIONS") != 0 && strcmp(method, "TRACE") != 0 &&
-           strcmp(method, "DELETE") != 0;
-}
-
-static bool allows_upload(const struct endpoint *ep)
-{
-    for (size_t i = 0; i < ep->method_count; i++)
-        if (has_body(ep->methods[i]))
-            return true;
-    return ep->method_count == 0;
-}
-
 static void check_upload(struct findings *f, const struct endpoint *ep)
 {
-    const char *shared = risks_shared_host(ep->host);
+    const char *shared = shared_host(ep->host);
 
-    if (shared && strncmp(shared, "a DNS", 5) == 0)
+    if (is_doh_host(ep->host))
         finding_add(f, FINDING_WARNING, "dns-over-https", ep->source, ep->line, ep->word,
-                    "%s is %s", ep->host, shared);
-    else if (shared && allows_upload(ep))
+                    "%s is a DNS server over HTTPS: any name can be asked for", ep->host);
+    else if (shared && policy_endpoint_allows_uploads(ep))
         finding_add(f, FINDING_WARNING, "upload", ep->source, ep->line, ep->word,
                     "anyone can have data sent to %s: limit the methods (GET,HEAD:%s) or the path",
                     shared, ep->word + (ep->method_count ? strcspn(ep->word, ":") + 1 : 0));
@@ -213,16 +209,19 @@ static void check_address(struct findings *f, const struct endpoint *ep)
 
 static void check_name_port(struct findings *f, const struct endpoint *ep)
 {
+    const char *shared = is_doh_host(ep->host)
+                             ? "a DNS server over HTTPS: any name can be asked for"
+                             : shared_host(ep->host);
+
     check_pattern(f, ep);
     if (ep->port == 443 || ep->port == 80)
         finding_add(f, FINDING_NOTE, "not-judged", ep->source, ep->line, ep->word,
                     "requests there are not read, so all paths and methods are allowed; a URL "
                     "(%s://%s/) can be narrowed",
                     ep->port == 443 ? "https" : "http", ep->host);
-    if (risks_shared_host(ep->host))
+    if (shared)
         finding_add(f, FINDING_WARNING, "upload", ep->source, ep->line, ep->word,
-                    "anyone can have data sent to %s, and what is sent is not read",
-                    risks_shared_host(ep->host));
+                    "anyone can have data sent to %s, and what is sent is not read", shared);
 }
 
 /* --- unix sockets --- */

@@ -249,8 +249,6 @@ static void begin_json(const struct log *l, struct text *t, uint32_t decision, c
 /* Fills what every event has and adds it. */
 static void report(struct log *l, struct report_event *e, uint32_t decision, uint32_t endpoint)
 {
-    if (!l->report)
-        return;
     e->time = (int64_t)time(NULL);
     e->denied = decision != MSG_ALLOW;
     e->dry_run = is_dry(l, decision);
@@ -281,7 +279,8 @@ void log_request(struct log *l, const struct msg_log_request *m)
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     learn_request(l->learn, m->decision, m->endpoint, m->method, m->url);
-    report_request(l, m);
+    if (l->report)
+        report_request(l, m);
     if (m->status > 0)
         (void)snprintf(status, sizeof(status), "%d", m->status);
     begin_text(l, &k, m->decision);
@@ -326,7 +325,8 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     const char *name = type_name(m->qtype, type);
 
     learn_resolve(l->learn, m->decision, m->name, m->count);
-    report_resolve(l, m, name);
+    if (l->report)
+        report_resolve(l, m, name);
     begin_text(l, &k, m->decision);
     put(&k, "resolve ");
     put_escaped(&k, m->name);
@@ -354,13 +354,14 @@ void log_named_connect(struct log *l, const struct msg_log_connect *m, const cha
     address_format(m->family, m->address, m->port, where);
     if (m->protocol == 0) /* dnsproxy's sum of what was too much to tell apart */
         (void)snprintf(where, sizeof(where), "(too many addresses to list)");
-    report(l,
-           &(struct report_event){.kind = REPORT_CONNECT,
-                                  .count = m->count,
-                                  .where = name[0] ? name : address,
-                                  .what = where,
-                                  .reason = m->decision == MSG_ALLOW ? "" : reason},
-           m->decision, m->endpoint);
+    if (l->report)
+        report(l,
+               &(struct report_event){.kind = REPORT_CONNECT,
+                                      .count = m->count,
+                                      .where = name[0] ? name : address,
+                                      .what = where,
+                                      .reason = m->decision == MSG_ALLOW ? "" : reason},
+               m->decision, m->endpoint);
     begin_text(l, &k, m->decision);
     put(&k, "connect %s", where);
     if (m->protocol && m->protocol != IPPROTO_TCP && m->protocol != IPPROTO_UDP)
@@ -404,10 +405,11 @@ void log_unix(struct log *l, uint32_t decision, const char *path, const char *re
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     learn_unix(l->learn, decision, path, real);
-    report(l,
-           &(struct report_event){
-               .kind = REPORT_UNIX, .count = 1, .where = path, .what = path, .reason = ""},
-           decision, endpoint);
+    if (l->report)
+        report(l,
+               &(struct report_event){
+                   .kind = REPORT_UNIX, .count = 1, .where = path, .what = path, .reason = ""},
+               decision, endpoint);
     begin_text(l, &k, decision);
     put(&k, "unix ");
     put_escaped(&k, path);

@@ -329,7 +329,7 @@ static bool authority_matches(const struct endpoint *ep, enum url_scheme scheme,
     return strcmp(ep->host, a->host) == 0;
 }
 
-static bool method_matches(const struct endpoint *ep, const char *method)
+bool policy_endpoint_has_method(const struct endpoint *ep, const char *method)
 {
     for (size_t i = 0; i < ep->method_count; i++)
         if (strcmp(ep->methods[i], method) == 0)
@@ -358,8 +358,8 @@ static const struct endpoint *match_any_use(const struct policy *p, enum url_sch
 
 static bool request_matches(const struct endpoint *ep, const char *method, const struct url *url)
 {
-    return authority_matches(ep, url->scheme, &url->authority) && method_matches(ep, method) &&
-           prefix_matches(ep, url);
+    return authority_matches(ep, url->scheme, &url->authority) &&
+           policy_endpoint_has_method(ep, method) && prefix_matches(ep, url);
 }
 
 /* Content of these has no meaning (RFC 9110, 9.3.1, 9.3.2, 9.3.5, 9.3.7, 9.3.8). */
@@ -373,7 +373,7 @@ static bool has_body(const char *method)
     return true;
 }
 
-static bool allows_uploads(const struct endpoint *ep)
+bool policy_endpoint_allows_uploads(const struct endpoint *ep)
 {
     for (size_t i = 0; i < ep->method_count; i++)
         if (has_body(ep->methods[i]))
@@ -388,7 +388,8 @@ static const struct endpoint *match_request(const struct policy *p, const char *
 
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        if (ep == raw || ((!upload || allows_uploads(ep)) && request_matches(ep, method, url)))
+        if (ep == raw ||
+            ((!upload || policy_endpoint_allows_uploads(ep)) && request_matches(ep, method, url)))
             return ep;
     }
     return NULL;
@@ -417,13 +418,17 @@ const struct endpoint *policy_match_authority(const struct policy *p, enum url_s
     return NULL;
 }
 
+bool policy_endpoint_resolves(const struct endpoint *ep)
+{
+    return ep->kind == ENDPOINT_NAME || ep->kind == ENDPOINT_NAME_PORT ||
+           (ep->kind == ENDPOINT_URL && ep->host_kind == URL_HOST_NAME);
+}
+
 const struct endpoint *policy_match_resolve(const struct policy *p, const char *name)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        bool has_name = ep->kind == ENDPOINT_NAME || ep->kind == ENDPOINT_NAME_PORT ||
-                        (ep->kind == ENDPOINT_URL && ep->host_kind == URL_HOST_NAME);
-        if (has_name && name_match(ep->host, name))
+        if (policy_endpoint_resolves(ep) && name_match(ep->host, name))
             return ep;
     }
     return NULL;

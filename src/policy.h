@@ -120,6 +120,12 @@ const struct endpoint *policy_match_authority(const struct policy *p, enum url_s
 /* May this canonical name be resolved? (Hosts of URL endpoints, NAME, NAME:PORT.) */
 const struct endpoint *policy_match_resolve(const struct policy *p, const char *name);
 
+/* Of one endpoint. A URL's: does its list have the method; may it have a body? Any: does it allow
+ * resolving the names that its host matches? */
+bool policy_endpoint_has_method(const struct endpoint *ep, const char *method);
+bool policy_endpoint_allows_uploads(const struct endpoint *ep);
+bool policy_endpoint_resolves(const struct endpoint *ep);
+
 /* Is this endpoint a DNS server: an address or a network, port 53? Not the loopback, which is
  * another matter (a port of the host). */
 bool policy_is_dns_server(const struct endpoint *ep);

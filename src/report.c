@@ -91,16 +91,23 @@ static struct report_denial *denial_of(struct report *r, const struct report_eve
     return d;
 }
 
+static struct report_word *find_word(const struct report *r, const char *word)
+{
+    for (size_t i = *bucket_of(r->word_buckets, word, strlen(word)); i; i = r->words[i - 1].next)
+        if (strcmp(r->words[i - 1].text, word) == 0)
+            return &r->words[i - 1];
+    return NULL;
+}
+
 static void add_word(struct report *r, const char *word, uint64_t count)
 {
+    struct report_word *w = find_word(r, word);
     size_t *bucket = bucket_of(r->word_buckets, word, strlen(word));
-    struct report_word *w;
 
-    for (size_t i = *bucket; i; i = r->words[i - 1].next)
-        if (strcmp(r->words[i - 1].text, word) == 0) {
-            r->words[i - 1].count += count;
-            return;
-        }
+    if (w) {
+        w->count += count;
+        return;
+    }
     if (r->word_count == REPORT_ENDPOINTS_MAX)
         return;
     w = &r->words[r->word_count++];
@@ -112,10 +119,7 @@ static void add_word(struct report *r, const char *word, uint64_t count)
 
 bool report_uses(const struct report *r, const char *word)
 {
-    for (size_t i = *bucket_of(r->word_buckets, word, strlen(word)); i; i = r->words[i - 1].next)
-        if (strcmp(r->words[i - 1].text, word) == 0)
-            return true;
-    return false;
+    return find_word(r, word) != NULL;
 }
 
 /* Two periods become one, until t has its place. */
@@ -170,7 +174,6 @@ void report_add(struct report *r, const struct report_event *e)
     struct report_host *h = host_of(r, e->where);
 
     *(e->denied ? &r->denied : &r->allowed) += count;
-    r->of_kind[e->kind][e->denied] += count;
     r->failed += !e->denied && e->kind == REPORT_REQUEST && (e->status == 0 || e->status >= 500);
     r->bytes_sent += e->bytes_sent;
     r->bytes_received += e->bytes_received;
@@ -244,12 +247,22 @@ const char *report_time(char *buf, int64_t t)
     return buf;
 }
 
+static const char *const kind_names[REPORT_KINDS] = {"connect", "resolve", "request", "unix",
+                                                     "netlink"};
+
 const char *report_kind_name(enum report_kind kind)
 {
-    static const char *const names[REPORT_KINDS] = {"connect", "resolve", "request", "unix",
-                                                    "netlink"};
+    return kind_names[kind];
+}
 
-    return names[kind];
+bool report_kind_of(const char *name, enum report_kind *kind)
+{
+    for (unsigned i = 0; i < REPORT_KINDS; i++)
+        if (strcmp(kind_names[i], name) == 0) {
+            *kind = (enum report_kind)i;
+            return true;
+        }
+    return false;
 }
 
 void report_host_of(const char *url, char *host, size_t size)

@@ -65,6 +65,9 @@ void report_add(struct report *r, const struct report_event *e);
 void report_write(const struct report *r, const struct report_run *run, enum report_format format,
                   FILE *f);
 
+/* The kind that a log calls so. False: none. */
+bool report_kind_of(const char *name, enum report_kind *kind);
+
 /* What the sums go by of a request: the host of its URL, with its port if that is written; or of
  * the target of a CONNECT the whole. Cut if it does not fit. */
 void report_host_of(const char *url, char *host, size_t size);

@@ -31,10 +31,9 @@ struct report_period {
 
 struct report {
     uint64_t allowed, denied, failed, bytes_sent, bytes_received;
-    uint64_t of_kind[REPORT_KINDS][2]; /* allowed, denied */
-    bool dry_run;                      /* any event was of one */
-    int64_t first, last;               /* 0: no event yet */
-    int64_t period;                    /* seconds of each */
+    bool dry_run;        /* any event was of one */
+    int64_t first, last; /* 0: no event yet */
+    int64_t period;      /* seconds of each */
     struct report_period periods[REPORT_PERIODS];
     struct report_host *hosts;
     struct report_denial *denials;
