@@ -1,8 +1,8 @@
 /* body.c: a message body from one framing into another; see body.h.
  *
- * Chunks are not kept: each run of data that is at hand becomes one chunk. Extensions and trailers
- * are dropped by chunk_read. An input chunk is never shorter on the wire than the output chunk made
- * of its data, so nothing is amplified. */
+ * Chunks are not kept: each run of data that is at hand becomes one chunk. Extensions are dropped
+ * by chunk_read, trailers here unless they are wanted. An input chunk is never shorter on the wire
+ * than the output chunk made of its data, so nothing is amplified. */
 #include "httpproxy/body.h"
 
 #include <errno.h>
@@ -11,9 +11,34 @@
 
 static void put_last_chunk(struct body *b, struct buf *dst)
 {
-    if (b->out == BODY_CHUNKED)
-        buf_append(dst, "0\r\n\r\n", 5);
+    if (b->out == BODY_CHUNKED) {
+        buf_append(dst, "0\r\n", 3);
+        if (buf_len(&b->trailers) > 0)
+            buf_append(dst, buf_begin(&b->trailers), buf_len(&b->trailers));
+        else
+            buf_append(dst, "\r\n", 2);
+    }
     b->done = true;
+}
+
+void body_free(struct body *b)
+{
+    buf_free(&b->trailers);
+}
+
+/* What chunk_read has read of the trailers, whose length it bounds. */
+static int take_trailers(struct body *b, bool end, struct error *e)
+{
+    if (!b->keep_trailers || b->chunk.trailer_len == 0)
+        return 0;
+    buf_append(&b->trailers, b->chunk.trailer, b->chunk.trailer_len);
+    if (!end)
+        return 0;
+    int n = head_filter_trailers(buf_begin(&b->trailers), buf_len(&b->trailers), e);
+    if (n < 0)
+        return n;
+    b->trailers.end = b->trailers.start + (size_t)n;
+    return 0;
 }
 
 void body_init(struct body *b, enum head_body in, uint64_t length, enum head_body out)
@@ -54,6 +79,8 @@ static long move_some(struct body *b, struct buf *src, size_t max, struct buf *d
         if (n < 0)
             return n;
         put_data(b, data, run, dst);
+        if (take_trailers(b, end, e) < 0)
+            return -EPROTO;
         buf_consume(src, (size_t)n);
         if (end)
             put_last_chunk(b, dst);

@@ -17,13 +17,17 @@ struct body {
     enum head_body in, out;
     uint64_t left; /* BODY_LENGTH: content still to come */
     struct chunk_reader chunk;
-    uint64_t bytes; /* content that was moved */
-    bool done;      /* the end was moved, too: nothing more comes */
+    bool keep_trailers;  /* BODY_CHUNKED: set after body_init: trailers are not dropped */
+    struct buf trailers; /* once it is done: what may be sent on, and an empty line */
+    uint64_t bytes;      /* content that was moved */
+    bool done;           /* the end was moved, too: nothing more comes */
 };
 
 /* length counts for in == BODY_LENGTH only. With BODY_NONE, or a length of 0, the body is done at
  * once. out: BODY_CHUNKED or anything else for the bare content. */
 void body_init(struct body *b, enum head_body in, uint64_t length, enum head_body out);
+
+void body_free(struct body *b);
 
 /* Moves what there is and what fits into dst's room; dst is not made longer. Returns 1 if anything
  * was taken or the body became done, 0 if not, -EPROTO with the reason in e if the chunked coding

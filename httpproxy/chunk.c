@@ -3,7 +3,7 @@
  *   SIZE -> [EXT ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
  *   and for size 0: SIZE_LF -> LINE -> [NAME -> VALUE -> VALUE_LF -> LINE ...] -> LAST_LF -> END
  *
- * Extensions and trailers are checked and dropped: what is sent on is coded anew. A call returns
+ * Extensions are checked and dropped: what is sent on is coded anew. A call returns
  * right after a run of data, so the data that is seen before an error does not depend on how the
  * input was cut. */
 #include <errno.h>
@@ -157,12 +157,13 @@ static int take(struct chunk_reader *c, unsigned char byte, struct error *e)
 long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char **data,
                 size_t *data_len, bool *end, struct error *e)
 {
-    size_t at = 0;
+    size_t at = 0, trailer;
 
+    c->trailer_len = 0;
     *data = in;
     *data_len = 0;
     *end = c->state == END;
-    while (at < len && !*end) {
+    while (at < len && c->state < LINE) {
         if (c->state == DATA) {
             size_t run = len - at < c->left ? len - at : (size_t)c->left;
             *data = in + at;
@@ -176,7 +177,16 @@ long chunk_read(struct chunk_reader *c, const char *in, size_t len, const char *
         if (r < 0)
             return r;
         at++;
-        *end = c->state == END;
     }
+    trailer = at;
+    while (at < len && c->state != END) {
+        int r = take(c, (unsigned char)in[at], e);
+        if (r < 0)
+            return r;
+        at++;
+    }
+    c->trailer = in + trailer;
+    c->trailer_len = at - trailer;
+    *end = c->state == END;
     return (long)at;
 }

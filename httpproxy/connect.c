@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/raw.h"
@@ -216,6 +217,9 @@ bool connect_handshake(struct session *s)
     SSL_set_app_data(s->client.ssl, NULL);
     free(s->hello);
     s->hello = NULL;
-    session_enter(s, r == 0 ? SESSION_HEAD : SESSION_LINGER);
+    if (r == 0 && mitm_chose_h2(s->client.ssl))
+        h2_client_begin(s);
+    else
+        session_enter(s, r == 0 ? SESSION_HEAD : SESSION_LINGER);
     return true;
 }

@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/reply.h"
@@ -108,6 +109,8 @@ void exchange_free(struct exchange *x)
     upstream_drop(x->upstream);
     buf_free(&x->send);
     buf_free(&x->recv);
+    body_free(&x->request);
+    body_free(&x->response);
     free(x->url);
     free(x);
 }
@@ -208,6 +211,17 @@ static void dial(struct exchange *x)
     x->session->deadline = now_ms() + LIMIT_DIAL_MS;
 }
 
+/* A connection that is ready, and may refuse the request: what is written stays for a retry. */
+static void use(struct exchange *x, struct upstream *up)
+{
+    stream_set_owner(&up->stream, on_upstream_ready, x);
+    x->upstream = up;
+    x->pinned = true;
+    x->request.keep_trailers =
+        up->shared; /* HTTP/1.1 servers may take them for fields of the head */
+    become_active(x);
+}
+
 static void connect_server(struct exchange *x)
 {
     struct upstream *up = NULL;
@@ -215,15 +229,12 @@ static void connect_server(struct exchange *x)
     if (!x->upgrade[0])
         up = upstream_take(x->session->proxy, x->scheme, &x->authority,
                            idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
-
-    if (!up) {
+    if (!up && !x->upgrade[0])
+        up = h2_upstream_take(x->session->proxy, x->scheme, &x->authority);
+    if (up)
+        use(x, up);
+    else
         dial(x);
-        return;
-    }
-    stream_set_owner(&up->stream, on_upstream_ready, x);
-    x->upstream = up;
-    x->pinned = true;
-    become_active(x);
 }
 
 void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
@@ -245,12 +256,29 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
     }
     if (x->scheme != URL_HTTPS)
         return;
+    x->upstream->http1_only = x->upgrade[0]; /* 101 is HTTP/1.1's */
     if (upstream_start_tls(x->upstream, &e) < 0) {
         exchange_fail(x, 502, "%s", e.text);
         return;
     }
     x->phase = EXCHANGE_HANDSHAKE;
     s->deadline = now_ms() + LIMIT_SERVER_TLS_MS;
+}
+
+static void after_handshake(struct exchange *x)
+{
+    struct upstream *up = x->upstream;
+
+    if (!mitm_chose_h2(up->stream.ssl)) {
+        become_active(x);
+        return;
+    }
+    x->upstream = NULL;
+    up = h2_upstream_adopt(up);
+    if (up)
+        use(x, up);
+    else
+        exchange_fail(x, 502, "no HTTP/2 connection to %s can be made", x->authority.host);
 }
 
 static bool handshake(struct exchange *x)
@@ -261,7 +289,7 @@ static bool handshake(struct exchange *x)
     if (r == -EAGAIN)
         return false;
     if (r == 0) {
-        become_active(x);
+        after_handshake(x);
     } else {
         upstream_tls_failed(x->upstream);
         exchange_fail(x, 502, "TLS with %s failed: %s", x->authority.host, e.text);
@@ -273,7 +301,11 @@ static bool handshake(struct exchange *x)
 
 bool exchange_may_retry(const struct exchange *x)
 {
-    if (!x->upstream || !x->upstream->reused || x->retried || x->got_bytes || !x->pinned)
+    if (!x->upstream || x->retried || x->got_bytes || !x->pinned)
+        return false;
+    if (x->upstream->shared && x->upstream_error == -ECONNREFUSED)
+        return true; /* the server says that it has done nothing (RFC 9113, 8.7) */
+    if (!x->upstream->reused)
         return false;
     if (x->written == 0)
         return true;
@@ -290,6 +322,7 @@ void exchange_retry(struct exchange *x)
     x->written = 0;
     x->send_failed = false;
     x->upstream_end = false;
+    x->upstream_error = 0;
     buf_free(&x->recv);
     x->scanned = 0;
     dial(x);

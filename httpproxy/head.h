@@ -117,8 +117,13 @@ int head_write_response(const struct head_response *r, enum head_body body, bool
  * the structs above; compared without regard to case (RFC 6455, 4.1). */
 bool head_upgrade_offered(const char *offered, const char *chosen);
 
+/* The trailer section of len bytes (its lines, and the empty one) that may be sent on: rewrites it
+ * in place without what a trailer may not say (RFC 9110, 6.5.1): framing, routing, authentication,
+ * what the content is. Returns its new length, or -EPROTO and the reason. */
+int head_filter_trailers(char *section, size_t len, struct error *e);
+
 /* Chunked bodies (RFC 9112, 7.1): strict: hex size of at most 15 digits, CRLF only; extensions and
- * trailers are read within bounds, checked for bare CR, LF and NUL, and dropped. */
+ * trailers are read within bounds and checked for bare CR, LF and NUL; extensions are dropped. */
 #define CHUNK_LINE_MAX 4096
 #define CHUNK_TRAILER_MAX 16384
 
@@ -127,6 +132,9 @@ struct chunk_reader {
     unsigned digits;
     uint64_t left;   /* of the chunk at hand */
     size_t overhead; /* bytes of the present line or of the trailer section */
+    /* what the last call read of the trailer section, the empty line included (inside in) */
+    const char *trailer;
+    size_t trailer_len;
 };
 
 void chunk_init(struct chunk_reader *c);

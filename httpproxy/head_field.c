@@ -119,7 +119,7 @@ static bool is_ows(char c)
     return c == ' ' || c == '\t';
 }
 
-static int parse_field(const char *line, size_t len, struct head_field *f, struct error *e)
+int head_parse_field(const char *line, size_t len, struct head_field *f, struct error *e)
 {
     size_t name = 0, begin, end = len;
 
@@ -158,7 +158,7 @@ int head_parse_fields(const char *buf, size_t len, struct head_field *fields, si
             return error_set(e, 400, "a header line is folded (obs-fold)");
         if (n == HEAD_FIELDS_MAX)
             return error_set(e, 431, "the head has more than %d fields", HEAD_FIELDS_MAX);
-        int r = parse_field(buf + at, (size_t)line, &fields[n], e);
+        int r = head_parse_field(buf + at, (size_t)line, &fields[n], e);
         if (r < 0)
             return r;
         n++;

@@ -29,6 +29,13 @@ long head_take_line(const char *buf, size_t len, size_t *next);
 int head_parse_fields(const char *buf, size_t len, struct head_field *fields, size_t *count,
                       struct error *e);
 
+/* One field line of len bytes, without its CRLF. -400. */
+int head_parse_field(const char *line, size_t len, struct head_field *f, struct error *e);
+
+/* The name (with '-') if this is a field by which some servers take another method, path or host
+ * than the request's; else NULL. */
+const char *head_is_override(const struct head_field *f);
+
 bool head_field_is(const struct head_field *f, const char *name);
 
 /* The same, '_' in place of any '-' included. */

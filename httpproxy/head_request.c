@@ -155,20 +155,15 @@ static int take_upgrade(struct head_request *r, struct error *e)
     return status;
 }
 
-/* Fields by which some servers take another method, path or host than those of the request, which
- * alone are judged; with '_' for '-' as above. */
+/* Another method, path or host than those of the request, which alone are judged. */
 static int check_overrides(const struct head_request *r, struct error *e)
 {
-    static const char *const names[] = {
-        "x-http-method-override", "x-http-method",   "x-method-override", "x-original-url",
-        "x-rewrite-url",          "x-original-host", "x-forwarded-host",
-    };
-
-    for (size_t i = 0; i < r->field_count; i++)
-        for (size_t k = 0; k < ARRAY_LEN(names); k++)
-            if (head_field_like(&r->fields[i], names[k]))
-                return error_set(e, 400, "%s would override what is judged: method, URL and Host",
-                                 names[k]);
+    for (size_t i = 0; i < r->field_count; i++) {
+        const char *name = head_is_override(&r->fields[i]);
+        if (name)
+            return error_set(e, 400, "%s would override what is judged: method, URL and Host",
+                             name);
+    }
     return 0;
 }
 

@@ -38,6 +38,22 @@
 #define LIMIT_DRAIN_MS 500         /* tunnels, once the command has ended */
 #define LIMIT_TICK_MS 1000         /* how exact the times above are */
 
+/* HTTP/2, per connection. Streams: as many as browsers and servers are used to; each is a client
+ * like any other. The window of a stream is what its user has not read; of a connection, such that
+ * one stream that is not read does not stop the others. Frames that only cost, and streams that are
+ * broken off, in the time after which a used-up budget is full again: a page of a browser that is
+ * left, or a gRPC client at its deadlines, breaks off some tens. Content after which one window
+ * update more is fair: Go sends one for each 4 KiB, of the stream and of the connection. */
+#define LIMIT_H2_STREAMS 100
+#define LIMIT_H2_WINDOW 65535
+#define LIMIT_H2_CONNECTION_WINDOW (1 << 20)
+#define LIMIT_H2_FRAMES 1000
+#define LIMIT_H2_RESETS 500
+#define LIMIT_H2_REFILL_MS 10000
+#define LIMIT_H2_UPDATE 512
+#define LIMIT_H2_CONTINUATIONS 16 /* of one head; HEAD_MAX is four full frames */
+#define LIMIT_H2_CONNECTIONS 64   /* to servers that are kept without a request */
+
 /* TCP keepalive of such a tunnel's server, in seconds: how long silent, between two probes; and how
  * many of these are unanswered when it is given up. */
 #define LIMIT_KEEPALIVE_IDLE_S 60

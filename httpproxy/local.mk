@@ -10,10 +10,13 @@ httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
 	httpproxy/stream.c httpproxy/stream.h httpproxy/buf.c httpproxy/buf.h \
 	httpproxy/body.c httpproxy/body.h httpproxy/cache.c httpproxy/cache.h \
 	httpproxy/ca.c httpproxy/ca.h httpproxy/mitm.c httpproxy/mitm.h \
+	httpproxy/h2.h httpproxy/h2_fields.c httpproxy/h2_fields.h httpproxy/h2_budget.c \
+	httpproxy/h2_conn.c httpproxy/h2_stream.c httpproxy/h2_client.c httpproxy/h2_upstream.c \
 	httpproxy/reply.c httpproxy/reply.h httpproxy/log.c httpproxy/log.h
-httpproxy_libhttpproxy_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS)
+httpproxy_libhttpproxy_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS) $(NGHTTP2_CFLAGS)
 
-HTTPPROXY_LIBS = httpproxy/libhttpproxy.a $(COMMON_LIBS) $(SSL_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS)
+HTTPPROXY_LIBS = httpproxy/libhttpproxy.a $(COMMON_LIBS) $(SSL_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) \
+	$(NGHTTP2_LIBS)
 
 pkglibexec_PROGRAMS += httpproxy/cijail-httpproxy
 httpproxy_cijail_httpproxy_SOURCES = httpproxy/main.c

@@ -134,12 +134,13 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
                   shown, hello->authority->host);
 }
 
-/* http/1.1, or no protocol at all if the client offers only others (RFC 7301 would allow an alert;
- * a client that offers h2 alone falls back more often than it understands that alert). */
+/* h2 before http/1.1, whatever the server speaks: each request is translated. No protocol at all if
+ * the client offers only others (RFC 7301 would allow an alert, which clients fall back from less
+ * often). */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned in_len, void *arg)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
+    static const unsigned char ours[] = "\x02h2\x08http/1.1";
     unsigned char *chosen;
 
     (void)ssl;
@@ -206,4 +207,13 @@ SSL *mitm_accept(struct mitm *m, struct mitm_hello *hello, struct error *e)
     SSL_set_app_data(ssl, hello);
     SSL_set_accept_state(ssl);
     return ssl;
+}
+
+bool mitm_chose_h2(const SSL *ssl)
+{
+    const unsigned char *name;
+    unsigned len;
+
+    SSL_get0_alpn_selected(ssl, &name, &len);
+    return len == 2 && memcmp(name, "h2", 2) == 0;
 }

@@ -28,9 +28,12 @@ struct mitm_hello {
 struct mitm *mitm_new(struct ca *ca, struct error *e);
 void mitm_free(struct mitm *m);
 
-/* The server's side of a new TLS connection: TLS 1.2 or 1.3, ALPN http/1.1, the leaf of
+/* The server's side of a new TLS connection: TLS 1.2 or 1.3, ALPN h2 or http/1.1, the leaf of
  * hello->authority; a SNI that names another host ends the handshake with unrecognized_name. With
  * hello->choose the authority is what that says. Owned by the caller. NULL and the reason. */
 SSL *mitm_accept(struct mitm *m, struct mitm_hello *hello, struct error *e);
+
+/* The handshake is over: has ALPN (of either side) settled on h2? */
+bool mitm_chose_h2(const SSL *ssl);
 
 #endif

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/session.h"
 #include "httpproxy/stream.h"
@@ -31,13 +32,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         s = next;
     }
     upstreams_expire(p->upstreams, now);
+    h2_pool_expire(p->h2, now);
     proxy_changed(p);
 }
 
 void proxy_changed(struct proxy *p)
 {
     static const struct timeval second = {.tv_sec = LIMIT_TICK_MS / 1000};
-    bool needed = p->session_count > 0 || upstreams_idle(p->upstreams) > 0;
+    bool needed =
+        p->session_count > 0 || upstreams_idle(p->upstreams) > 0 || h2_pool_count(p->h2) > 0;
 
     listen_update(p);
     if (!needed)
@@ -202,6 +205,7 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     (void)evtimer_assign(&p->run, p->base, on_run, p);
     listen_init(p);
     p->upstreams = upstreams_new(p, roots, roots_len);
+    p->h2 = h2_pool_new(p);
     p->relays = relays_new(p->base, (session_max + LIMIT_RELAYS_PART - 1) / LIMIT_RELAYS_PART);
     unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH;
     p->channel =
@@ -220,6 +224,7 @@ void proxy_free(struct proxy *p, const char *why)
     listen_close(p);
     end_all(p, why, false);
     relays_free(p->relays);
+    h2_pool_free(p->h2);
     upstreams_free(p->upstreams);
     (void)event_del(&p->tick);
     (void)event_del(&p->run);

@@ -13,6 +13,7 @@
 #include "src/channel.h"
 #include "src/policy.h"
 
+struct h2_pool;
 struct relays;
 struct session;
 struct upstreams;
@@ -45,6 +46,7 @@ struct proxy {
     struct mitm *mitm;
     BIO_METHOD *bio;
     struct upstreams *upstreams;
+    struct h2_pool *h2;           /* connections to servers that speak HTTP/2 */
     struct relays *relays;        /* tunnels that are nobody's session any more (raw.c) */
     size_t raw_count;             /* sessions that may become one */
     struct session_list sessions; /* all of them */

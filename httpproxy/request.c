@@ -16,9 +16,8 @@
     "absolute URL "                                                                                \
     "(http_proxy, https_proxy or the client's own setting)"
 
-/* The head cannot be read: what follows it cannot be told from it. */
-static void refuse_head(struct session *s, const char *head, size_t len, int status,
-                        const char *reason)
+/* What follows the head cannot be told from it. */
+void request_refuse(struct session *s, const char *head, size_t len, int status, const char *reason)
 {
     struct scratch *t = &s->proxy->scratch;
 
@@ -29,7 +28,7 @@ static void refuse_head(struct session *s, const char *head, size_t len, int sta
 
 void request_too_long(struct session *s)
 {
-    refuse_head(s, buf_begin(&s->in), buf_len(&s->in), 431, "the request head is too long");
+    request_refuse(s, buf_begin(&s->in), buf_len(&s->in), 431, "the request head is too long");
 }
 
 /* Which targets may stand here, and whom they are for. 0, or the negative status. */
@@ -118,11 +117,11 @@ void request_begin(struct session *s, size_t len)
     if (status == 0)
         status = request_url(s, r, &t->url, &e);
     if (status < 0) {
-        refuse_head(s, head, len, -status, e.text);
+        request_refuse(s, head, len, -status, e.text);
         return;
     }
     if (url_format(&t->url, t->url_text, sizeof(t->url_text)) < 0) {
-        refuse_head(s, head, len, 414, "the URL is too long");
+        request_refuse(s, head, len, 414, "the URL is too long");
         return;
     }
     const struct policy *policy = &s->proxy->policy;

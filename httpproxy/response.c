@@ -54,7 +54,7 @@ static void release(struct exchange *x)
                  x->response.in != BODY_CLOSE;
 
     x->upstream = NULL;
-    if (clean)
+    if (clean && !up->shared)
         upstream_keep(up);
     else
         upstream_drop(up);
@@ -106,6 +106,7 @@ static void take_final(struct exchange *x, const struct head_response *r)
     x->upstream_keep_alive = r->keep_alive;
     x->responded = true;
     body_init(&x->response, r->body, r->content_length, out);
+    x->response.keep_trailers = true;
 }
 
 /* The server has ended its side before a whole response head came. */

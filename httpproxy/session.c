@@ -3,6 +3,7 @@
  *   HEAD -> EXCHANGE -> HEAD ...            allowed requests
  *   HEAD -> REPLY -> HEAD or LINGER         denied and bad ones, failed upstreams
  *   HEAD -> REPLY -> FIRST -> HANDSHAKE -> HEAD ...     CONNECT
+ *   HANDSHAKE -> H2                         streams, each of them a session that begins with HEAD
  *   FIRST -> ...                            as there, but of a client that was intercepted
  *   RAW -> a relay                          NAME:PORT and ADDRESS:PORT, by CONNECT or intercepted
  *
@@ -20,31 +21,57 @@
 #include <string.h>
 
 #include "httpproxy/exchange.h"
+#include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/raw.h"
 #include "httpproxy/reply.h"
 #include "src/util.h"
 
-static void on_ready(void *arg)
+void session_ready(void *arg)
 {
     session_run(arg);
 }
 
-static struct session *start(struct proxy *p, int fd, enum session_mode mode)
+static struct session *make(struct proxy *p, enum session_mode mode)
 {
     struct session *s = xcalloc(1, sizeof(*s));
 
     s->proxy = p;
-    if (stream_open(&s->client, p->base, fd, on_ready, s) < 0) {
-        free(s);
-        return NULL;
-    }
     s->scheme = URL_HTTP;
     s->mode = mode;
+    return s;
+}
+
+static void begin(struct session *s)
+{
+    struct proxy *p = s->proxy;
+
     TAILQ_INSERT_TAIL(&p->sessions, s, all);
     p->session_count++;
     session_enter(s, SESSION_HEAD);
     proxy_changed(p);
+}
+
+static struct session *start(struct proxy *p, int fd, enum session_mode mode)
+{
+    struct session *s = make(p, mode);
+
+    if (stream_open(&s->client, p->base, fd, session_ready, s) < 0) {
+        free(s);
+        return NULL;
+    }
+    begin(s);
+    return s;
+}
+
+struct session *session_new_inner(const struct session *parent)
+{
+    struct session *s = make(parent->proxy, parent->mode);
+
+    s->scheme = parent->scheme;
+    s->authority = parent->authority;
+    s->client_port = parent->client_port;
+    begin(s);
     return s;
 }
 
@@ -81,6 +108,7 @@ void session_free(struct session *s, const char *why)
     }
     TAILQ_REMOVE(&p->sessions, s, all);
     p->session_count--;
+    h2_conn_free(s->h2);
     stream_close(&s->client);
     free(s->hello);
     buf_free(&s->in);
@@ -138,6 +166,7 @@ static uint64_t time_for(const struct session *s, enum session_state state)
     case SESSION_REPLY:
         return LIMIT_HEAD_MS;
     case SESSION_RAW:
+    case SESSION_H2:
     case SESSION_EXCHANGE:
     case SESSION_DEAD:
         break;
@@ -293,6 +322,8 @@ static bool session_step(struct session *s)
         return connect_handshake(s);
     case SESSION_RAW:
         return raw_step(s);
+    case SESSION_H2:
+        return h2_client_step(s);
     case SESSION_EXCHANGE:
         return exchange_run(s);
     case SESSION_LINGER:
@@ -327,6 +358,8 @@ void session_timeout(struct session *s)
         exchange_timeout(s->exchange);
     } else if (s->state == SESSION_RAW) {
         raw_timeout(s);
+    } else if (s->state == SESSION_H2) {
+        h2_client_timeout(s);
     } else if (s->state == SESSION_HEAD && buf_len(&s->in) > 0) {
         session_reply(s, 408, "cijail: the request head did not come in time.\n", false, 0,
                       SESSION_LINGER);

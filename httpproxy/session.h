@@ -8,6 +8,7 @@
 #include "httpproxy/stream.h"
 
 struct exchange;
+struct h2_conn;
 struct raw;
 
 /* Where the authority of a request comes from. */
@@ -25,6 +26,7 @@ enum session_state {
                           TLS from HTTP */
     SESSION_HANDSHAKE, /* TLS towards the client */
     SESSION_RAW,       /* a tunnel that is not read, until the relay takes over (raw.c) */
+    SESSION_H2,        /* the client speaks HTTP/2: each stream is a session of its own */
     SESSION_EXCHANGE,  /* a request has been allowed and is under way */
     SESSION_LINGER,    /* has said all, reads until the client closes, too */
     SESSION_DEAD,      /* is freed as soon as session_run returns */
@@ -50,6 +52,7 @@ struct session {
     struct exchange *exchange;
     struct raw *raw;          /* SESSION_RAW */
     struct mitm_hello *hello; /* SESSION_HANDSHAKE */
+    struct h2_conn *h2;       /* SESSION_H2 */
 };
 
 /* A new client; takes over fd (nonblocking), also on failure. */
@@ -59,6 +62,10 @@ void session_new(struct proxy *p, int fd);
  * client's. */
 void session_new_transparent(struct proxy *p, int fd, const struct url_authority *dialled,
                              unsigned port);
+
+/* A client inside of another's connection: what is said to stream, which is left to the caller to
+ * open, is read as in the tunnel or behind the SNI of parent, as plain or TLS as there. */
+struct session *session_new_inner(const struct session *parent);
 
 /* Does all that can be done now; s may be gone when it returns. Called from the event loop only,
  * never from within itself. */
@@ -82,6 +89,9 @@ int session_flush(struct session *s);
 /* Moves on; the deadline is set to what the state allows. */
 void session_enter(struct session *s, enum session_state state);
 
+/* A stream_ready_cb; arg: the session. */
+void session_ready(void *arg);
+
 /* Answers with a text and goes on to next. skip: bytes of the request's body to be read first. */
 void session_reply(struct session *s, int status, const char *text, bool head, uint64_t skip,
                    enum session_state next);
@@ -93,6 +103,11 @@ enum session_state session_after(enum head_body in, uint64_t left, bool keep, ui
 
 /* A whole head of len bytes is in: judges it and begins what follows (request.c). */
 void request_begin(struct session *s, size_t len);
+
+/* What should be a head cannot be read: logs and answers that. head, of len bytes: what came, or as
+ * much of it as is worth a line of the log (request.c). */
+void request_refuse(struct session *s, const char *head, size_t len, int status,
+                    const char *reason);
 
 /* len bytes hold no head: 431 (request.c). */
 void request_too_long(struct session *s);

@@ -146,6 +146,12 @@ int stream_open(struct stream *s, struct event_base *base, int fd, stream_ready_
     return 0;
 }
 
+void stream_open_inner(struct stream *s, const struct stream_ops *ops, void *impl,
+                       stream_ready_cb *ready, void *arg)
+{
+    *s = (struct stream){.fd = -1, .ops = ops, .impl = impl, .ready = ready, .arg = arg};
+}
+
 void stream_set_owner(struct stream *s, stream_ready_cb *ready, void *arg)
 {
     s->ready = ready;
@@ -231,7 +237,7 @@ int stream_handshake(struct stream *s, struct error *e)
 ssize_t stream_read(struct stream *s, void *data, size_t size)
 {
     if (!s->ssl)
-        return raw_read(s, data, size);
+        return s->ops ? s->ops->read(s->impl, data, size) : raw_read(s, data, size);
     if (s->broken)
         return -ECONNABORTED;
     ERR_clear_error();
@@ -247,7 +253,7 @@ ssize_t stream_read(struct stream *s, void *data, size_t size)
 ssize_t stream_write(struct stream *s, const void *data, size_t len)
 {
     if (!s->ssl)
-        return raw_write(s, data, len);
+        return s->ops ? s->ops->write(s->impl, data, len) : raw_write(s, data, len);
     if (s->broken)
         return -ECONNABORTED;
     if (!s->writable)
@@ -273,9 +279,10 @@ bool stream_is_quiet(struct stream *s)
 ssize_t stream_discard(struct stream *s, size_t max)
 {
     char waste[4096];
+    size_t size = max < sizeof(waste) ? max : sizeof(waste);
 
     buf_free(&s->prefix);
-    return raw_read(s, waste, max < sizeof(waste) ? max : sizeof(waste));
+    return s->ops ? s->ops->read(s->impl, waste, size) : raw_read(s, waste, size);
 }
 
 /* -EAGAIN if it could not be written now, else 0. */
@@ -296,12 +303,18 @@ static int close_notify(struct stream *s)
 
 void stream_shutdown(struct stream *s)
 {
+    if (s->ops) {
+        (void)s->ops->end(s->impl);
+        return;
+    }
     (void)close_notify(s);
     (void)shutdown(s->fd, SHUT_WR);
 }
 
 int stream_end(struct stream *s)
 {
+    if (s->ops)
+        return s->ops->end(s->impl);
     if (close_notify(s) == -EAGAIN)
         return -EAGAIN;
     (void)shutdown(s->fd, SHUT_WR);
@@ -318,8 +331,20 @@ int stream_detach(struct stream *s)
     return fd;
 }
 
+static void close_inner(struct stream *s, bool reset)
+{
+    const struct stream_ops *ops = s->ops;
+
+    s->ops = NULL;
+    ops->close(s->impl, reset);
+}
+
 void stream_close(struct stream *s)
 {
+    if (s->ops) {
+        close_inner(s, false);
+        return;
+    }
     if (s->fd < 0)
         return;
     (void)event_del(&s->event);
@@ -337,6 +362,8 @@ void stream_reset(struct stream *s)
 {
     struct linger l = {.l_onoff = 1, .l_linger = 0};
 
+    if (s->ops)
+        close_inner(s, true);
     if (s->fd >= 0)
         (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
     stream_close(s);

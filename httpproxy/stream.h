@@ -19,8 +19,19 @@
 /* Something may be possible again. The owner may free the stream in it. */
 typedef void stream_ready_cb(void *arg);
 
+/* What stands in for a socket: a stream inside of another connection (h2_stream.c). Each as the
+ * function of that name below; close is the last call. */
+struct stream_ops {
+    ssize_t (*read)(void *impl, void *data, size_t size);
+    ssize_t (*write)(void *impl, const void *data, size_t len);
+    int (*end)(void *impl);
+    void (*close)(void *impl, bool reset);
+};
+
 struct stream {
-    int fd;
+    int fd;                       /* -1: none */
+    const struct stream_ops *ops; /* NULL: a socket's */
+    void *impl;
     SSL *ssl; /* NULL: plain */
     struct event event;
     stream_ready_cb *ready;
@@ -39,6 +50,10 @@ BIO_METHOD *stream_bio_method(void);
 int stream_open(struct stream *s, struct event_base *base, int fd, stream_ready_cb *ready,
                 void *arg);
 void stream_set_owner(struct stream *s, stream_ready_cb *ready, void *arg);
+
+/* A stream that is no socket's. Whoever runs impl calls ready. */
+void stream_open_inner(struct stream *s, const struct stream_ops *ops, void *impl,
+                       stream_ready_cb *ready, void *arg);
 
 /* From now on TLS. Takes over ssl (set to accept or connect) and the bytes in prefix. -ENOMEM: ssl
  * is freed. */

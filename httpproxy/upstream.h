@@ -11,6 +11,8 @@ struct upstream {
     struct stream stream;
     enum url_scheme scheme;
     struct url_authority authority;
+    bool shared;         /* a stream of an HTTP/2 connection (h2_upstream.c): never kept */
+    bool http1_only;     /* HTTP/2 is not offered */
     bool reused;         /* has served a request before */
     uint64_t idle_since; /* now_ms() */
 };

@@ -95,7 +95,7 @@ static size_t add_roots(X509_STORE *store, const char *pem, size_t len)
 
 static bool configure(SSL_CTX *ctx)
 {
-    static const unsigned char alpn[] = "\x08http/1.1";
+    static const unsigned char alpn[] = "\x02h2\x08http/1.1";
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
 
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
@@ -145,6 +145,7 @@ static bool expect_authority(SSL *ssl, const struct url_authority *a)
 
 int upstream_start_tls(struct upstream *up, struct error *e)
 {
+    static const unsigned char http1[] = "\x08http/1.1";
     struct upstream_tls *t = upstreams_tls(up->proxy->upstreams);
     SSL_CTX *ctx = context(t, e);
     char key[KEY_SIZE];
@@ -161,6 +162,8 @@ int upstream_start_tls(struct upstream *up, struct error *e)
     SSL_SESSION *session = cache_get(t->sessions, key);
     if (session && SSL_SESSION_is_resumable(session))
         (void)SSL_set_session(ssl, session);
+    if (up->http1_only)
+        (void)SSL_set_alpn_protos(ssl, http1, sizeof(http1) - 1);
     SSL_set_app_data(ssl, up);
     SSL_set_connect_state(ssl);
     if (stream_start_tls(&up->stream, up->proxy->bio, ssl, NULL) < 0)

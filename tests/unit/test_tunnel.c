@@ -109,6 +109,8 @@ static SSL *serve(struct mitm *m, struct mitm_hello *hello, int server)
     struct error e;
     SSL *ssl = mitm_accept(m, hello, &e);
 
+    SSL_CTX_set_alpn_select_cb(SSL_get_SSL_CTX(ssl), NULL, NULL); /* HTTP/1.1 */
+
     assert_non_null(ssl);
     SSL_set_fd(ssl, server);
     for (int i = 0; i < 50; i++) {

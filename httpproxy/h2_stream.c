@@ -1,0 +1,453 @@
+/* h2_stream.c: one stream of an HTTP/2 connection, as a struct stream that speaks HTTP/1.1; see
+ * h2.h.
+ *
+ * From the peer: a head becomes text (h2_fields.c), content goes on as it is where Content-Length
+ * frames it, else in chunks, trailers stand behind the last chunk. To the peer: the head is taken
+ * out of the text and handed to libnghttp2 as fields, the content is taken out of its framing
+ * (body.c) and waits in data until there is a window for it.
+ *
+ * Exactly one message is read from a stream and one is written to it, whatever is said in it: the
+ * server's side reads an end once the answer is whole, and what comes behind an extended CONNECT is
+ * kept back until its 101.
+ *
+ * What was not sent to its end is reset when the user closes, a response once what there is of it
+ * was sent: the peer must be able to tell it from a whole message. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "httpproxy/h2.h"
+#include "httpproxy/limits.h"
+#include "src/util.h"
+
+struct h2_stream *h2_stream_new(struct h2_conn *c)
+{
+    struct h2_stream *st = xcalloc(1, sizeof(*st));
+
+    st->conn = c;
+    TAILQ_INSERT_TAIL(&c->streams, st, all);
+    return st;
+}
+
+static void free_fields(struct h2_stream *st)
+{
+    if (st->fields)
+        h2_fields_free(st->fields);
+    free(st->fields);
+    st->fields = NULL;
+}
+
+static void leave(struct h2_stream *st)
+{
+    if (!st->conn)
+        return;
+    if (st->is_ready)
+        TAILQ_REMOVE(&st->conn->ready, st, ready);
+    st->is_ready = false;
+    TAILQ_REMOVE(&st->conn->streams, st, all);
+    st->conn = NULL;
+}
+
+void h2_stream_free(struct h2_stream *st)
+{
+    if (st->conn && st->id > 0)
+        (void)nghttp2_session_set_stream_user_data(st->conn->ng, st->id, NULL);
+    leave(st);
+    free_fields(st);
+    buf_free(&st->in);
+    buf_free(&st->head);
+    buf_free(&st->data);
+    body_free(&st->body);
+    free(st);
+}
+
+void h2_stream_wake(struct h2_stream *st)
+{
+    if (!st->conn || !st->user || st->is_ready)
+        return;
+    TAILQ_INSERT_TAIL(&st->conn->ready, st, ready);
+    st->is_ready = true;
+}
+
+void h2_stream_orphan(struct h2_stream *st)
+{
+    const struct h2_side *side = st->conn->side;
+
+    st->conn->count -= st->user ? 1 : 0;
+    leave(st);
+    if (!st->user) {
+        h2_stream_free(st);
+        return;
+    }
+    if (!st->error)
+        st->error = -ECONNRESET;
+    side->notify(st);
+}
+
+void h2_stream_closed(struct h2_stream *st, uint32_t code)
+{
+    st->closed = true;
+    if (!st->user) {
+        h2_stream_free(st);
+        return;
+    }
+    if (!st->in_done || !st->ended)
+        st->error = code == NGHTTP2_REFUSED_STREAM ? -ECONNREFUSED : -ECONNRESET;
+    h2_stream_wake(st);
+}
+
+/* --- from the peer --- */
+
+static bool body_follows(const struct h2_stream *st, bool end)
+{
+    return !end && st->tunnel == H2_NO_TUNNEL;
+}
+
+static int request_head(struct h2_stream *st, bool end)
+{
+    const struct h2_fields *f = st->fields;
+
+    st->in_begun = true;
+    st->in_done = end;
+    if (f->seen[H2_PROTOCOL])
+        st->tunnel = H2_TUNNEL_ASKED;
+    st->in_chunked = body_follows(st, end) && !f->length;
+    st->conn->side->request(st);
+    free_fields(st);
+    return 0;
+}
+
+static int response_head(struct h2_stream *st, bool end, struct error *e)
+{
+    bool length = st->fields->length;
+    size_t before = buf_len(&st->in);
+    int status;
+    int r = h2_fields_response(st->fields, !end, st->head_only, &status, &st->in, e);
+
+    free_fields(st);
+    if (r < 0)
+        return r;
+    st->head_left += buf_len(&st->in) - before;
+    if (status < 200) /* bounded, since they come without a window */
+        return end || buf_len(&st->in) > HEAD_MAX ? -EPROTO : 0;
+    st->in_begun = true;
+    st->in_done = end;
+    st->in_chunked = !end && !length && !st->head_only && status != 204 && status != 304;
+    return 0;
+}
+
+/* The last chunk, and trailers. */
+static int finish_in(struct h2_stream *st, struct error *e)
+{
+    int r = 0;
+
+    st->in_done = true;
+    if (st->in_chunked) {
+        buf_append(&st->in, "0\r\n", 3);
+        if (st->fields)
+            r = h2_fields_trailers(st->fields, &st->in, e);
+        buf_append(&st->in, "\r\n", 2);
+    }
+    free_fields(st);
+    return r;
+}
+
+int h2_stream_section(struct h2_stream *st, bool end, struct error *e)
+{
+    int r;
+
+    if (!st->user && st->in_begun) {
+        free_fields(st);
+        st->in_done |= end;
+        return 0;
+    }
+    if (st->in_begun)
+        r = end ? finish_in(st, e) : -EPROTO;
+    else
+        r = st->conn->server ? request_head(st, end) : response_head(st, end, e);
+    h2_stream_wake(st);
+    return r;
+}
+
+/* The rest of what was answered already. RFC 9113, 8.1 would have it reset at once, but then some
+ * clients (curl 7.88) take the answer for a failed one. */
+static void discard(struct h2_stream *st, size_t len)
+{
+    st->discarded += len;
+    if (st->discarded > LIMIT_LINGER)
+        (void)nghttp2_submit_rst_stream(st->conn->ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
+    else
+        (void)nghttp2_session_consume_stream(st->conn->ng, st->id, len);
+}
+
+void h2_stream_content(struct h2_stream *st, const uint8_t *data, size_t len)
+{
+    char line[24];
+
+    if (!st->user) {
+        discard(st, len);
+        return;
+    }
+    int n = st->in_chunked ? snprintf(line, sizeof(line), "%zx\r\n", len) : 0;
+    buf_reserve(&st->in, len + sizeof(line));
+    buf_append(&st->in, line, (size_t)n);
+    buf_append(&st->in, data, len);
+    if (st->in_chunked)
+        buf_append(&st->in, "\r\n", 2);
+    st->held += len;
+    h2_stream_wake(st);
+}
+
+void h2_stream_end(struct h2_stream *st)
+{
+    struct error e;
+
+    (void)finish_in(st, &e);
+    h2_stream_wake(st);
+}
+
+/* n bytes of text were read: so much of the content is given back to the window. Chunk lines count
+ * as content until there is none left. */
+static void give_back(struct h2_stream *st, size_t n)
+{
+    if (n > st->held)
+        n = st->held;
+    if (n == 0 || !st->conn)
+        return;
+    st->held -= n;
+    if (!st->closed && nghttp2_session_consume_stream(st->conn->ng, st->id, n) == 0 &&
+        nghttp2_session_want_write(st->conn->ng))
+        st->conn->side->wake(st->conn);
+}
+
+static ssize_t nothing_more(const struct h2_stream *st)
+{
+    bool whole = st->conn && st->conn->server ? st->body.done && st->out_begun : st->in_done;
+
+    if (st->tunnel == H2_TUNNEL_OPEN)
+        whole = st->in_done;
+    if (whole)
+        return 0;
+    return st->error ? st->error : -EAGAIN;
+}
+
+static ssize_t do_read(void *impl, void *data, size_t size)
+{
+    struct h2_stream *st = impl;
+    size_t n = st->tunnel == H2_TUNNEL_ASKED ? st->head_left : buf_len(&st->in);
+
+    if (n == 0)
+        return nothing_more(st);
+    if (n > size)
+        n = size;
+    memcpy(data, buf_begin(&st->in), n);
+    buf_consume(&st->in, n);
+    buf_tidy(&st->in);
+    size_t head = n < st->head_left ? n : st->head_left;
+    st->head_left -= head;
+    give_back(st, n - head);
+    return (ssize_t)n;
+}
+
+/* --- to the peer --- */
+
+static void add_trailers(struct h2_stream *st)
+{
+    struct h2_list list;
+
+    if (h2_list_trailers(&list, buf_begin(&st->body.trailers), buf_len(&st->body.trailers)))
+        (void)nghttp2_submit_trailer(st->conn->ng, st->id, list.nv, list.count);
+}
+
+static ssize_t on_content_wanted(nghttp2_session *ng, int32_t id, uint8_t *data, size_t size,
+                                 uint32_t *flags, nghttp2_data_source *source, void *arg)
+{
+    struct h2_stream *st = source->ptr;
+    size_t n = buf_len(&st->data) < size ? buf_len(&st->data) : size;
+
+    (void)ng;
+    (void)id;
+    (void)arg;
+    if (n > 0) {
+        memcpy(data, buf_begin(&st->data), n);
+        buf_consume(&st->data, n);
+        h2_stream_wake(st);
+    }
+    if (st->body.done && buf_len(&st->data) == 0) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        buf_free(&st->data);
+        if (buf_len(&st->body.trailers) > 2) {
+            *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+            add_trailers(st);
+        }
+    } else if (n == 0 && st->cut) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM with INTERNAL_ERROR */
+    } else if (n == 0) {
+        st->waiting = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    return (ssize_t)n;
+}
+
+static void resume(struct h2_stream *st)
+{
+    if (st->waiting)
+        (void)nghttp2_session_resume_data(st->conn->ng, st->id);
+    st->waiting = false;
+    st->conn->side->wake(st->conn);
+}
+
+static int submit_request(struct h2_stream *st, size_t len)
+{
+    struct head_request *r = &st->conn->proxy->scratch.request;
+    nghttp2_data_provider content = {.source.ptr = st, .read_callback = on_content_wanted};
+    struct h2_list list;
+    struct error e;
+
+    if (head_parse_request(buf_begin(&st->head), len, r, &e) < 0)
+        return -EPROTO;
+    st->head_only = strcmp(r->method, "HEAD") == 0;
+    body_init(&st->body, r->body, r->content_length, BODY_LENGTH);
+    st->body.keep_trailers = true;
+    h2_list_request(&list, r, "https");
+    int32_t id = nghttp2_submit_request(st->conn->ng, NULL, list.nv, list.count,
+                                        st->body.done ? NULL : &content, st);
+    if (id < 0)
+        return -ECONNREFUSED;
+    st->id = id;
+    st->begun_at = now_ms();
+    st->out_begun = true;
+    return 0;
+}
+
+/* An interim response, unless it is the answer to an extended CONNECT. */
+static int submit_interim(struct h2_stream *st, const struct h2_list *list)
+{
+    return nghttp2_submit_headers(st->conn->ng, NGHTTP2_FLAG_NONE, st->id, NULL, list->nv,
+                                  list->count, NULL) < 0
+               ? -ECONNRESET
+               : 0;
+}
+
+static int submit_response(struct h2_stream *st, size_t len)
+{
+    struct head_response *r = &st->conn->proxy->scratch.response;
+    nghttp2_data_provider content = {.source.ptr = st, .read_callback = on_content_wanted};
+    struct h2_list list;
+    struct error e;
+
+    if (head_parse_response(buf_begin(&st->head), len, st->head_only ? "HEAD" : "GET", r, &e) < 0)
+        return -EPROTO;
+    bool tunnel = r->status == 101 && st->tunnel == H2_TUNNEL_ASKED;
+    if (r->status == 101 && !tunnel)
+        return -EPROTO;
+    if (st->tunnel == H2_TUNNEL_ASKED && r->status >= 200 && r->status < 300)
+        r->status = 501; /* success would say that the tunnel is there (RFC 8441, 5) */
+    h2_list_response(&list, r, tunnel);
+    if (r->status < 200 && !tunnel)
+        return submit_interim(st, &list);
+    body_init(&st->body, tunnel ? BODY_CLOSE : r->body, r->content_length, BODY_LENGTH);
+    st->body.keep_trailers = true;
+    if (tunnel)
+        st->tunnel = H2_TUNNEL_OPEN;
+    if (nghttp2_submit_response(st->conn->ng, st->id, list.nv, list.count,
+                                st->body.done ? NULL : &content) < 0)
+        return -ECONNRESET;
+    st->out_begun = true;
+    return 0;
+}
+
+/* Returns how many bytes of data belong to the head: all, if it is not whole yet. */
+static ssize_t write_head(struct h2_stream *st, const char *data, size_t len)
+{
+    size_t before = buf_len(&st->head);
+
+    buf_append(&st->head, data, len);
+    int end = head_find_end(buf_begin(&st->head), before + len, before);
+    if (end < 0)
+        return -EPROTO;
+    if (end == 0)
+        return (ssize_t)len;
+    int r = st->conn->server ? submit_response(st, (size_t)end) : submit_request(st, (size_t)end);
+    buf_free(&st->head);
+    return r < 0 ? r : (ssize_t)((size_t)end - before);
+}
+
+static ssize_t write_content(struct h2_stream *st, const char *data, size_t len)
+{
+    struct buf from = {.data = (char *)(uintptr_t)data, .end = len, .size = len};
+    struct error e;
+
+    if (buf_len(&st->data) == 0)
+        buf_reserve(&st->data, LIMIT_BUFFER + BODY_OVERHEAD);
+    if (st->body.done) /* more than one message */
+        return -EPROTO;
+    int r = body_move(&st->body, &from, &st->data, &e);
+    if (r < 0)
+        return -EPROTO;
+    return r == 0 ? -EAGAIN : (ssize_t)(len - buf_len(&from));
+}
+
+static ssize_t do_write(void *impl, const void *data, size_t len)
+{
+    struct h2_stream *st = impl;
+
+    if (!st->conn || st->error || st->closed)
+        return st->error ? st->error : -EPIPE;
+    ssize_t n = st->out_begun ? write_content(st, data, len) : write_head(st, data, len);
+    if (n > 0)
+        resume(st);
+    return n;
+}
+
+static int do_end(void *impl)
+{
+    struct h2_stream *st = impl;
+
+    if (!st->conn || st->tunnel != H2_TUNNEL_OPEN || st->body.done)
+        return 0;
+    st->body.done = true;
+    resume(st);
+    return 0;
+}
+
+/* Was all said that was to be said, and heard? */
+static bool is_whole(const struct h2_stream *st)
+{
+    if (st->conn->server)
+        return st->out_begun && st->body.done;
+    return st->in_done && st->out_begun && st->body.done;
+}
+
+static void do_close(void *impl, bool broken)
+{
+    struct h2_stream *st = impl;
+    struct h2_conn *c = st->conn;
+
+    st->user = NULL;
+    if (c)
+        c->count--;
+    if (!c || st->closed || st->id == 0) {
+        h2_stream_free(st);
+        return;
+    }
+    if (st->is_ready)
+        TAILQ_REMOVE(&c->ready, st, ready);
+    st->is_ready = false;
+    if (!c->server && !st->in_begun && c->read_at < st->begun_at)
+        c->doubtful = true;
+    give_back(st, st->held);
+    buf_free(&st->in);
+    buf_free(&st->head);
+    st->cut = c->server && st->out_begun && !st->body.done && !broken;
+    if (st->cut)
+        resume(st);
+    else if (!is_whole(st) || broken)
+        (void)nghttp2_submit_rst_stream(c->ng, NGHTTP2_FLAG_NONE, st->id,
+                                        c->server && !broken ? NGHTTP2_INTERNAL_ERROR
+                                                             : NGHTTP2_CANCEL);
+    c->side->wake(c);
+}
+
+const struct stream_ops h2_stream_ops = {
+    .read = do_read, .write = do_write, .end = do_end, .close = do_close};
