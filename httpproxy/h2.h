@@ -151,8 +151,9 @@ bool h2_budget_frame(struct h2_budget *b, const nghttp2_frame_hd *hd);
 /* A stream was broken off before its end: false likewise. */
 bool h2_budget_reset(struct h2_budget *b);
 
-/* Content of len bytes was sent, which the peer acknowledges with frames; a stream ended well. */
-void h2_budget_sent(struct h2_budget *b, size_t len);
+/* Content of len bytes was sent, which the peer acknowledges with frames; cut: it was more, but for
+ * the peer's window. A stream ended well. */
+void h2_budget_sent(struct h2_budget *b, size_t len, bool cut);
 void h2_budget_done(struct h2_budget *b);
 
 /* --- h2_client.c --- */

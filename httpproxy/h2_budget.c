@@ -7,9 +7,10 @@
  * limit on concurrent ones ever counts them (CVE-2023-44487), by either side (CVE-2025-8671).
  *
  * Each peer has a budget of such frames and one of such streams. They grow with time, and with what
- * was done for the peer: content that was sent entitles to window updates, so a fast transfer never
- * runs out, while windows of single bytes earn nothing. Who runs out gets GOAWAY with
- * ENHANCE_YOUR_CALM. */
+ * was done with the peer: content entitles to window updates and to a PING (gRPC measures its path
+ * with each message), so no transfer runs out of it; but content that was cut to pieces by the
+ * peer's window earns only by its length, so windows of single bytes do run out. Who has nothing
+ * left gets GOAWAY with ENHANCE_YOUR_CALM. */
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "src/util.h"
@@ -42,8 +43,10 @@ static void refill(struct h2_budget *b)
 
 bool h2_budget_frame(struct h2_budget *b, const nghttp2_frame_hd *hd)
 {
-    if (hd->type == NGHTTP2_HEADERS || (hd->type == NGHTTP2_DATA && hd->length > 0) ||
-        (hd->type == NGHTTP2_DATA && (hd->flags & NGHTTP2_FLAG_END_STREAM)))
+    if (hd->type == NGHTTP2_DATA && hd->length > 0)
+        b->frames = add(b->frames, LIMIT_H2_PER_DATA, LIMIT_H2_FRAMES);
+    if (hd->type == NGHTTP2_HEADERS ||
+        (hd->type == NGHTTP2_DATA && (hd->length > 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM))))
         return true;
     if (--b->frames <= 0)
         refill(b);
@@ -57,9 +60,11 @@ bool h2_budget_reset(struct h2_budget *b)
     return b->resets > 0;
 }
 
-void h2_budget_sent(struct h2_budget *b, size_t len)
+void h2_budget_sent(struct h2_budget *b, size_t len, bool cut)
 {
-    b->frames = add(b->frames, (long)(len / LIMIT_H2_UPDATE), LIMIT_H2_FRAMES);
+    long more = (long)(len / LIMIT_H2_UPDATE) + (cut ? 0 : LIMIT_H2_PER_DATA);
+
+    b->frames = add(b->frames, more, LIMIT_H2_FRAMES);
 }
 
 void h2_budget_done(struct h2_budget *b)

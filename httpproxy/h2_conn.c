@@ -152,8 +152,6 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     struct h2_stream *st = find(c, frame->hd.stream_id);
 
     (void)ng;
-    if (frame->hd.type == NGHTTP2_DATA)
-        h2_budget_sent(&c->budget, frame->hd.length);
     if (st && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
         (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS))
         st->ended = true;

@@ -269,6 +269,7 @@ static ssize_t on_content_wanted(nghttp2_session *ng, int32_t id, uint8_t *data,
     (void)id;
     (void)arg;
     if (n > 0) {
+        h2_budget_sent(&st->conn->budget, n, n < buf_len(&st->data));
         memcpy(data, buf_begin(&st->data), n);
         buf_consume(&st->data, n);
         h2_stream_wake(st);

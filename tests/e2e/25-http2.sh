@@ -3,9 +3,11 @@
 # and files.example speak it on port 8443, nobody on port 443.
 # timeout: 600
 . "$(dirname "$0")/../lib/lib.sh"
+export T_SERVERS=grpc
 in_test_internet "$@"
 export CIJAIL_ENDPOINTS='https://registry.example/ https://registry.example:8443/ https://origin.example/
-    https://files.example/public/ https://files.example:8443/public/'
+    https://files.example/public/ https://files.example:8443/public/ https://origin.example:9443/test.Echo/
+    https://ws.example:8443/ws/'
 versions='%{http_version} %{http_code}\n'
 
 t_case 'a client gets HTTP/2 if it wants, whatever the server speaks'
@@ -86,5 +88,103 @@ t_no_match "$out" 'a private file'
 t_count 2 "$out" '^  GET https://files\.example:8443/private/file\.txt'
 t_count 2 "$err" ' cijail: allow 200 GET https://files\.example:8443/public/file\.txt'
 t_count 2 "$err" ' cijail: deny - GET https://files\.example:8443/private/file\.txt'
+
+cat >grpc-client.py <<'CLIENT'
+import os, time
+import grpc
+
+with open(os.environ["SSL_CERT_FILE"], "rb") as file:
+    credentials = grpc.ssl_channel_credentials(file.read())
+channel = grpc.secure_channel("origin.example:9443", credentials)
+unary = channel.unary_unary("/test.Echo/Unary")
+answer, call = unary.with_call(b"hello", metadata=[("say", "a word")], timeout=20)
+print("unary", answer, sorted((key, value) for key, value in call.trailing_metadata()))
+big = os.urandom(3000000)
+print("large", unary(big, timeout=20) == big)
+try:
+    channel.unary_unary("/test.Echo/Fail")(b"too much", timeout=20)
+except grpc.RpcError as error:
+    print("error", error.code().name, error.details())
+stream = channel.stream_stream("/test.Echo/Stream")
+answers = stream((b"%d" % i for i in range(2000)), timeout=60)
+print("stream", [int(answer) for answer in answers] == list(range(2000)))
+
+
+# One message at a time: each must have come before the next one is sent.
+def dialogue():
+    for i in range(100):
+        while len(heard) < i:
+            time.sleep(0.001)
+        yield b"%d" % i
+
+
+heard = []
+for answer in stream(dialogue(), timeout=60):
+    heard.append(answer)
+print("dialogue", len(heard))
+print("count", sum(len(answer) for answer in channel.unary_stream("/test.Echo/Count")(b"5000", timeout=60)))
+try:
+    channel.unary_unary("/test.Other/Unary")(b"", timeout=20)
+except grpc.RpcError as error:
+    print("denied", error.code().name)
+CLIENT
+
+t_case 'gRPC: unary, streams, trailers and errors'
+run cijail -v -- python3 grpc-client.py
+t_status 0
+t_eq "$out" "unary b'hello' [('n', '5'), ('said', 'a word')]
+large True
+error RESOURCE_EXHAUSTED too much
+stream True
+dialogue 100
+count 5000000
+denied PERMISSION_DENIED"
+t_count 1 "$err" ' cijail: deny - POST https://origin\.example:9443/test\.Other/Unary'
+t_match "$err" ' cijail: allow 200 POST https://origin\.example:9443/test\.Echo/Unary'
+
+cat >ws.js <<'CLIENT'
+const http2 = require('http2');
+const [url, path] = process.argv.slice(2);
+const client = http2.connect(url);
+client.on('error', error => { console.log('connection', error.message); process.exit(1); });
+client.on('remoteSettings', settings => {
+    console.log('connect protocol', settings.enableConnectProtocol);
+    const stream = client.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': path,
+        'sec-websocket-version': '13', 'sec-websocket-protocol': 'chat' }, { endStream: false });
+    let got = Buffer.alloc(0);
+    stream.on('response', headers => {
+        console.log('status', headers[':status'], headers['sec-websocket-protocol']);
+        if (headers[':status'] !== 200) { stream.resume(); stream.on('end', () => client.close()); return; }
+        const mask = Buffer.from([1, 2, 3, 4]), text = Buffer.from('hello over h2');
+        stream.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length]), mask, text.map((b, i) => b ^ mask[i % 4])]));
+    });
+    stream.on('data', data => {
+        got = Buffer.concat([got, data]);
+        if (got.length >= 15) { console.log(got.subarray(2).toString()); stream.end(); client.close(); }
+    });
+    stream.on('error', error => console.log('stream', error.code));
+});
+client.on('close', () => process.exit(0));
+CLIENT
+
+t_case 'WebSocket by extended CONNECT; judged like any request'
+run cijail -v -- node ws.js https://ws.example:8443 /ws/echo
+t_eq "$out" $'connect protocol true\nstatus 200 chat\nhello over h2'
+t_match "$err" ' cijail: allow 101 GET https://ws\.example:8443/ws/echo'
+run cijail -v -- node ws.js https://ws.example:8443 /other
+t_match "$out" '^status 403'
+t_match "$err" ' cijail: deny - GET https://ws\.example:8443/other'
+CIJAIL_ENDPOINTS='GET,HEAD:https://ws.example:8443/' run cijail -v -- node ws.js https://ws.example:8443 /ws/echo
+t_match "$out" '^status 403'
+run cijail -- node ws.js https://registry.example /pkg/lodash # no WebSocket there
+t_match "$out" 'status [45]'
+
+t_case 'lists of methods'
+CIJAIL_ENDPOINTS='GET:https://registry.example:8443/'
+run cijail -v -- curl -sS --http2 -o /dev/null -w '%{http_code} ' https://registry.example:8443/pkg/lodash \
+    --next -sS --http2 -o /dev/null -w '%{http_code} ' -T big https://registry.example:8443/upload/no \
+    --next -sS --http2 -o /dev/null -w '%{http_code}' -X GET -d body https://registry.example:8443/pkg/lodash
+t_eq "$out" '200 403 403'
+t_denials 2
 
 t_done
