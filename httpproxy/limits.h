@@ -12,7 +12,7 @@
 #define LIMIT_SESSIONS 16384     /* clients at once, if the descriptors suffice */
 #define LIMIT_RESERVED_FDS 64    /* descriptors that are no connection */
 #define LIMIT_IDLE_UPSTREAMS 256 /* kept connections */
-#define LIMIT_IDLE_PER_AUTHORITY 8
+#define LIMIT_IDLE_PER_AUTHORITY 64
 #define LIMIT_TLS_SESSIONS 256 /* authorities whose TLS session is kept for resumption */
 #define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
 #define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
@@ -36,6 +36,7 @@
 #define LIMIT_ACCEPT_PAUSE_MS 100  /* after accept ran out of descriptors */
 #define LIMIT_CONGESTED_MS 10      /* until a session looks again whether the channel has drained */
 #define LIMIT_DRAIN_MS 500         /* tunnels, once the command has ended */
+#define LIMIT_LOG_MS 2             /* answered requests are gathered for the log */
 #define LIMIT_TICK_MS 1000         /* how exact the times above are */
 
 /* HTTP/2, per connection. Streams: as many as browsers and servers are used to; each is a client
