@@ -472,6 +472,8 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
     body_init(&x->request, r->body, r->content_length,
               r->body == BODY_CHUNKED ? BODY_CHUNKED : BODY_LENGTH);
     x->has_body = !x->request.done;
+    if (!x->has_body)
+        stream_settle(&s->client);
     buf_consume(&s->in, len);
     s->exchange = x;
     session_enter(s, SESSION_EXCHANGE);

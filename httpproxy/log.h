@@ -16,7 +16,16 @@ struct log_entry {
         *reason; /* text, cut where a message has no room; reason may be NULL */
 };
 
+/* Requests that were allowed and answered are gathered, for LIMIT_LOG_MS at most; all others go at
+ * once, after those. */
 void log_request(struct proxy *p, const struct log_entry *l);
+
+/* Sends what was gathered. */
+void log_flush(struct proxy *p);
+
+/* Once, before any of the others; and its end, which sends nothing. */
+void log_init(struct proxy *p);
+void log_end(struct proxy *p);
 
 /* A denied request. */
 void log_deny(struct proxy *p, const char *method, const char *url, const char *reason);

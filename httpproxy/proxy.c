@@ -11,6 +11,7 @@
 
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/log.h"
 #include "httpproxy/session.h"
 #include "httpproxy/stream.h"
 #include "httpproxy/upstream.h"
@@ -78,6 +79,7 @@ void proxy_run_later(struct proxy *p, struct session *s)
 /* The last messages, and what the command said last in its tunnels, have gone. */
 static bool all_said(struct proxy *p)
 {
+    log_flush(p);
     if (channel_queued(p->channel) > 0)
         return false;
     return now_ms() >= p->finish_deadline ||
@@ -179,7 +181,9 @@ static struct event_base *make_base(void)
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
 
-    if (config && event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_O1) == 0 &&
+    if (config &&
+        event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_O1 |
+                                                  EV_FEATURE_EARLY_CLOSE) == 0 &&
         event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
         base = event_base_new_with_config(config);
     if (config)
@@ -203,6 +207,7 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     TAILQ_INIT(&p->queue);
     (void)event_assign(&p->tick, p->base, -1, EV_PERSIST, on_tick, p);
     (void)evtimer_assign(&p->run, p->base, on_run, p);
+    log_init(p);
     listen_init(p);
     p->upstreams = upstreams_new(p, roots, roots_len);
     p->h2 = h2_pool_new(p);
@@ -228,6 +233,8 @@ void proxy_free(struct proxy *p, const char *why)
     upstreams_free(p->upstreams);
     (void)event_del(&p->tick);
     (void)event_del(&p->run);
+    log_flush(p);
+    log_end(p);
     channel_free(p->channel);
     mitm_free(p->mitm);
     ca_free(p->ca);

@@ -11,6 +11,7 @@
 #include "httpproxy/head.h"
 #include "httpproxy/mitm.h"
 #include "src/channel.h"
+#include "src/msg.h"
 #include "src/policy.h"
 
 struct h2_pool;
@@ -57,6 +58,8 @@ struct proxy {
     bool finishing; /* MSG_FINISH has come: the loop ends when all is sent */
     uint64_t finish_deadline;
     struct event tick, run, accept_again;
+    struct event flush; /* of what is gathered (log.c) */
+    struct msg_log_batch gathered;
     struct scratch scratch;
 };
 

@@ -109,6 +109,7 @@ static void log_refused(struct session *s, const char *sni, const char *reason)
     find_address(s, &m);
     copy_string(m.name, sizeof(m.name), sni);
     copy_string(m.reason, sizeof(m.reason), reason);
+    log_flush(s->proxy);
     if (channel_send(s->proxy->channel, &m, -1) == -ENOBUFS)
         warn_text("a line of the log is lost: the supervisor does not read");
 }

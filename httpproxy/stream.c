@@ -6,6 +6,11 @@
  * event calls at all: who does not read just does not read. The price is a rule: an owner stops
  * only at -EAGAIN, or arranges to be run again.
  *
+ * A read that gets less than it asked for has emptied the socket (epoll(7)): who has the whole
+ * message that he waited for says so (stream_settle), and saves the read that would find nothing. A
+ * FIN that came together with the message is known by EPOLLRDHUP, which takes that back; a RST is
+ * not, so in the middle of a message every stream is read to -EAGAIN.
+ *
  * TLS runs over a BIO of our own instead of OpenSSL's socket BIO: it knows readable and writable,
  * and it first hands out the bytes that were read as the stream was still plain (the ClientHello
  * that decided so).
@@ -34,8 +39,10 @@ static ssize_t raw_read(struct stream *s, void *data, size_t size)
     }
     while (s->readable) {
         ssize_t r = recv(s->fd, data, size, 0);
-        if (r >= 0)
+        if (r >= 0) {
+            s->emptied = (size_t)r < size;
             return r;
+        }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             s->readable = false;
         else if (errno != EINTR)
@@ -125,6 +132,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         s->readable = true;
     if (what & EV_WRITE)
         s->writable = true;
+    if (what & EV_CLOSED)
+        s->closing = true;
     s->ready(s->arg);
 }
 
@@ -136,8 +145,8 @@ int stream_open(struct stream *s, struct event_base *base, int fd, stream_ready_
     s->ready = ready;
     s->arg = arg;
     s->readable = s->writable = true;
-    if (event_assign(&s->event, base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_event, s) <
-            0 ||
+    if (event_assign(&s->event, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+                     on_event, s) < 0 ||
         event_add(&s->event, NULL) < 0) {
         (void)close(fd);
         s->fd = -1;
@@ -240,6 +249,8 @@ ssize_t stream_read(struct stream *s, void *data, size_t size)
         return s->ops ? s->ops->read(s->impl, data, size) : raw_read(s, data, size);
     if (s->broken)
         return -ECONNABORTED;
+    if (!s->readable && buf_len(&s->prefix) == 0 && !SSL_has_pending(s->ssl))
+        return -EAGAIN;
     ERR_clear_error();
     errno = 0;
     int r = SSL_read(s->ssl, data, size > 65536 ? 65536 : (int)size);
@@ -266,6 +277,12 @@ ssize_t stream_write(struct stream *s, const void *data, size_t len)
     int err = tls_error(s, r, errno);
     ERR_clear_error();
     return err == 0 ? -EPIPE : err;
+}
+
+void stream_settle(struct stream *s)
+{
+    if (s->emptied && !s->closing)
+        s->readable = false;
 }
 
 bool stream_is_quiet(struct stream *s)

@@ -39,6 +39,8 @@ struct stream {
     struct buf prefix; /* TLS bytes that were read before the stream became TLS */
     bool readable;     /* as far as known: no -EAGAIN since the last event */
     bool writable;
+    bool emptied;    /* the last read got less than it asked for */
+    bool closing;    /* the peer's FIN has come (EPOLLRDHUP) */
     bool broken;     /* TLS failed: no close_notify may be sent */
     bool distrusted; /* the peer's alert said that it does not accept our certificate */
 };
@@ -67,6 +69,11 @@ ssize_t stream_read(struct stream *s, void *data, size_t size);
 
 /* > 0 bytes, or a negative errno. After -EAGAIN the next call must begin with the same bytes. */
 ssize_t stream_write(struct stream *s, const void *data, size_t len);
+
+/* What was waited for has come, whole: if that emptied the socket, it is not read again before the
+ * next event, and stream_read says -EAGAIN without a system call. An end that came along is not
+ * missed; an error that did is met by the next write, or by stream_is_quiet. */
+void stream_settle(struct stream *s);
 
 /* Looks whether an idle stream is still good: no byte and no end has come. */
 bool stream_is_quiet(struct stream *s);

@@ -185,9 +185,11 @@ static void make_room(struct upstreams *u, const struct upstream *like)
 void upstream_keep(struct upstream *up)
 {
     struct upstreams *u = up->proxy->upstreams;
+    char byte;
 
     stream_set_owner(&up->stream, on_idle_ready, up);
-    if (!stream_is_quiet(&up->stream)) {
+    stream_settle(&up->stream);
+    if (stream_read(&up->stream, &byte, 1) != -EAGAIN) {
         upstream_drop(up);
         return;
     }

@@ -3,7 +3,7 @@ src_libcommon_a_SOURCES = \
 	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
 	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
 	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_word.h src/policy.h \
-	src/msg.c src/msg.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
+	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
 	src/memfd.c src/memfd.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
 	src/report_text.c src/report_html.c src/report_json.c
 src_libcijail_a_SOURCES = \

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "src/address.h"
+#include "src/msg_batch.h"
 #include "src/util.h"
 
 #define DISTINCT_MAX 2048
@@ -281,6 +282,10 @@ void log_request(struct log *l, const struct msg_log_request *m)
     learn_request(l->learn, m->decision, m->endpoint, m->method, m->url);
     if (l->report)
         report_request(l, m);
+    if (m->decision == MSG_ALLOW && !l->options->verbose) { /* counted, and not written */
+        l->allowed++;
+        return;
+    }
     if (m->status > 0)
         (void)snprintf(status, sizeof(status), "%d", m->status);
     begin_text(l, &k, m->decision);
@@ -303,6 +308,15 @@ void log_request(struct log *l, const struct msg_log_request *m)
     if (m->reason[0] || m->decision == MSG_WOULD_DENY)
         put_json_string(&j, "reason", m->reason[0] ? m->reason : "no endpoint allows it");
     event(l, m->decision, key, json, 1);
+}
+
+void log_batch(struct log *l, const struct msg_log_batch *b)
+{
+    struct msg_log_request m;
+    size_t at = 0;
+
+    while (msg_batch_next(b, &at, &m))
+        log_request(l, &m);
 }
 
 static void report_resolve(struct log *l, const struct msg_log_resolve *m, const char *type)

@@ -26,6 +26,7 @@ void log_set_report(struct log *l, struct report *r);
 
 /* One event each, as the proxies report them. Every string is escaped here. */
 void log_request(struct log *l, const struct msg_log_request *m);
+void log_batch(struct log *l, const struct msg_log_batch *b);
 void log_resolve(struct log *l, const struct msg_log_resolve *m);
 
 /* Packets that were rejected (no endpoint), or connections that were made. */

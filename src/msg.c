@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "src/msg_batch.h"
 #include "src/url.h"
 
 static bool ends(const char *s, size_t size)
@@ -73,7 +74,8 @@ static bool check_query(const struct msg_query *m)
 
 static bool check_reply(const struct msg_reply *m, size_t len)
 {
-    return m->error >= 0 && len == offsetof(struct msg_reply, data) + m->data_len &&
+    return len >= offsetof(struct msg_reply, data) && m->error >= 0 &&
+           len == offsetof(struct msg_reply, data) + m->data_len &&
            (m->error == 0 || m->data_len == 0);
 }
 
@@ -203,11 +205,10 @@ int msg_check(const void *buf, size_t len)
     const struct msg_head *head = buf;
     if (len < sizeof(*head) || len > MSG_MAX || head->length != len)
         return -EPROTO;
-    if (head->type == MSG_REPLY) {
-        if (len < offsetof(struct msg_reply, data) || !check_reply(buf, len))
-            return -EPROTO;
-        return 0;
-    }
+    if (head->type == MSG_REPLY)
+        return check_reply(buf, len) ? 0 : -EPROTO;
+    if (head->type == MSG_LOG_BATCH)
+        return msg_batch_check(buf, len) ? 0 : -EPROTO;
     if (fixed_length(head->type) != len || !check_fields(buf, head->type))
         return -EPROTO;
     return 0;

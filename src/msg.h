@@ -5,7 +5,7 @@
  * or with a field out of range ends the sender (channel.h). Host byte order: both ends are one
  * build on one machine. Strings are NUL-terminated inside their arrays (msg_check verifies that).
  *
- *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_TUNNEL
+ *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_BATCH LOG_TUNNEL
  *   supervisor -> httpproxy   DIALED (with one descriptor if error is 0) FINISH
  *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN
  *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE
@@ -34,6 +34,7 @@ enum msg_type {
     MSG_UNREACHABLE,
     MSG_LEARN,
     MSG_LOG_TUNNEL,
+    MSG_LOG_BATCH,
     MSG_TYPE_END
 };
 
@@ -147,6 +148,17 @@ struct msg_log_request {
     char url[MSG_URL_SIZE];     /* canonical where there is one, cut if longer; else what the client
                                    wrote */
     char reason[MSG_TEXT_SIZE]; /* why denied, or why it failed; may be empty */
+};
+
+#define MSG_BATCH_MAX 16384
+
+/* Requests that were allowed and answered, in the order of their ends (msg_batch.h); length is
+ * offsetof(data) + used. */
+struct msg_log_batch {
+    struct msg_head head;
+    uint32_t used; /* bytes of data, at least 1 */
+    uint32_t pad;
+    uint8_t data[MSG_BATCH_MAX];
 };
 
 struct msg_log_resolve {

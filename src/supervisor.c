@@ -305,7 +305,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
-                            1u << MSG_LOG_TUNNEL);
+                            1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL);
     s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
     s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
     s->signal_event = watch(s, s->signals, supervisor_on_signal, false);

@@ -87,6 +87,9 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
     case MSG_LOG_REQUEST:
         log_request(s->log, (const struct msg_log_request *)(const void *)m);
         break;
+    case MSG_LOG_BATCH:
+        log_batch(s->log, (const struct msg_log_batch *)(const void *)m);
+        break;
     case MSG_LOG_RESOLVE:
         log_resolve(s->log, (const struct msg_log_resolve *)(const void *)m);
         break;

@@ -5,11 +5,27 @@
 #include <string.h>
 
 #include "src/msg.h"
+#include "src/msg_batch.h"
 #include "src/util.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile size_t sink;
+
+/* All of a message that has passed must be entries. */
+static size_t read_batch(const struct msg_log_batch *b)
+{
+    struct msg_log_request r;
+    size_t at = 0, sum = 0;
+
+    while (msg_batch_next(b, &at, &r)) {
+        r.head.length = sizeof(r);
+        sum += strlen(r.method) + strlen(r.url) + strlen(r.reason);
+    }
+    if (at != b->used)
+        abort();
+    return sum;
+}
 
 /* Strings must end inside their arrays: strlen over the exact allocation lets ASan see one that
  * does not. */
@@ -27,6 +43,8 @@ static size_t read_strings(const void *m)
         const struct msg_log_request *r = m;
         return strlen(r->method) + strlen(r->url) + strlen(r->reason);
     }
+    case MSG_LOG_BATCH:
+        return read_batch(m);
     case MSG_LOG_RESOLVE: {
         const struct msg_log_resolve *r = m;
         return strlen(r->name) + strlen(r->reason);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "src/msg.h"
+#include "src/msg_batch.h"
 #include "src/url.h"
 #include "src/util.h"
 
@@ -113,6 +114,23 @@ static size_t fill_log_request(void *arg)
     copy_string(m->method, sizeof(m->method), "GET");
     copy_string(m->url, sizeof(m->url), "https://staex.io/a");
     return sizeof(*m);
+}
+
+static size_t fill_log_batch(void *arg)
+{
+    struct msg_log_batch *m = arg;
+    struct msg_batch_entry e = {.endpoint = 1,
+                                .status = 200,
+                                .bytes_received = 1234,
+                                .method = "GET",
+                                .url = "https://staex.io/a"};
+
+    msg_batch_init(m);
+    (void)msg_batch_add(m, &e);
+    e.method = "POST";
+    e.bytes_sent = 7;
+    (void)msg_batch_add(m, &e);
+    return msg_length(m);
 }
 
 static size_t fill_log_resolve(void *arg)
@@ -250,6 +268,7 @@ static const struct seed {
     {"reply", MSG_REPLY, fill_reply},
     {"reply_error", MSG_REPLY, fill_reply_error},
     {"log_request", MSG_LOG_REQUEST, fill_log_request},
+    {"log_batch", MSG_LOG_BATCH, fill_log_batch},
     {"log_resolve", MSG_LOG_RESOLVE, fill_log_resolve},
     {"log_connect", MSG_LOG_CONNECT, fill_log_connect},
     {"finish", MSG_FINISH, fill_finish},

@@ -11,7 +11,9 @@
 
 #include "tests/unit/proxy_fixture.h"
 
+#include "httpproxy/log.h"
 #include "httpproxy/session.h"
+#include "src/msg_batch.h"
 #include "src/util.h"
 
 #define TURNS 20
@@ -29,6 +31,8 @@ void fixture_start(struct fixture *f, const char *text, const char *roots)
     struct error e;
     int fds[2];
 
+    f->batch.used = 0;
+    f->batch_at = 0;
     pair(SOCK_SEQPACKET, fds);
     policy_init(&policy);
     assert_int_equal(policy_parse(&policy, "test", text, strlen(text), &e), 0);
@@ -55,6 +59,7 @@ void fixture_turn(struct fixture *f)
 {
     for (int i = 0; i < TURNS; i++)
         (void)event_base_loop(f->proxy->base, EVLOOP_NONBLOCK);
+    log_flush(f->proxy);
 }
 
 int fixture_client(struct fixture *f)
@@ -218,8 +223,17 @@ void fixture_refuse(struct fixture *f, uint64_t id, int err, const char *text)
 
 const struct msg_log_request *fixture_log(struct fixture *f)
 {
-    const struct msg_head *m = next_message(f);
+    static struct msg_log_request gathered;
 
+    if (msg_batch_next(&f->batch, &f->batch_at, &gathered))
+        return &gathered;
+    const struct msg_head *m = next_message(f);
+    if (m->type == MSG_LOG_BATCH) {
+        memcpy(&f->batch, m, m->length);
+        f->batch_at = 0;
+        assert_true(msg_batch_next(&f->batch, &f->batch_at, &gathered));
+        return &gathered;
+    }
     assert_int_equal(m->type, MSG_LOG_REQUEST);
     return (const struct msg_log_request *)(const void *)m;
 }
@@ -237,6 +251,8 @@ bool fixture_silent(struct fixture *f)
     char byte;
 
     fixture_turn(f);
+    if (f->batch_at < f->batch.used)
+        return false;
     return recv(f->channel, &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN;
 }
 

@@ -12,7 +12,9 @@
 
 struct fixture {
     struct proxy *proxy;
-    int channel; /* the supervisor's end */
+    int channel;                /* the supervisor's end */
+    struct msg_log_batch batch; /* the last one that came */
+    size_t batch_at;
 };
 
 /* roots: PEM text or NULL. */
@@ -56,7 +58,7 @@ int fixture_accept(struct fixture *f, uint64_t id);
 /* Answers a dial with an error. */
 void fixture_refuse(struct fixture *f, uint64_t id, int err, const char *text);
 
-/* The next message must be a log line; stays good until the next call. */
+/* The next message must be a log line, or a gathered one; stays good until the next call. */
 const struct msg_log_request *fixture_log(struct fixture *f);
 
 /* Likewise a tunnel that was refused. */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "src/msg.h"
+#include "src/msg_batch.h"
 #include "src/url.h"
 #include "src/util.h"
 
@@ -53,6 +54,7 @@ static void test_each_length_is_exact(void **state)
         [MSG_OPENED] = sizeof(struct msg_opened),
         [MSG_UNREACHABLE] = sizeof(struct msg_unreachable),
         [MSG_LEARN] = sizeof(struct msg_learn),
+        [MSG_LOG_BATCH] = offsetof(struct msg_log_batch, data) + 1,
         [MSG_LOG_TUNNEL] = sizeof(struct msg_log_tunnel),
     };
     uint64_t *buf = xcalloc(1, MSG_MAX + 8);
@@ -208,6 +210,84 @@ static void test_log_request(void **state)
     BAD(m);
 }
 
+static void test_log_batch(void **state)
+{
+    (void)state;
+    struct msg_log_batch *m = xcalloc(1, sizeof(*m));
+    struct msg_batch_entry e = {.endpoint = 3,
+                                .status = 200,
+                                .bytes_sent = 1,
+                                .bytes_received = UINT64_MAX,
+                                .method = "GET",
+                                .url = "https://a.test/x"};
+    struct msg_log_request r;
+    size_t at = 0;
+
+    msg_batch_init(m);
+    assert_int_equal(msg_check(m, msg_length(m)), -EPROTO); /* an empty one is not sent */
+    assert_true(msg_batch_add(m, &e));
+    e.method = "HEAD";
+    e.url = "";
+    assert_true(msg_batch_add(m, &e));
+    size_t len = msg_length(m);
+    assert_int_equal(msg_check(m, len), 0);
+    assert_true(msg_batch_next(m, &at, &r));
+    assert_int_equal(msg_check(&r, sizeof(r)), 0);
+    assert_string_equal(r.method, "GET");
+    assert_string_equal(r.url, "https://a.test/x");
+    assert_int_equal(r.decision, MSG_ALLOW);
+    assert_int_equal(r.endpoint, 3);
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.bytes_sent, 1);
+    assert_true(r.bytes_received == UINT64_MAX);
+    assert_true(msg_batch_next(m, &at, &r));
+    assert_string_equal(r.method, "HEAD");
+    assert_string_equal(r.url, "");
+    assert_false(msg_batch_next(m, &at, &r));
+    /* Each byte more or less is an entry that is cut off, or another length. */
+    for (size_t n = offsetof(struct msg_log_batch, data); n < len; n++) {
+        m->head.length = (uint32_t)n;
+        m->used = (uint32_t)(n - offsetof(struct msg_log_batch, data));
+        bool first = m->used == 32 + 3 + 16;
+        assert_int_equal(msg_check(m, n), first ? 0 : -EPROTO);
+    }
+    free(m);
+}
+
+static void test_log_batch_fields(void **state)
+{
+    (void)state;
+    struct msg_log_batch *m = xcalloc(1, sizeof(*m));
+    char url[MSG_URL_SIZE + 100];
+    struct msg_batch_entry e = {.status = 200, .method = "GET", .url = url};
+    struct msg_log_request r;
+    size_t n = 0, at = 0;
+
+    memset(url, 'u', sizeof(url) - 1);
+    url[sizeof(url) - 1] = '\0';
+    msg_batch_init(m);
+    while (msg_batch_add(m, &e))
+        n++;
+    assert_int_equal(n, 3); /* cut to MSG_URL_SIZE */
+    assert_int_equal(msg_check(m, msg_length(m)), 0);
+    assert_true(msg_batch_next(m, &at, &r));
+    assert_int_equal(strlen(r.url), MSG_URL_SIZE - 1);
+    m->data[40] = '\0'; /* inside of the URL */
+    assert_int_equal(msg_check(m, msg_length(m)), -EPROTO);
+    m->data[40] = 'u';
+    assert_int_equal(msg_check(m, msg_length(m)), 0);
+    e.status = 1000;
+    e.url = "";
+    msg_batch_init(m);
+    assert_true(msg_batch_add(m, &e));
+    assert_int_equal(msg_check(m, msg_length(m)), -EPROTO);
+    e.status = -1;
+    msg_batch_init(m);
+    assert_true(msg_batch_add(m, &e));
+    assert_int_equal(msg_check(m, msg_length(m)), -EPROTO);
+    free(m);
+}
+
 static void test_log_resolve(void **state)
 {
     (void)state;
@@ -354,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_ca),          cmocka_unit_test(test_dial),
         cmocka_unit_test(test_dialed),      cmocka_unit_test(test_query),
         cmocka_unit_test(test_reply),       cmocka_unit_test(test_log_request),
+        cmocka_unit_test(test_log_batch),   cmocka_unit_test(test_log_batch_fields),
         cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
         cmocka_unit_test(test_open),        cmocka_unit_test(test_opened),
         cmocka_unit_test(test_unreachable), cmocka_unit_test(test_learn),
