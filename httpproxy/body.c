@@ -98,17 +98,40 @@ static long move_some(struct body *b, struct buf *src, size_t max, struct buf *d
     return (long)len;
 }
 
+/* Bare content, and nothing waits in front of it: the queues change places, and no byte is copied.
+ * (A dst that is empty but was read from may hold what is to be sent again: buf_consume_keep.) */
+static bool exchange_queues(struct body *b, struct buf *src, struct buf *dst)
+{
+    size_t len = buf_len(src);
+    struct buf all = *src;
+
+    if (b->in == BODY_CHUNKED || b->out == BODY_CHUNKED || dst->end > 0 ||
+        (b->in == BODY_LENGTH && len > b->left))
+        return false;
+    *src = *dst;
+    *dst = all;
+    b->bytes += len;
+    if (b->in == BODY_LENGTH) {
+        b->left -= len;
+        b->done = b->left == 0;
+    }
+    return true;
+}
+
 int body_move(struct body *b, struct buf *src, struct buf *dst, struct error *e)
 {
+    size_t overhead = b->out == BODY_CHUNKED ? BODY_OVERHEAD : 0;
     int moved = 0;
 
+    if (!b->done && buf_len(src) > 0 && exchange_queues(b, src, dst))
+        return 1;
     while (!b->done && buf_len(src) > 0) {
         size_t room = buf_room(dst);
         size_t max = buf_len(src);
-        if (room <= BODY_OVERHEAD)
+        if (room <= overhead)
             break;
-        if (max > room - BODY_OVERHEAD)
-            max = room - BODY_OVERHEAD;
+        if (max > room - overhead)
+            max = room - overhead;
         long n = move_some(b, src, max, dst, e);
         if (n < 0)
             return -EPROTO;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/provider.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
@@ -140,6 +141,9 @@ int proxy_main(void)
     struct error e;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Buffers come and go with each message: the memory of a few is kept for the next. */
+    (void)mallopt(M_TRIM_THRESHOLD, LIMIT_KEPT_MEMORY);
+    (void)mallopt(M_TOP_PAD, LIMIT_KEPT_MEMORY / 4);
     struct proxy *p = set_up(&e);
     if (!p || lock_down(&e) < 0)
         die("%s", e.text);
