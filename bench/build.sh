@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# build.sh: a build outside, in the jail, in bwrap, and watched in the way of the original cijail (notify.c).
+. "$(dirname "$0")/lib.sh"
+in_bench free "$@"
+writes=100000 watched_writes=5000 # of one byte each: a watched one takes hundreds of times as long
+sources=$PWD/sources
+"$BENCH_SRC/workload.sh" make "$sources"
+
+build() { # HOW WRITES COMMAND...: "HOW PART MICROSECONDS" for each part; of writes for a million of them
+    local how=$1 count=$2 part us
+    "${@:3}" sh "$BENCH_SRC/workload.sh" "$sources" "$count" >parts || die "$how: the build failed"
+    while read -r part us; do
+        [[ $part != writes ]] || us=$((us * (1000000 / count)))
+        echo "$how $part $us"
+    done <parts >>build.results
+}
+
+"$BENCH_SRC/workload.sh" "$sources" 1000 >/dev/null # what is read from a disk is in memory afterwards
+for ((run = 0; run < RUNS; run++)); do
+    build outside $writes env
+    build cijail $writes cijail -q --
+    build cijail-url $writes cijail -q -e https://registry.example/ --
+    build bwrap $writes bwrap --unshare-all --dev-bind / /
+    build notify $watched_writes "$BUILD/bench/notify"
+done
+{
+    echo '### A build'
+    echo
+    echo '200 files of C: milliseconds, and the share of the time outside. Writes: a million of one byte each.'
+    table_note
+    "$BENCH_SRC/table.py" build build.results
+} >"$BENCH_OUT/build.md"
