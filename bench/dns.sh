@@ -14,8 +14,8 @@ udp_listening() { ss -Hlun "sport = :$1" | grep -q .; }
 start_forwarder() { # PEER COMMAND...
     local peer=$1
     shift
-    on_proxy_cpu "$@" >"$peer.log" 2>&1 </dev/null &
-    peer_pid[$peer]=$!
+    taskset -c "$PROXY_CPU" "$@" >"$peer.log" 2>&1 </dev/null &
+    peer_pid["$peer"]=$!
     until_true udp_listening "${port[$peer]}"
 }
 
@@ -65,7 +65,7 @@ start_jail() {
     printf '%s\n' '*.wild.example' >policy
     for ((i = 0; i < 20; i++)); do echo "host$i.example"; done >>policy
     client_of cijail taskset -c "$PROXY_CPU" cijail -q -p ./policy -- taskset -c "$CLIENT_CPU" sh dnsperf.sh
-    peer_pid[cijail]=$client_pid
+    peer_pid["cijail"]=$client_pid
 }
 
 perf() { # PEER ARGUMENT...: dnsperf's report to dnsperf.out
@@ -158,7 +158,8 @@ for ((run = 0; run < RUNS; run++)); do
     ask denied cijail names "${load[@]}" -n 1
 done
 stop_forwarders
-memory=$(memory_kib $(processes cijail "${peer_pid[cijail]}"))
+mapfile -t pids < <(processes cijail "${peer_pid[cijail]}")
+memory=$(memory_kib "${pids[@]}")
 
 {
     echo '### DNS'

@@ -4,7 +4,7 @@
 #     . "$(dirname "$0")/lib.sh"
 #     in_bench pinned "$@"       # or: in_bench free "$@", if nothing is bound to a core
 #
-# Pinned: what is measured runs on the core $PROXY_CPU (by on_proxy_cpu), all the rest on the core $CLIENT_CPU.
+# Pinned: what is measured runs on the core $PROXY_CPU, all the rest on the core $CLIENT_CPU.
 # shellcheck shell=bash disable=SC2034 # variables for the tables
 set -eu
 export LC_ALL=C TZ=UTC
@@ -20,7 +20,6 @@ NAME=$(basename "$0" .sh)
 
 die() { echo "bench/$NAME: $*" >&2; exit 1; }
 say() { echo "bench/$NAME: $*" >&2; }
-on_proxy_cpu() { taskset -c "$PROXY_CPU" "$@"; }
 internet() { nsenter --net=/proc/1/ns/net -- "$@"; }
 
 in_bench() { # pinned|free ARGUMENT...: the script goes on inside of a test internet; its folder is $T_NET/bench

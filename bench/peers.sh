@@ -74,8 +74,8 @@ listening() { ss -Hltn "sport = :$1" | grep -q .; }
 start() {
     local peer=$1 port=$2
     shift 2
-    on_proxy_cpu "$@" >"$peer.log" 2>&1 </dev/null &
-    peer_pid[$peer]=$!
+    taskset -c "$PROXY_CPU" "$@" >"$peer.log" 2>&1 </dev/null & # by no function, so that $! is its own process
+    peer_pid["$peer"]=$!
     until_true listening "$port"
 }
 
@@ -216,7 +216,7 @@ client_of() { # PEER COMMAND...: a client that waits for orders, behind two pipe
     "$@" <"in.$peer" >"out.$peer" 2>"client.$peer.log" &
     client_pid=$!
     exec {in}>"in.$peer" {out}<"out.$peer"
-    client_in[$peer]=$in client_out[$peer]=$out
+    client_in["$peer"]=$in client_out["$peer"]=$out
 }
 
 client_for() { # PEER ARGUMENT...: a client in the client's network
@@ -225,7 +225,7 @@ client_for() { # PEER ARGUMENT...: a client in the client's network
 
 client_in_jail() { # PEER POLICY ARGUMENT...: a jail with this policy, and in it a client
     client_of "$1" taskset -c "$PROXY_CPU" cijail -q -p "$2" -- taskset -c "$CLIENT_CPU" "$BUILD/bench/client" "${@:3}"
-    peer_pid[$1]=$client_pid
+    peer_pid["$1"]=$client_pid
 }
 
 tell() { # PEER WORD...: a line for its client
