@@ -3,12 +3,12 @@
 #define CIJAIL_HTTPPROXY_LIMITS_H
 
 /* Bytes. */
-#define LIMIT_BUFFER 16384       /* of a buffer in one direction; a head may make it longer */
-#define LIMIT_READ_AHEAD 65536   /* of TLS records from a server, in one read */
-#define LIMIT_SKIP 65536         /* of an unwanted body that is read to keep the connection */
+#define LIMIT_BUFFER 16384          /* of a buffer in one direction; a head may make it longer */
+#define LIMIT_READ_AHEAD 65536      /* of TLS records from a server, in one read */
+#define LIMIT_SKIP 65536            /* of an unwanted body that is read to keep the connection */
 #define LIMIT_KEPT_MEMORY (1 << 20) /* free, of the heap, before it goes back to the system */
-#define LIMIT_LINGER (16u << 20) /* read and thrown away before a close */
-#define LIMIT_ROOTS (16u << 20)  /* of PEM that upstreams are verified with */
+#define LIMIT_LINGER (16u << 20)    /* read and thrown away before a close */
+#define LIMIT_ROOTS (16u << 20)     /* of PEM that upstreams are verified with */
 
 /* Counts. */
 #define LIMIT_SESSIONS 16384     /* clients at once, if the descriptors suffice */
