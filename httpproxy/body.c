@@ -118,13 +118,11 @@ static bool exchange_queues(struct body *b, struct buf *src, struct buf *dst)
     return true;
 }
 
-int body_move(struct body *b, struct buf *src, struct buf *dst, struct error *e)
+int body_copy(struct body *b, struct buf *src, struct buf *dst, struct error *e)
 {
     size_t overhead = b->out == BODY_CHUNKED ? BODY_OVERHEAD : 0;
     int moved = 0;
 
-    if (!b->done && buf_len(src) > 0 && exchange_queues(b, src, dst))
-        return 1;
     while (!b->done && buf_len(src) > 0) {
         size_t room = buf_room(dst);
         size_t max = buf_len(src);
@@ -140,6 +138,13 @@ int body_move(struct body *b, struct buf *src, struct buf *dst, struct error *e)
         moved = 1;
     }
     return moved;
+}
+
+int body_move(struct body *b, struct buf *src, struct buf *dst, struct error *e)
+{
+    if (!b->done && buf_len(src) > 0 && exchange_queues(b, src, dst))
+        return 1;
+    return body_copy(b, src, dst, e);
 }
 
 bool body_end(struct body *b, struct buf *dst)

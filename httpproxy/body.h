@@ -30,10 +30,12 @@ void body_init(struct body *b, enum head_body in, uint64_t length, enum head_bod
 void body_free(struct body *b);
 
 /* Moves what there is and what fits into dst's room; dst is not made longer, but may change places
- * with src. Returns 1 if anything
- * was taken or the body became done, 0 if not, -EPROTO with the reason in e if the chunked coding
- * is broken. */
+ * with src. Returns 1 if anything was taken or the body became done, 0 if not, -EPROTO with the
+ * reason in e if the chunked coding is broken. */
 int body_move(struct body *b, struct buf *src, struct buf *dst, struct error *e);
+
+/* The same for a src whose memory is someone else's: the two never change places. */
+int body_copy(struct body *b, struct buf *src, struct buf *dst, struct error *e);
 
 /* The sender has closed the connection cleanly, and src is empty: ends a BODY_CLOSE body. false:
  * the body was cut off (or dst has no room for the last chunk, BODY_OVERHEAD bytes). */

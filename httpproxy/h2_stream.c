@@ -383,7 +383,7 @@ static ssize_t write_content(struct h2_stream *st, const char *data, size_t len)
         buf_reserve(&st->data, LIMIT_BUFFER + BODY_OVERHEAD);
     if (st->body.done) /* more than one message */
         return -EPROTO;
-    int r = body_move(&st->body, &from, &st->data, &e);
+    int r = body_copy(&st->body, &from, &st->data, &e);
     if (r < 0)
         return -EPROTO;
     return r == 0 ? -EAGAIN : (ssize_t)(len - buf_len(&from));

@@ -69,6 +69,25 @@ static void test_length(void **state)
     expect(BODY_LENGTH, 5, BODY_CHUNKED, "hello", 5, "5\r\nhello\r\n0\r\n\r\n", 0);
 }
 
+/* A source that is someone else's stays where it is, though the queue is empty. */
+static void test_lent(void **state)
+{
+    char text[] = "hello";
+    struct buf src = {.data = text, .end = 5, .size = 5};
+    struct buf dst = {0};
+    struct body b;
+    struct error e;
+
+    (void)state;
+    body_init(&b, BODY_LENGTH, 5, BODY_LENGTH);
+    buf_reserve(&dst, ROOM);
+    assert_int_equal(body_copy(&b, &src, &dst, &e), 1);
+    assert_ptr_equal(src.data, text);
+    assert_true(b.done && dst.data != text && buf_len(&dst) == 5);
+    assert_memory_equal(buf_begin(&dst), "hello", 5);
+    buf_free(&dst);
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -192,7 +211,7 @@ static void test_broken_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_length), cmocka_unit_test(test_lent),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_chunked_to_bare),
         cmocka_unit_test(test_chunked_to_chunked),
