@@ -44,6 +44,7 @@ struct h2_stream {
     size_t head_left;         /* of that: of the head */
     size_t discarded;         /* content that came when there was no user any more */
     size_t held;              /* content that came and is not given back to the window */
+    size_t chunk;             /* of in: content of the last chunk; 0: there was none */
     bool in_begun;            /* the final head has come */
     bool in_chunked;
     bool in_done;

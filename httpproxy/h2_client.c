@@ -80,13 +80,13 @@ void h2_client_begin(struct session *s)
     buf_free(&s->in);
 }
 
-/* Streams have deadlines of their own. Without any the client is idle, or does not read what is
- * left for it. */
+/* Streams that have a user have deadlines of their own. Without any the client is idle; or it does
+ * not read what is left for it, and then no frame gives it more time. */
 static void set_deadline(struct session *s, bool moved)
 {
     if (s->h2->count > 0)
         s->deadline = UINT64_MAX;
-    else if (moved || s->deadline == UINT64_MAX)
+    else if ((moved && TAILQ_EMPTY(&s->h2->streams)) || s->deadline == UINT64_MAX)
         s->deadline = now_ms() + LIMIT_IDLE_MS;
 }
 

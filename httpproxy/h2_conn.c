@@ -103,14 +103,18 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, co
 }
 
 /* A frame that libnghttp2 refuses, after which it resets the stream or ends the connection. A
- * request that was refused so has been seen by no judge: it is logged here. */
+ * request that was refused so has been seen by no judge: it is logged here, and counted, since it
+ * may never have become a stream. */
 static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *arg)
 {
     struct h2_conn *c = arg;
 
     (void)ng;
-    if (c->server && frame->hd.type == NGHTTP2_HEADERS)
-        log_deny(c->proxy, "-", "-", nghttp2_strerror(code));
+    if (!c->server || frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    log_deny(c->proxy, "-", "-", nghttp2_strerror(code));
+    if (!h2_budget_reset(&c->budget))
+        calm(c);
     return 0;
 }
 
@@ -158,6 +162,7 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     return 0;
 }
 
+/* Whether a stream ended well is what was sent, not the peer's code: it may reset with NO_ERROR. */
 static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
 {
     struct h2_conn *c = arg;
@@ -166,7 +171,7 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
     (void)ng;
     if (!st)
         return 0;
-    if (code == NGHTTP2_NO_ERROR)
+    if (st->ended)
         h2_budget_done(&c->budget);
     else if (c->server && !h2_budget_reset(&c->budget))
         calm(c);
@@ -174,7 +179,25 @@ static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *arg)
     return 0;
 }
 
+/* A frame of a type that RFC 9113 does not know (5.5): nothing is made of it. */
+static int on_unknown(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd, void *arg)
+{
+    (void)ng;
+    (void)payload;
+    (void)hd;
+    (void)arg;
+    return NGHTTP2_ERR_CANCEL;
+}
+
 /* --- the beginning and the end --- */
+
+/* libnghttp2 tells nothing of a frame of an unknown type, which is to be counted, unless someone
+ * wants to have that type. */
+static void want_unknown(nghttp2_option *option)
+{
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
+}
 
 static nghttp2_session *make_session(struct h2_conn *c)
 {
@@ -192,6 +215,8 @@ static nghttp2_session *make_session(struct h2_conn *c)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
         nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);
         nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
+        nghttp2_session_callbacks_set_unpack_extension_callback(cb, on_unknown);
+        want_unknown(option);
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_no_closed_streams(option, 1);
         int r = c->server ? nghttp2_session_server_new2(&ng, cb, c, option)

@@ -189,6 +189,8 @@ static const char *check_request(const struct h2_fields *f)
         return ":protocol in a request that is not CONNECT";
     if (connect && (f->seen[H2_SCHEME] || f->seen[H2_PATH] || !f->seen[H2_AUTHORITY]))
         return "CONNECT needs :authority, and nothing else";
+    if (f->length && pseudo_is(f, H2_METHOD, "CONNECT"))
+        return "content-length with CONNECT, whose content has no end that it could tell";
     if (!connect && (!f->seen[H2_SCHEME] || !f->seen[H2_PATH]))
         return ":scheme or :path is missing";
     return NULL;

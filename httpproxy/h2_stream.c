@@ -136,19 +136,20 @@ static int response_head(struct h2_stream *st, bool end, struct error *e)
     return 0;
 }
 
-/* The last chunk, and trailers. */
+/* The last chunk, and trailers. If these are no good, the message never ends. */
 static int finish_in(struct h2_stream *st, struct error *e)
 {
-    int r = 0;
+    struct buf lines = {0};
+    int r = st->in_chunked && st->fields ? h2_fields_trailers(st->fields, &lines, e) : 0;
 
-    st->in_done = true;
-    if (st->in_chunked) {
+    free_fields(st);
+    st->in_done = r == 0;
+    if (r == 0 && st->in_chunked) {
         buf_append(&st->in, "0\r\n", 3);
-        if (st->fields)
-            r = h2_fields_trailers(st->fields, &st->in, e);
+        buf_append(&st->in, buf_begin(&lines), buf_len(&lines));
         buf_append(&st->in, "\r\n", 2);
     }
-    free_fields(st);
+    buf_free(&lines);
     return r;
 }
 
@@ -169,6 +170,9 @@ int h2_stream_section(struct h2_stream *st, bool end, struct error *e)
     return r;
 }
 
+#define CHUNK_LINE 10 /* "0000000a" and CRLF */
+#define CHUNK_OVERHEAD (CHUNK_LINE + 2)
+
 /* The rest of what was answered already. RFC 9113, 8.1 would have it reset at once, but then some
  * clients (curl 7.88) take the answer for a failed one. */
 static void discard(struct h2_stream *st, size_t len)
@@ -180,20 +184,45 @@ static void discard(struct h2_stream *st, size_t len)
         (void)nghttp2_session_consume_stream(st->conn->ng, st->id, len);
 }
 
+/* Makes room for n bytes more, in steps that double, so that many small ones cost linear time. */
+static void make_room(struct buf *b, size_t n)
+{
+    if (buf_room(b) < n)
+        buf_reserve(b, n > buf_len(b) ? n : buf_len(b));
+}
+
+/* Adds a chunk, or makes the last one longer as long as nothing was read of it: the text stays as
+ * short as the content, into however small frames a peer may cut that. */
+static void put_chunk(struct h2_stream *st, const uint8_t *data, size_t len)
+{
+    char line[CHUNK_LINE + 1];
+
+    make_room(&st->in, len + CHUNK_OVERHEAD);
+    if (st->chunk > 0 && buf_len(&st->in) >= st->chunk + CHUNK_OVERHEAD) {
+        st->in.end -= 2;
+    } else {
+        st->chunk = 0;
+        buf_append(&st->in, "00000000\r\n", CHUNK_LINE);
+    }
+    buf_append(&st->in, data, len);
+    st->chunk += len;
+    (void)snprintf(line, sizeof(line), "%08zx\r\n", st->chunk);
+    memcpy(buf_tail(&st->in) - st->chunk - CHUNK_LINE, line, CHUNK_LINE);
+    buf_append(&st->in, "\r\n", 2);
+}
+
 void h2_stream_content(struct h2_stream *st, const uint8_t *data, size_t len)
 {
-    char line[24];
-
     if (!st->user) {
         discard(st, len);
         return;
     }
-    int n = st->in_chunked ? snprintf(line, sizeof(line), "%zx\r\n", len) : 0;
-    buf_reserve(&st->in, len + sizeof(line));
-    buf_append(&st->in, line, (size_t)n);
-    buf_append(&st->in, data, len);
-    if (st->in_chunked)
-        buf_append(&st->in, "\r\n", 2);
+    if (st->in_chunked) {
+        put_chunk(st, data, len);
+    } else {
+        make_room(&st->in, len);
+        buf_append(&st->in, data, len);
+    }
     st->held += len;
     h2_stream_wake(st);
 }
@@ -206,12 +235,13 @@ void h2_stream_end(struct h2_stream *st)
     h2_stream_wake(st);
 }
 
-/* n bytes of text were read: so much of the content is given back to the window. Chunk lines count
- * as content until there is none left. */
-static void give_back(struct h2_stream *st, size_t n)
+/* Gives back to the window what is not held any more. What is left of the text is no less than the
+ * content in it, so never more is given back than was read, chunk lines or not. */
+static void give_back(struct h2_stream *st)
 {
-    if (n > st->held)
-        n = st->held;
+    size_t left = buf_len(&st->in) - st->head_left;
+    size_t n = st->held > left ? st->held - left : 0;
+
     if (n == 0 || !st->conn)
         return;
     st->held -= n;
@@ -243,20 +273,21 @@ static ssize_t do_read(void *impl, void *data, size_t size)
     memcpy(data, buf_begin(&st->in), n);
     buf_consume(&st->in, n);
     buf_tidy(&st->in);
-    size_t head = n < st->head_left ? n : st->head_left;
-    st->head_left -= head;
-    give_back(st, n - head);
+    st->head_left -= n < st->head_left ? n : st->head_left;
+    give_back(st);
     return (ssize_t)n;
 }
 
 /* --- to the peer --- */
 
-static void add_trailers(struct h2_stream *st)
+/* True if there are trailers, which end the stream then. */
+static bool add_trailers(struct h2_stream *st)
 {
     struct h2_list list;
 
-    if (h2_list_trailers(&list, buf_begin(&st->body.trailers), buf_len(&st->body.trailers)))
-        (void)nghttp2_submit_trailer(st->conn->ng, st->id, list.nv, list.count);
+    return buf_len(&st->body.trailers) > 2 &&
+           h2_list_trailers(&list, buf_begin(&st->body.trailers), buf_len(&st->body.trailers)) &&
+           nghttp2_submit_trailer(st->conn->ng, st->id, list.nv, list.count) == 0;
 }
 
 static ssize_t on_content_wanted(nghttp2_session *ng, int32_t id, uint8_t *data, size_t size,
@@ -277,10 +308,8 @@ static ssize_t on_content_wanted(nghttp2_session *ng, int32_t id, uint8_t *data,
     if (st->body.done && buf_len(&st->data) == 0) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         buf_free(&st->data);
-        if (buf_len(&st->body.trailers) > 2) {
+        if (add_trailers(st))
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-            add_trailers(st);
-        }
     } else if (n == 0 && st->cut) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM with INTERNAL_ERROR */
     } else if (n == 0) {
@@ -437,8 +466,9 @@ static void do_close(void *impl, bool broken)
     st->is_ready = false;
     if (!c->server && !st->in_begun && c->read_at < st->begun_at)
         c->doubtful = true;
-    give_back(st, st->held);
     buf_free(&st->in);
+    st->head_left = 0;
+    give_back(st);
     buf_free(&st->head);
     st->cut = c->server && st->out_begun && !st->body.done && !broken;
     if (st->cut)

@@ -54,7 +54,7 @@
 #define LIMIT_H2_RESETS 500
 #define LIMIT_H2_REFILL_MS 10000
 #define LIMIT_H2_UPDATE 512
-#define LIMIT_H2_PER_DATA 4 /* for each DATA frame: two updates, a PING and its answer */
+#define LIMIT_H2_PER_DATA 4       /* for each DATA frame: two updates, a PING and its answer */
 #define LIMIT_H2_CONTINUATIONS 16 /* of one head; HEAD_MAX is four full frames */
 #define LIMIT_H2_CONNECTIONS 64   /* to servers that are kept without a request */
 

@@ -64,3 +64,14 @@ tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/proxy_fixture.c \
 tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_raw_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 endif
+
+check_PROGRAMS += tests/fuzz/fuzz_h2
+if !FUZZERS
+TESTS += tests/fuzz/fuzz_h2
+endif
+tests_fuzz_fuzz_h2_SOURCES = tests/fuzz/fuzz_h2.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_h2_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(NGHTTP2_CFLAGS)
+tests_fuzz_fuzz_h2_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_h2_LDADD = $(HTTPPROXY_LIBS)
+
+EXTRA_DIST += tests/fuzz/corpus/h2 tests/fuzz/h2.dict

@@ -35,7 +35,7 @@ def field(name, value, index=False):
 
 
 def request(path=b"/pkg/lodash", method=b"GET", scheme=b"https", authority=None, extra=b""):
-    return (field(b":method", method) + field(b":scheme", scheme) + field(b":authority", authority or HOST.encode())
+    return (field(b":method", method) + field(b":scheme", scheme) + field(b":authority", authority or AUTHORITY)
             + field(b":path", path) + extra)
 
 
@@ -92,7 +92,7 @@ class Reader:
                 status = known.get(payload[0])
                 if status is None:  # a literal with a name of the static table, its value plain or in Huffman's code
                     status = payload[2:2 + (payload[1] & 0x7f)]
-                    status = {b"\x68\x0c\xff": 403, b"\x68\x00\x7f": 400}.get(status, status.hex())
+                    status = status.decode() if status.isdigit() else {b"\x68\x0c\xff": 403}.get(status, status.hex())
                 self.said = "status %s" % status
         return self.said
 
@@ -119,6 +119,7 @@ class Reader:
 
 FIRST = 1
 HOST, PORT = sys.argv[1], int(sys.argv[2])
+AUTHORITY = (HOST if PORT == 443 else "%s:%d" % (HOST, PORT)).encode()
 whole = END_HEADERS | END_STREAM
 many = 200000
 
@@ -140,9 +141,15 @@ def repeat(piece, per=100):
     return lambda: flood(connect(), (piece * per for _ in range(many // per)))
 
 
-def rapid_reset():
-    return flood(connect(), (b"".join(headers(n) + frame(RST, 0, n, struct.pack(">I", 8)) for n in range(k, k + 100, 2))
-                             for k in range(1, many, 100)))
+def rapid_reset(code):
+    return lambda: flood(connect(), (b"".join(headers(n) + frame(RST, 0, n, struct.pack(">I", code))
+                                              for n in range(k, k + 100, 2)) for k in range(1, many, 100)))
+
+
+def refused():  # no settings acknowledged, a hundred streams open, and ever more of them
+    opened = b"".join(frame(HEADERS, END_HEADERS, n, request(path=b"/echo", method=b"POST")) for n in range(1, 201, 2))
+    return flood(connect(), (opened if k == 201 else b"".join(headers(n) for n in range(k, k + 100, 2))
+                             for k in range(201, many, 100)))
 
 
 def made_resets():  # the proxy is made to reset: a window update of 0
@@ -188,13 +195,16 @@ modes = {
     "window": repeat(frame(WINDOW, 0, 0, struct.pack(">I", 1))),
     "empty-data": empty_data,
     "continuation": continuations,
-    "rapid-reset": rapid_reset,
+    "unknown": repeat(frame(0xbb, 0, 0)),
+    "rapid-reset": rapid_reset(8),
+    "rapid-reset-no-error": rapid_reset(0),
+    "refused": refused,
     "made-resets": made_resets,
     "tiny-window": tiny_window,
     "bomb": bomb,
     "too-many": too_many,
     "big-head": lambda: flood(connect(), [frame(HEADERS, END_STREAM, 1, request())] + [
-        frame(CONTINUATION, END_HEADERS if i == 9 else 0, 1, field(b"a%d" % i, b"b" * 12000)) for i in range(10)]),
+        frame(CONTINUATION, END_HEADERS if i == 5 else 0, 1, field(b"a%d" % i, b"b" * 12000)) for i in range(6)]),
     "crlf": one(field(b"a", b"b\r\nx: y")),
     "lf": one(field(b"a", b"b\nGET /smuggled HTTP/1.1")),
     "nul": one(field(b"a", b"b\0c")),
@@ -209,16 +219,17 @@ modes = {
     "two-paths": one(field(b":path", b"/other")),
     "late-pseudo": one(field(b"a", b"b") + field(b":protocol", b"websocket")),
     "no-path": lambda: flood(connect(), [frame(HEADERS, whole, 1, field(b":method", b"GET") + field(b":scheme", b"https")
-                                               + field(b":authority", HOST.encode()))]),
+                                               + field(b":authority", AUTHORITY))]),
     "space-path": one(path=b"/pkg/lodash HTTP/1.1"),
     "crlf-path": one(path=b"/pkg/lodash HTTP/1.1\r\nx: y\r\n\r\nGET /smuggled"),
     "bad-method": one(method=b"GET /smuggled HTTP/1.1\r\nx:"),
     "authority": one(authority=b"attacker.test"),
     "host": one(field(b"host", b"attacker.test")),
-    "same-host": one(field(b"host", HOST.encode())),
+    "same-host": one(field(b"host", AUTHORITY)),
     "scheme": one(scheme=b"http"),
     "connect": lambda: flood(connect(), [frame(HEADERS, END_HEADERS, 1, field(b":method", b"CONNECT")
                                                + field(b":authority", b"attacker.test:443"))]),
+    "connect-length": one(field(b":protocol", b"websocket") + field(b"content-length", b"5"), method=b"CONNECT"),
     "override": one(field(b"x-http-method-override", b"DELETE")),
     "two-lengths": one(field(b"content-length", b"0") * 2),
     "length": posted(b"5", b"hello"),

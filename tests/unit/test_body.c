@@ -211,7 +211,8 @@ static void test_broken_chunks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_length), cmocka_unit_test(test_lent),
+        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_lent),
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_chunked_to_bare),
         cmocka_unit_test(test_chunked_to_chunked),

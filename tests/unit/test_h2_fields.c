@@ -122,6 +122,9 @@ static void test_refused(void **state)
     refuse(":method GET\n:scheme https\n:authority a.test\n:path /x y\n");
     refuse(":method GET\n:scheme https\n:authority a.test\n:path \n");
     refuse(":method CONNECT\n:authority a.test\n:path /x\n");
+    refuse(":method CONNECT\n:authority a.test\ncontent-length 5\n");
+    refuse(":method CONNECT\n:scheme https\n:authority a.test\n:path /x\n"
+           ":protocol websocket\ncontent-length 5\n");
 }
 
 static void test_too_long(void **state)
