@@ -234,23 +234,28 @@ static void wait_for_go(struct init *in, struct launch_msg *go)
     }
 }
 
+/* A jail in a jail has none, and no need of it. */
+static void send_diag(struct init *in)
+{
+    cleanup_close int diag = unix_diag_open(NULL);
+
+    if (diag >= 0)
+        (void)launch_send_fd(in->l->init_child, LAUNCH_DIAG, 0, diag);
+}
+
 static void set_up(struct init *in, bool *with_ca)
 {
     struct launch *l = in->l;
     struct mounts mounts = {.root = l->root, .bundle = &l->bundle, .policy = l->policy};
     struct launch_msg net, go;
     struct error e;
-    int diag;
 
     wait_for(in, l->pair_init, LAUNCH_NET, &net);
     in->ipv6 = net.value != 0;
     if (netns_setup_jail(in->ipv6, &e) < 0)
         fail(in, &e);
-    diag = unix_diag_open(&e);
-    if (diag >= 0) { /* a jail in a jail has none, and no need of it */
-        (void)launch_send_fd(l->init_child, LAUNCH_DIAG, 0, diag);
-        (void)close(diag);
-    }
+    send_diag(in); /* the gate's */
+    send_diag(in); /* jail_abort.h */
     wait_for_go(in, &go);
     *with_ca = go.text[0] != '\0';
     mounts.ipv6 = in->ipv6;

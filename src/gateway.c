@@ -358,6 +358,7 @@ static void on_proxy_end(struct gateway *g, const char *name, int status, pid_t 
     (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, name);
     if (netns_cut(&e) < 0)
         launch_fail(g->l->gate_keeper, &e);
+    (void)launch_send(g->l->gate_keeper, LAUNCH_CUT, 0, NULL);
 }
 
 /* Ends never by itself but as above: the supervisor kills this process when all is done. */

@@ -33,8 +33,10 @@ enum launch_type {
     LAUNCH_RELAY,      /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
                         * enum launch_relay */
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
+    LAUNCH_CUT,         /* keeper -> supervisor: the link was taken away */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
-    LAUNCH_DIAG,        /* init -> supervisor: with a descriptor: sock_diag in J */
+    LAUNCH_DIAG,        /* init -> supervisor: with a descriptor: sock_diag in J; two of
+                         * them: unix_judge.h, jail_abort.h */
     LAUNCH_LISTENER,    /* the command's process -> supervisor: with a descriptor: connect(2) is
                          * notified here; without:    this is a jail in a jail */
     LAUNCH_STOPPED,     /* init -> supervisor: the command was stopped; value: signal */

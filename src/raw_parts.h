@@ -52,6 +52,7 @@ void raw_tcp_listen(struct raw_tcp *r, int listener);
 
 /* Judges and connects; answers on c, now or later, unless forgotten. */
 void raw_tcp_open(struct raw_tcp *r, struct channel *c, const struct msg_open *m);
+/* c ends, and with it what it has asked for and was not told of yet. */
 void raw_tcp_forget(struct raw_tcp *r, const struct channel *c);
 
 /* What is kept for httpproxy: as raw_claim. */

@@ -224,9 +224,13 @@ void raw_tcp_open(struct raw_tcp *r, struct channel *c, const struct msg_open *m
 void raw_tcp_forget(struct raw_tcp *r, const struct channel *c)
 {
     for (size_t i = 0; i < BUCKETS; i++)
-        for (struct opening *o = r->buckets[i]; o; o = o->next)
-            if (o->channel == c)
+        for (struct opening *o = r->buckets[i], *next; o; o = next) {
+            next = o->next;
+            if (o->channel == c && o->kept)
                 o->channel = NULL;
+            else if (o->channel == c)
+                (void)close(unlink_opening(o));
+        }
 }
 
 /* --- the jail's side --- */

@@ -394,7 +394,7 @@ int supervisor_run(const struct options *options, const struct policy *policy, s
 
     s->options = options;
     s->policy = policy;
-    s->diag = -1;
+    s->diag = s->abort_diag = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;
     warn_of_sockets();

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/jail_abort.h"
 #include "src/log.h"
 #include "src/mirror.h"
 #include "src/raw.h"
@@ -47,6 +48,8 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
         raw_take_socket(s->raw, m.type == LAUNCH_RELAY ? m.value : LAUNCH_RELAYS, passed);
     if (m.type == LAUNCH_ERROR) {
         supervisor_give_up(s, EIO, "%s", m.text);
+    } else if (m.type == LAUNCH_CUT) {
+        jail_abort(s->abort_diag);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         describe_status(m.value, how, sizeof(how));
         if (s->phase == PHASE_SETUP)
@@ -94,6 +97,17 @@ static void start_gate(struct supervisor *s, int listener)
         supervisor_give_up(s, EIO, "%s", e.text);
 }
 
+/* Init sends two; one for each use, since each waits for its own answers. */
+static void take_diag(struct supervisor *s, int diag)
+{
+    if (s->diag < 0)
+        s->diag = diag;
+    else if (s->abort_diag < 0)
+        s->abort_diag = diag;
+    else if (diag >= 0)
+        (void)close(diag);
+}
+
 void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -116,7 +130,7 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
         supervisor_begin_ending(s, m.value == ENOENT ? 127 : 126);
         break;
     case LAUNCH_DIAG:
-        s->diag = passed;
+        take_diag(s, passed);
         break;
     case LAUNCH_LISTENER:
         start_gate(s, passed);

@@ -34,8 +34,9 @@ struct supervisor {
     pid_t keeper;
     struct event_base *base;
     struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
-    int signals; /* signalfd */
-    int diag;    /* sock_diag in J, until the gate has it */
+    int signals;    /* signalfd */
+    int diag;       /* sock_diag in J, until the gate has it */
+    int abort_diag; /* another one, of jail_abort.h; -1 */
     struct proxy dns, http;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 export T_LIB
-policy=(-e https://registry.example/ -e https://origin.example/ -e 192.0.2.53:53)
+policy=(-e https://registry.example/ -e https://origin.example/ -e 192.0.2.53:53 -e 203.0.113.250:7777 -e 198.51.100.10:80)
 
 # What works through the proxies, and what never does: lines of "NAME RESULT MILLISECONDS".
 cat >probe.sh <<'END'
@@ -33,13 +33,28 @@ probes=14
 
 cat >job.sh <<'END'
 bash probe.sh >before
+python3 -c '
+import socket
+s = socket.create_server(("127.0.0.1", 0))
+open("local.port", "w").write(str(s.getsockname()[1]))
+c, _ = s.accept()
+c.sendall(c.recv(1))' &
+local=$!
+until [[ -s local.port ]]; do sleep 0.05; done
 curl -s -o /dev/null -m 60 'https://origin.example/slow?60' & # a connection that waits for its answer
+(: <>/dev/tcp/203.0.113.250/7777) 2>/dev/null & # a connect(2) under way: nobody answers there
+exec 5<>/dev/tcp/198.51.100.10/80               # a relayed connection that waits
+cat <&5 >/dev/null 2>&1 &
+exec 6<>/dev/tcp/127.0.0.1/$(cat local.port) # the jail's own
 curl -s -o /dev/null https://registry.example/pkg/lodash
+cat /proc/net/tcp >sockets # 02: SYN_SENT
 echo ready >up
 read -r _ <down
 begin=${EPOCHREALTIME/./}
-wait
+wait $(jobs -p | grep -vx $local)
 echo "waiting $(((${EPOCHREALTIME/./} - begin) / 1000))" >waiting
+echo x >&6 # the loopback goes on
+read -r -n 1 -t 20 answer <&6 && echo "loopback $answer" >>waiting
 bash probe.sh >after
 exit 7
 END
@@ -48,19 +63,19 @@ mkfifo up down
 for proxy in cijail-dnsproxy cijail-httpproxy; do
     for signal in 'KILL 9 (Killed)' 'SEGV 11 (Segmentation fault)'; do
         t_case "$proxy ends by SIG${signal%% *}: no network, no hang, and a message"
-        rm -f before after waiting
+        rm -f before after waiting local.port
         cijail "${policy[@]}" -- bash job.sh >job.out 2>job.err </dev/null &
         jail=$!
         t_true timeout 60 cat up >ready
         for works in https transparent transparent6 dns dns-tcp dns-server getent; do
             t_match "$(cat before)" "^$works worked "
         done
-        wire_start
         kill -"${signal%% *}" "$(pgrep -x "${proxy:0:15}")"
         for ((i = 0; i < 500; i++)); do
             grep -q 'has ended' job.err && break
             sleep 0.01
         done
+        wire_start # until here the held connection's SYN is repeated outside
         echo go >down
         wait $jail
         status=$? out=$(cat after) err=$(cat job.err) last=after
@@ -70,7 +85,9 @@ for proxy in cijail-dnsproxy cijail-httpproxy; do
         t_count $probes "$out" ' [0-9]+$'
         t_no_match "$out" ' (worked|connected|answer|timeout) '
         t_eq "$(awk '$3 >= 5000' after)" ''
-        t_true test "$(awk '{ print $2 }' waiting)" -lt 5000
+        t_true grep -q ' FA7100CB:1E61 02 ' sockets
+        t_true test "$(awk '/^waiting/ { print $2 }' waiting)" -lt 5000
+        t_match "$(cat waiting)" '^loopback x'
         t_eq "$WIRE" ''
     done
 done
