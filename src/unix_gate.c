@@ -290,6 +290,19 @@ static bool take_request(struct gate *g, const struct seccomp_notif *n, struct u
     return still_valid(g, n->id);
 }
 
+/* False if the caller does not wait any more. One that would wait for ever is not left behind. */
+static bool send_answer(const struct gate *g, struct seccomp_notif_resp *resp)
+{
+    int r;
+
+    do
+        r = ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_SEND, resp);
+    while (r < 0 && errno == EINTR);
+    if (r < 0 && errno != ENOENT)
+        die("the gate cannot answer the jail: %s", strerror(errno));
+    return r == 0;
+}
+
 static void answer(struct gate *g, const struct seccomp_notif *n)
 {
     struct unix_asker c = {.tid = (pid_t)n->pid,
@@ -306,7 +319,7 @@ static void answer(struct gate *g, const struct seccomp_notif *n)
         if (r == 0 && !was_orphaned(g, n->id, &c))
             r = make_connection(g, &c, &address, (size_t)n->data.args[2]);
         resp.error = r;
-        if (ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_SEND, &resp) < 0 && r == 0)
+        if (!send_answer(g, &resp) && r == 0)
             add_orphan(g, c.tid, socket_number(c.socket));
     }
     drop_caller(&c);
@@ -376,6 +389,8 @@ static void *thread_main(void *arg)
         if (ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_RECV, &u.n) < 0) {
             if (errno == EINTR || (errno == ENOENT && !is_over(g)))
                 continue;
+            if (!is_over(g))
+                die("the gate cannot take the jail's connections: %s", strerror(errno));
             return NULL;
         }
         begin_busy(g, &b, &u.n);
