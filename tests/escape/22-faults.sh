@@ -59,6 +59,51 @@ t_match "$out" '^200$'
 t_match "$err" 'log'
 t_under 10000
 
+t_case 'a disk that is full: the log and what was learned'
+mkdir full
+cat >full.sh <<'END'
+mount -t tmpfs -o size=64k full full || exit 99
+echo 'https://old.example/' >full/learned
+head -c 1000000 /dev/zero >full/fill 2>/dev/null
+cijail -v --log full/log --learn full/learned "$@" -- curl -s -o /dev/null -w '%{http_code}\n' https://registry.example/pkg/lodash
+echo "status $?"
+cat full/learned
+ls -A full | tr '\n' ' '
+END
+run unshare -rm bash full.sh "${policy[@]}"
+t_match "$out" '^200$'
+t_match "$out" '^status 125$' # what was learned is not there
+t_match "$out" '^https://old.example/$'
+t_match "$out" '^fill learned log $'
+t_match "$err" 'cannot write the log: No space left on device'
+t_match "$err" '--learn: cannot write full/learned: No space left on device'
+t_count 2 "$err" .
+
+# As soon as it is there, in the midst of the set-up.
+child_of() { # SUPERVISOR VICTIM
+    case $2 in
+    supervisor) echo "$1" ;;
+    keeper) pgrep -P "$1" -x cijail ;;
+    init) pgrep -P "$(pgrep -P "$1" -x cijail)" -x cijail | head -n 1 ;;
+    *) pgrep -x "${2:0:15}" ;;
+    esac 2>/dev/null
+}
+t_case 'each process is killed while the jail is set up: an error, nothing left'
+for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
+    rm -f after
+    cijail "${policy[@]}" -- sh -c "$fetch https://registry.example/pkg/lodash >after; sleep 30" >kill.out 2>kill.err </dev/null &
+    job=$!
+    for ((i = 0; i < 2000; i++)); do pid=$(child_of $job $victim) && [[ -n $pid ]] && break; done
+    begin=${EPOCHREALTIME/./}
+    kill -KILL "$pid"
+    [[ $victim != cijail-* ]] || { until_true test -s kill.err && kill $job 2>/dev/null; }
+    wait $job
+    status=$? ms=$(((${EPOCHREALTIME/./} - begin) / 1000)) err=$(cat kill.err) out=$(cat kill.out) last="kill $victim"
+    t_true test $status = 125 -o $status = 137 -a $victim = supervisor -o $status = 143
+    t_true test -n "$err" -o $victim = supervisor
+    t_same_state
+done
+
 t_case 'each process of a jail is killed: no hang, nothing left, no network'
 for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
     rm -f ready after

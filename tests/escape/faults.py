@@ -18,9 +18,10 @@ cijail, everything = sys.argv[1], len(sys.argv) > 2
 POLICY = ["-e", "https://registry.example/", "-e", "192.0.2.53:53", "-e", "127.0.0.1:8001"]
 COMMAND = 'echo ran >"$0.ran"; (echo x >/dev/tcp/198.51.100.66/80) 2>/dev/null && echo open >"$0.open"; exit 7'
 LIMIT = 20  # seconds, of a run that is traced on a machine that is busy
-# Those that cannot fail, and those of the loader and of strace before main; of write the message is made. brk(2) of the
-# kernel has no errors: it returns the old end, and libc takes an errno for an address.
-LEFT_OUT = {"brk", "execve", "arch_prctl", "exit", "exit_group", "rt_sigreturn", "restart_syscall", "vfork"}
+# Those that cannot fail, and those of the loader and of strace before main; of write the message is made. close(2) closes
+# whatever it returns, but what strace fails is not made at all. brk(2) of the kernel has no errors: it returns the old
+# end, and libc takes an errno for an address.
+LEFT_OUT = {"brk", "close", "execve", "arch_prctl", "exit", "exit_group", "rt_sigreturn", "restart_syscall", "vfork"}
 SILENT = {"write", "writev"}
 # What a call fails with, where memory is not what it lacks.
 ERRORS = {"unshare": "ENOSPC", "mount": "EPERM", "socket": "EMFILE", "openat": "EMFILE", "accept4": "EMFILE",
