@@ -26,7 +26,7 @@ done
 {
     echo '### A build'
     echo
-    echo '200 files of C: milliseconds, and the share of the time outside. Writes: a million of one byte each.'
+    echo "${SOURCES:-200} files of C: milliseconds, and the share of the time outside. Writes: a million of one byte each."
     table_note
     "$BENCH_SRC/table.py" build build.results
 } >"$BENCH_OUT/build.md"

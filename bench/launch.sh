@@ -60,8 +60,8 @@ measure() { # WHO COMMAND...: a table; as whom: COMMAND
     printf '\nAs %s:\n\n' "$who"
     echo '| | ms | of bwrap | processor, ms | of bwrap |'
     echo '|---|---|---|---|---|'
-    "${as[@]}" "$BUILD/bench/launch" "$launches" "${kept[@]}" >times
-    printf '%s\n' "${kept_names[@]}" | paste -d '\t' - times | awk -F '\t' '
+    "${as[@]}" "$BUILD/bench/launch" "$launches" "${kept[@]}" >"$PWD/times"
+    printf '%s\n' "${kept_names[@]}" | paste -d "\t" - "$PWD/times" | awk -F '\t' '
         { split($2, t, " "); name[NR] = $1; wall[NR] = t[1]; cpu[NR] = t[2] }
         $1 ~ /bwrap/ { bwrap = NR }
         END {

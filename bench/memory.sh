@@ -8,7 +8,7 @@ many=500
 
 # hold PEER: "PEER AT-START PROXY-AT-START KIB-FOR-EACH-CONNECTION", once; the second: cijail's HTTP proxy by itself
 hold() {
-    local peer=$1 line pids pid first before after
+    local peer=$1 pids pid first before after
     pids=$(processes "$peer" "${peer_pid[$peer]}")
     # shellcheck disable=SC2086 # words
     first=$(memory_kib $pids)

@@ -7,7 +7,7 @@ packages=${PACKAGES:-300}
 mkdir -p "$T_NET/www/npm" home project
 export HOME=$PWD/home npm_config_registry=https://registry.example/npm/ npm_config_update_notifier=false \
     npm_config_fund=false npm_config_audit=false npm_config_cafile=/etc/ssl/certs/ca-certificates.crt
-cd project
+cd project || exit
 python3 "$BENCH_SRC/../tests/lib/registry.py" npm-many "$T_NET/www/npm" "$npm_config_registry" "$packages" >package-lock.json
 node -p 'JSON.stringify(JSON.parse(fs.readFileSync("package-lock.json")).packages[""])' >package.json
 policy=GET,HEAD:https://registry.example/npm/
@@ -23,7 +23,7 @@ install_with() { # HOW COMMAND...: "HOW npm MICROSECONDS"
 
 for ((run = 0; run < RUNS; run++)); do
     install_with outside env
-    install_with cijail cijail -q -e "$policy" --
+    install_with cijail-url cijail -q -e "$policy" --
 done
 {
     echo '### npm'

@@ -233,7 +233,7 @@ tell() { # PEER WORD...: a line for its client
 }
 
 client_says() { # PEER: a line of the client, to $line
-    read -r -t 120 -u "${client_out[$1]}" line || die "the client of $1: $(cat "client.$1.log" "$1.log" 2>/dev/null | tail -5)"
+    read -r -t 600 -u "${client_out[$1]}" line || die "the client of $1: $(cat "client.$1.log" "$1.log" 2>/dev/null | tail -5)"
 }
 
 # order PEER ORDER...: carries one out; appends "PEER REQUESTS MICROSECONDS BYTES FAILURES CLOSED CPU ORIGIN" to the

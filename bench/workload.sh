@@ -13,11 +13,11 @@ part() { # NAME COMMAND...
     echo "$name $((($(now) - start) / 1000))"
 }
 
-make_sources() { # 200 files of C that include much, and what builds them
+make_sources() { # files of C (SOURCES, 200) that include much, and what builds them
     mkdir -p "$1"
     cd "$1"
     i=0
-    while [ $i -lt 200 ]; do
+    while [ $i -lt "${SOURCES:-200}" ]; do
         cat >file$i.c <<END
 #include <stdio.h>
 #include <stdlib.h>
