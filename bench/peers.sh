@@ -149,13 +149,13 @@ start_squid() { # bumps everything, and judges by a list of regular expressions
     policy_words | sed -e 's/^[^:]*:/^/' -e 's/\./\\./g' >squid/urls
     cat >squid/conf <<END
 http_port $HERE:3128 ssl-bump generate-host-certificates=on dynamic_cert_mem_cache_size=4MB tls-cert=$T_NET/ca.pem tls-key=$T_NET/ca.key
+http_port $HERE:3129
 sslcrtd_program $crtd -s $PWD/squid/db -M 4MB
 sslcrtd_children 1
 tls_outgoing_options cafile=$T_NET/ca.pem
 acl urls url_regex "$PWD/squid/urls"
 acl connect method CONNECT
 acl origin port 8444 8081
-ssl_bump splice !origin
 ssl_bump bump all
 http_access allow connect origin
 http_access allow urls

@@ -15,13 +15,17 @@ echo "$PLAIN" >policy
 client_of direct "$BUILD/bench/client" -p $ORIGIN 8081 $PLAIN
 client_for direct-2 -p $HERE 8081 $PLAIN
 client_for haproxy-tunnel -p $HERE 8448 $PLAIN
-client_for squid-tunnel -x -p $HERE 3128 $PLAIN
+client_for squid-tunnel -x -p $HERE 3129 $PLAIN
 client_for tinyproxy -x -p $HERE 8888 $PLAIN
 peer_pid["haproxy-tunnel"]=${peer_pid[haproxy]}
 peer_pid["squid-tunnel"]=${peer_pid[squid]}
-# A jail may connect to the addresses that it looked the name up for.
+# A jail may connect to the addresses that it looked the name up for, as long as the answer is valid.
+cat >looks-up.sh <<END
+getent ahosts registry.example
+while sleep 20; do getent ahosts registry.example; done >/dev/null 2>&1 </dev/null &
+END
 client_of cijail-tunnel taskset -c "$PROXY_CPU" cijail -q -p ./policy -- \
-    sh -c "getent ahosts registry.example >/dev/null; exec taskset -c $CLIENT_CPU '$BUILD/bench/client' -p $ORIGIN 8081 $PLAIN"
+    sh -c ". ./looks-up.sh >/dev/null; exec taskset -c $CLIENT_CPU '$BUILD/bench/client' -p $ORIGIN 8081 $PLAIN"
 peer_pid["cijail-tunnel"]=$client_pid
 client_in_jail cijail-connect ./policy -x -p 192.0.0.1 3128 $PLAIN
 
