@@ -5,19 +5,29 @@ in_bench free "$@"
 mkdir -p home
 chmod 777 home
 export HOME=$PWD/home
+chmod 777 .
+# As udev has it: pasta and slirp4netns need it, also as an ordinary user. And firejail has a list of its users.
+if ((EUID == 0)); then
+    mknod -m 666 tun c 10 200
+    [[ ! -e /dev/net/tun ]] || mount --bind tun /dev/net/tun
+    echo nobody >firejail.users
+    [[ ! -e /etc/firejail/firejail.users ]] || mount --bind firejail.users /etc/firejail/firejail.users
+fi
 launches=$((RUNS > 10 ? RUNS * 10 : 101))
 launches=${LAUNCHES:-$launches}
 
 # slirp4netns has no way to run a command: it is given a namespace, and says when that is ready.
 cat >slirp.sh <<'END'
+rm -f go ready
+mkfifo go ready
 unshare --user --map-root-user --net --mount sh -c 'read -r go <go; exec true' &
-mkfifo go ready 2>/dev/null
 exec 9<>ready
-slirp4netns --configure --ready-fd 9 --exit-fd 8 $! tap0 8</dev/zero >/dev/null 2>&1 &
+slirp4netns --configure --ready-fd 9 $! tap0 >/dev/null 2>&1 &
+slirp=$!
 head -c 1 <&9 >/dev/null
 echo go >go
 wait %1
-kill %2
+kill $slirp
 END
 
 names=() commands=()
