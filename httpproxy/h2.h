@@ -50,6 +50,7 @@ struct h2_stream {
     bool in_done;
     /* to the peer */
     struct buf head;   /* a head that is not whole yet; then its text, which the trailers may use */
+    size_t interim;    /* bytes of interim heads */
     struct body body;  /* takes the content out of the text */
     struct buf data;   /* content */
     bool out_begun;    /* the final head was handed to libnghttp2 */

@@ -350,9 +350,13 @@ static int submit_request(struct h2_stream *st, size_t len)
     return 0;
 }
 
-/* An interim response, unless it is the answer to an extended CONNECT. */
-static int submit_interim(struct h2_stream *st, const struct h2_list *list)
+/* An interim response, unless it is the answer to an extended CONNECT. These wait for no window:
+ * what is too much for a peer that does not read is left out. */
+static int submit_interim(struct h2_stream *st, const struct h2_list *list, size_t len)
 {
+    st->interim += len;
+    if (st->interim > HEAD_MAX)
+        return 0;
     return nghttp2_submit_headers(st->conn->ng, NGHTTP2_FLAG_NONE, st->id, NULL, list->nv,
                                   list->count, NULL) < 0
                ? -ECONNRESET
@@ -375,7 +379,7 @@ static int submit_response(struct h2_stream *st, size_t len)
         r->status = 501; /* success would say that the tunnel is there (RFC 8441, 5) */
     h2_list_response(&list, r, tunnel);
     if (r->status < 200 && !tunnel)
-        return submit_interim(st, &list);
+        return submit_interim(st, &list, len);
     body_init(&st->body, tunnel ? BODY_CLOSE : r->body, r->content_length, BODY_LENGTH);
     st->body.keep_trailers = true;
     if (tunnel)

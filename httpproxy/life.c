@@ -68,7 +68,7 @@ static int preload(struct error *e)
 static size_t session_max(bool tunnels)
 {
     size_t each = tunnels ? 2 + 4 / LIMIT_RELAYS_PART : 2;
-    size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS;
+    size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS + LIMIT_H2_CONNECTIONS;
     size_t files = raise_nofile();
     size_t max = files > reserved + each ? (files - reserved) / each : 1;
 
