@@ -61,12 +61,14 @@ static void drop(struct link *l)
 
 void h2_pool_free(struct h2_pool *pool)
 {
-    struct link *l;
+    struct link *l, *next;
 
     if (!pool)
         return;
-    while ((l = TAILQ_FIRST(&pool->links)))
+    for (l = TAILQ_FIRST(&pool->links); l; l = next) {
+        next = TAILQ_NEXT(l, all);
         drop(l);
+    }
     free(pool);
 }
 
@@ -114,7 +116,9 @@ static const struct h2_side side = {.notify = on_notify, .wake = on_wake};
 void h2_pool_expire(struct h2_pool *pool, uint64_t now)
 {
     struct link *l = TAILQ_FIRST(&pool->links);
-    size_t over = pool->count > LIMIT_H2_CONNECTIONS ? pool->count - LIMIT_H2_CONNECTIONS : 0;
+    size_t max = pool->proxy->session_max < LIMIT_H2_CONNECTIONS ? pool->proxy->session_max
+                                                                 : LIMIT_H2_CONNECTIONS;
+    size_t over = pool->count > max ? pool->count - max : 0;
 
     while (l) {
         struct link *next = TAILQ_NEXT(l, all);

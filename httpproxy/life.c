@@ -70,7 +70,9 @@ static size_t session_max(bool tunnels)
     size_t each = tunnels ? 2 + 4 / LIMIT_RELAYS_PART : 2;
     size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS + LIMIT_H2_CONNECTIONS;
     size_t files = raise_nofile();
-    size_t max = files > reserved + each ? (files - reserved) / each : 1;
+    /* Few: then kept connections are as few as clients (upstream.c, h2_upstream.c), and a client of
+     * HTTP/2 is a session, with one more for each of its streams. */
+    size_t max = files > 2 * reserved ? (files - reserved) / each : files / 12 + 1;
 
     return max < LIMIT_SESSIONS ? max : LIMIT_SESSIONS;
 }

@@ -178,7 +178,7 @@ static void make_room(struct upstreams *u, const struct upstream *like)
     }
     if (same >= LIMIT_IDLE_PER_AUTHORITY)
         drop_idle(u, oldest);
-    else if (u->idle_count >= LIMIT_IDLE_UPSTREAMS)
+    else if (u->idle_count >= LIMIT_IDLE_UPSTREAMS || u->idle_count >= u->proxy->session_max)
         drop_idle(u, TAILQ_LAST(&u->idle, idle_list));
 }
 

@@ -193,8 +193,11 @@ done
 run cijail -- curl -sS -H 'X-Method: PUT' https://registry.example/echo # the twin
 t_match "$out" '^GET '
 for method in get Get 'GET,PUT' GETX GET/PUT PUT; do
-    run cijail -- curl -s -o /dev/null -w '%{http_code}' -X "$method" https://registry.example/echo
+    run cijail -- curl -s --http1.1 -o /dev/null -w '%{http_code}' -X "$method" https://registry.example/echo
     t_match "$out" '^4'
+    run cijail -- curl -s -o /dev/null -w '%{http_code}' -X "$method" https://registry.example/echo
+    t_match "$out" '^(4..|000)$' # over HTTP/2 what is no token at all breaks the stream
+    t_match "$err" ' deny '
 done
 
 t_done
