@@ -501,6 +501,11 @@ void learn_free(struct learn *l)
     free(l);
 }
 
+int learn_folder(const struct learn *l)
+{
+    return l ? l->folder : -1;
+}
+
 int learn_write(struct learn *l, struct error *e)
 {
     size_t len;

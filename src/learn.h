@@ -14,6 +14,9 @@ struct learn;
 /* Makes sure that FILE (options->learn_path) can be written. options and policy outlive it. */
 int learn_open(struct learn **out, const struct options *options, const struct policy *policy,
                struct error *e);
+/* The folder of the file that learn_write makes (O_PATH); -1 if there is none to be made, or l is
+ * NULL. */
+int learn_folder(const struct learn *l);
 void learn_free(struct learn *l);
 
 /* What happened; decision: enum msg_decision. l may be NULL in all of these: nothing is done. */

@@ -127,6 +127,12 @@ static bool check_log_tunnel(const struct msg_log_tunnel *m)
            ends(m->name, sizeof(m->name)) && ends(m->reason, sizeof(m->reason));
 }
 
+static bool check_log_unix(const struct msg_log_unix *m)
+{
+    return decision_known(m->decision) && ends(m->path, sizeof(m->path)) &&
+           ends(m->real, sizeof(m->real));
+}
+
 /* The exact length of a type, or 0 for one whose length varies or that is unknown. */
 static size_t fixed_length(uint32_t type)
 {
@@ -159,6 +165,8 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_learn);
     case MSG_LOG_TUNNEL:
         return sizeof(struct msg_log_tunnel);
+    case MSG_LOG_UNIX:
+        return sizeof(struct msg_log_unix);
     default:
         return 0;
     }
@@ -195,6 +203,8 @@ static bool check_fields(const void *m, uint32_t type)
         return check_learn(m);
     case MSG_LOG_TUNNEL:
         return check_log_tunnel(m);
+    case MSG_LOG_UNIX:
+        return check_log_unix(m);
     default:
         return false;
     }

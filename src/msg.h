@@ -9,6 +9,7 @@
  *   supervisor -> httpproxy   DIALED (with one descriptor if error is 0) FINISH
  *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN
  *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE
+ *   gate -> supervisor        READY LOG_UNIX
  */
 #ifndef CIJAIL_MSG_H
 #define CIJAIL_MSG_H
@@ -35,6 +36,7 @@ enum msg_type {
     MSG_LEARN,
     MSG_LOG_TUNNEL,
     MSG_LOG_BATCH,
+    MSG_LOG_UNIX,
     MSG_TYPE_END
 };
 
@@ -42,6 +44,8 @@ enum msg_type {
 #define MSG_TEXT_SIZE 512
 #define MSG_URL_SIZE 4096
 #define MSG_METHOD_SIZE 32
+#define MSG_PATH_SIZE 112 /* sun_path and a NUL */
+#define MSG_REAL_SIZE 256
 #define MSG_REPLY_MAX 65535
 #define MSG_MAX (MSG_REPLY_MAX + 64) /* no message is longer */
 
@@ -50,7 +54,7 @@ struct msg_head {
     uint32_t length; /* of the whole message */
 };
 
-/* The proxy has locked itself down and serves. */
+/* The process has locked itself down and serves. */
 struct msg_ready {
     struct msg_head head;
 };
@@ -194,6 +198,15 @@ struct msg_log_tunnel {
     uint8_t address[16];
     char name[NAME_SIZE]; /* the SNI, escaped; "": none */
     char reason[MSG_TEXT_SIZE];
+};
+
+/* A connection to a unix socket of the host, made or denied. */
+struct msg_log_unix {
+    struct msg_head head;
+    uint32_t decision;
+    uint32_t endpoint;
+    char path[MSG_PATH_SIZE]; /* as the command asked for it */
+    char real[MSG_REAL_SIZE]; /* absolute, without links; empty if unknown or longer */
 };
 
 /* The command has ended: report what is not reported yet (requests under way, folded counts,

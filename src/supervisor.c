@@ -24,11 +24,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "src/channel.h"
 #include "src/dialer.h"
+#include "src/gate_process.h"
 #include "src/launch.h"
 #include "src/learn.h"
 #include "src/learned.h"
@@ -41,7 +43,6 @@
 #include "src/resolver.h"
 #include "src/summary.h"
 #include "src/supervisor_parts.h"
-#include "src/unix_gate.h"
 #include "src/upstream_dns.h"
 #include "src/userns.h"
 #include "src/util.h"
@@ -93,6 +94,8 @@ void supervisor_begin_ending(struct supervisor *s, int result)
     struct msg_finish m;
 
     s->result = result;
+    if (s->gate.channel)
+        channel_catch_up(s->gate.channel); /* what the command did is there */
     s->phase = PHASE_ENDING;
     (void)launch_send(s->launch.gate_supervisor, LAUNCH_ENDING, 0, NULL);
     msg_init(&m, MSG_FINISH, sizeof(m));
@@ -241,6 +244,9 @@ static int start_keeper(struct supervisor *s, struct error *e)
     r = launch_recv(s->launch.gate_supervisor, &m);
     if (r < 0 || m.type != LAUNCH_NUMBER)
         return error_set(e, EPROTO, "the keeper of the jail's network ended at once");
+    s->keeper_fd = (int)syscall(SYS_pidfd_open, s->keeper, 0);
+    if (s->keeper_fd < 0)
+        return error_errno(e, errno, "pidfd_open");
     r = userns_map("/proc", m.value, s->launch.root, e);
     if (r < 0)
         return r;
@@ -287,7 +293,6 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     if (!s->base || s->signals < 0)
         die("cannot start the event loop");
     s->resolver = resolver_new(s->base);
-    s->judge = unix_judge_new(s->policy);
     s->relays = relays_new(s->base, s->nofile / FDS_PER_RELAY);
     s->learned = learned_new(s->policy, now_ms, supervisor_catch_up_with_dns, s);
     start_raw(s);
@@ -306,6 +311,10 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
                             1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL);
+    s->gate = (struct proxy){.supervisor = s, .name = "the gate"};
+    s->gate.channel =
+        channel_new(s->base, s->gate_process.fd, 1u << MSG_READY | 1u << MSG_LOG_UNIX, 0,
+                    supervisor_on_proxy_message, supervisor_on_gate_closed, &s->gate);
     s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
     s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
     s->signal_event = watch(s, s->signals, supervisor_on_signal, false);
@@ -315,14 +324,24 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
         die("cannot start the event loop");
 }
 
-/* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any
- * more. */
-static void end_keeper(struct supervisor *s)
+static void wait_for_end(pid_t pid)
 {
-    if (kill(s->keeper, SIGKILL) < 0)
-        return; /* it ends with this process */
-    while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+/* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any
+ * more. The gate ends when its socket does. */
+static void end_processes(struct supervisor *s)
+{
+    if (s->gate.channel)
+        channel_free(s->gate.channel);
+    else if (s->gate_process.fd >= 0)
+        (void)close(s->gate_process.fd);
+    if (s->keeper_fd >= 0 && syscall(SYS_pidfd_send_signal, s->keeper_fd, SIGKILL, NULL, 0) == 0)
+        wait_for_end(s->keeper);
+    if (s->gate_process.pid > 0)
+        wait_for_end(s->gate_process.pid);
 }
 
 /* A dry run never looks like a run; what was not run at all (126, 127) is none. */
@@ -358,16 +377,17 @@ static int run(struct supervisor *s, struct error *e)
         return r;
     supervisor_block_signals(s, &signals);
     r = start_keeper(s, e);
+    if (r == 0)
+        r = gate_process_start(&s->gate_process, s->policy, e);
     if (r < 0) {
-        if (s->keeper > 0)
-            end_keeper(s);
+        end_processes(s);
         return r;
     }
     (void)signal(SIGPIPE, SIG_IGN);
     start_loop(s, &signals);
     if (event_base_dispatch(s->base) < 0)
         supervisor_give_up(s, EIO, "the event loop has failed");
-    end_keeper(s);
+    end_processes(s);
     if ((s->ran || s->phase == PHASE_RUNNING) && s->learn && learn_write(s->learn, e) < 0) {
         log_error(s->log, "%s", e->text);
         s->result = s->result < 0 ? s->result : 125;
@@ -394,7 +414,7 @@ int supervisor_run(const struct options *options, const struct policy *policy, s
 
     s->options = options;
     s->policy = policy;
-    s->diag = s->abort_diag = -1;
+    s->diag = s->keeper_fd = s->gate_process.fd = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;
     warn_of_sockets();

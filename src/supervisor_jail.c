@@ -13,7 +13,6 @@
 #include "src/log.h"
 #include "src/mirror.h"
 #include "src/raw.h"
-#include "src/unix_gate.h"
 #include "src/util.h"
 
 /* What is passed on to the command. SIGTTIN and SIGTTOU stop a background job, cijail with it, by
@@ -49,7 +48,7 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
     if (m.type == LAUNCH_ERROR) {
         supervisor_give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_CUT) {
-        jail_abort(s->abort_diag);
+        jail_abort(s->diag);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         describe_status(m.value, how, sizeof(how));
         if (s->phase == PHASE_SETUP)
@@ -71,40 +70,40 @@ static int exit_status(int status)
  * once continued, it continues it. */
 static void follow_stop(struct supervisor *s)
 {
-    (void)kill(getpid(), SIGSTOP);
+    (void)raise(SIGSTOP);
     (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
 }
 
 /* The command's process is about to execute the command; its connects wait for the gate. */
-static void start_gate(struct supervisor *s, int listener)
+static void take_listener(struct supervisor *s, int listener)
 {
-    struct unix_gate gate = {.listener = listener, .judge = s->judge, .log = s->log};
-    struct error e;
-
     if (listener < 0) {
         if (!s->options->quiet)
             warn_text(
                 "this jail is inside of another: unix sockets are refused in it, but for pairs");
         return;
     }
-    if (s->diag < 0)
+    if (!s->gate_has_diag) {
+        (void)close(listener);
         supervisor_give_up(
             s, EPROTO,
             "the kernel lacks AF_UNIX socket monitoring (CONFIG_UNIX_DIAG); run: modprobe "
             "unix_diag");
-    else if (unix_judge_set_jail(s->judge, s->diag, &e) < 0 ||
-             unix_gate_start(s->base, &gate, &e) < 0)
-        supervisor_give_up(s, EIO, "%s", e.text);
+    } else if (gate_process_pass(&s->gate_process, LAUNCH_LISTENER, listener) < 0) {
+        supervisor_give_up(s, EPIPE, "the gate for the jail's connections ended unexpectedly");
+    }
 }
 
 /* Init sends two; one for each use, since each waits for its own answers. */
 static void take_diag(struct supervisor *s, int diag)
 {
-    if (s->diag < 0)
+    if (diag < 0)
+        return;
+    if (!s->gate_has_diag)
+        s->gate_has_diag = gate_process_pass(&s->gate_process, LAUNCH_DIAG, diag) == 0;
+    else if (s->diag < 0)
         s->diag = diag;
-    else if (s->abort_diag < 0)
-        s->abort_diag = diag;
-    else if (diag >= 0)
+    else
         (void)close(diag);
 }
 
@@ -133,7 +132,7 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
         take_diag(s, passed);
         break;
     case LAUNCH_LISTENER:
-        start_gate(s, passed);
+        take_listener(s, passed);
         break;
     case LAUNCH_LISTENING:
         if (s->mirror)
@@ -175,7 +174,7 @@ void supervisor_on_signal(evutil_socket_t fd, short what, void *arg)
     if (!reached_command_too(&info))
         (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, (int)info.ssi_signo, NULL);
     if (info.ssi_signo == SIGTSTP) {
-        (void)kill(getpid(), SIGSTOP);
+        (void)raise(SIGSTOP);
         (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
     }
 }

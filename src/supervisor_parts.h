@@ -9,6 +9,7 @@
 
 #include "src/channel.h"
 #include "src/error.h"
+#include "src/gate_process.h"
 #include "src/launch.h"
 #include "src/options.h"
 #include "src/policy.h"
@@ -32,12 +33,14 @@ struct supervisor {
     const struct policy *policy;
     struct launch launch;
     pid_t keeper;
+    int keeper_fd; /* pidfd: a supervisor that is confined may signal no other process */
+    struct gate_process gate_process;
     struct event_base *base;
     struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
-    int signals;    /* signalfd */
-    int diag;       /* sock_diag in J, until the gate has it */
-    int abort_diag; /* another one, of jail_abort.h; -1 */
-    struct proxy dns, http;
+    int signals;        /* signalfd */
+    int diag;           /* sock_diag in J, for jail_abort.h; -1 */
+    bool gate_has_diag; /* another one */
+    struct proxy dns, http, gate;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
     struct learn *learn;     /* NULL: nothing is learned */
@@ -46,7 +49,6 @@ struct supervisor {
     struct learned *learned;
     struct dialer *dialer;
     struct upstream_dns *upstream;
-    struct unix_judge *judge;
     struct relays *relays;
     struct raw *raw;
     size_t nofile;         /* the limit on descriptors */
@@ -68,11 +70,12 @@ void supervisor_give_up(struct supervisor *s, int err, const char *fmt, ...)
 void supervisor_begin_ending(struct supervisor *s, int result);
 void supervisor_finish_if_all_said(struct supervisor *s);
 
-/* --- supervisor_proxy.c: the proxies' messages --- */
+/* --- supervisor_proxy.c: the messages of the proxies and the gate --- */
 
 void supervisor_go_if_ready(struct supervisor *s);
 channel_message_cb supervisor_on_proxy_message; /* of a struct proxy */
 channel_closed_cb supervisor_on_proxy_closed;
+channel_closed_cb supervisor_on_gate_closed; /* likewise */
 void supervisor_catch_up_with_dns(void *s);
 
 /* --- supervisor_jail.c: the keeper, init and the command; event callbacks of a supervisor --- */

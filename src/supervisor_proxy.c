@@ -1,9 +1,10 @@
-/* supervisor_proxy.c: what the proxies say, and their ends. */
+/* supervisor_proxy.c: what the proxies and the gate say, and their ends. */
 #include "src/supervisor_parts.h"
 
 #include <errno.h>
 #include <unistd.h>
 
+#include "src/confine.h"
 #include "src/dialer.h"
 #include "src/learn.h"
 #include "src/learned.h"
@@ -13,13 +14,32 @@
 #include "src/upstream_dns.h"
 #include "src/util.h"
 
+/* From here on the supervisor has the files that resolving reads, and no other process's. What is
+ * written at the end (supervisor.c, open_records) is open. */
+static int give_files_up(struct supervisor *s, struct error *e)
+{
+    struct confine c = {.borrows_ids =
+                            s->policy->dry_run || policy_has_kind(s->policy, ENDPOINT_ABSTRACT),
+                        .learn_folder = learn_folder(s->learn)};
+    int r = confine_supervisor(&c, e);
+
+    if (r == 0 && c.without_landlock && s->options->verbose)
+        warn_text("this kernel has no Landlock (landlock(7)): cijail itself keeps its files");
+    return r;
+}
+
 /* All is there that the command may use: it starts. */
 static void go(void *arg)
 {
     struct supervisor *s = arg;
+    struct error e;
 
     if (s->phase != PHASE_SETUP)
         return;
+    if (give_files_up(s, &e) < 0) {
+        supervisor_give_up(s, EPERM, "%s", e.text);
+        return;
+    }
     s->phase = PHASE_RUNNING;
     (void)event_del(s->timer);
     (void)event_add(s->signal_event, NULL); /* signals that came meanwhile are passed on now */
@@ -37,7 +57,7 @@ void supervisor_go_if_ready(struct supervisor *s)
                                   .relays = s->relays,
                                   .init = s->launch.init_supervisor};
 
-    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready || s->mirror)
+    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready || !s->gate.ready || s->mirror)
         return;
     if (mirror_is_wanted(s->policy, s->options->allow_loopback))
         s->mirror = mirror_start(&mirror, go, s);
@@ -50,6 +70,11 @@ static void take_addresses(struct supervisor *s, const struct msg_learn *m)
     learned_add(s->learned, m);
     for (size_t i = 0; i < m->count; i++)
         learn_address(s->learn, m->name, m->family, m->address[i]);
+}
+
+static void take_unix(struct supervisor *s, const struct msg_log_unix *m)
+{
+    log_unix(s->log, m->decision, m->path, m->real, m->endpoint);
 }
 
 void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
@@ -95,6 +120,9 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
         break;
     case MSG_LOG_CONNECT:
         log_connect(s->log, (const struct msg_log_connect *)(const void *)m);
+        break;
+    case MSG_LOG_UNIX:
+        take_unix(s, (const struct msg_log_unix *)(const void *)m);
         break;
     default:
         break; /* the channel lets no other type through */
@@ -146,4 +174,15 @@ void supervisor_on_proxy_closed(struct channel *c, const char *reason, void *arg
     if (s->phase == PHASE_SETUP && reason)
         supervisor_give_up(s, EPROTO, "%s broke the protocol: %s", p->name, reason);
     /* Without a reason the keeper tells how it ended. */
+}
+
+void supervisor_on_gate_closed(struct channel *c, const char *reason, void *arg)
+{
+    struct supervisor *s = ((struct proxy *)arg)->supervisor;
+
+    channel_free(c);
+    s->gate.channel = NULL;
+    if (s->phase != PHASE_ENDING)
+        supervisor_give_up(s, EPIPE, "the gate for the jail's connections %s",
+                           reason ? reason : "ended unexpectedly");
 }

@@ -28,7 +28,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,6 +36,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "src/msg.h"
 #include "src/unix_judge.h"
 #include "src/util.h"
 
@@ -48,7 +48,6 @@
 #define JANITOR_CHECKS 64   /* with the lock held, before others may go on */
 #define JANITOR_BREATH_MS 2 /* until the next so many */
 #define ORPHANS_MAX 64
-#define EVENTS_MAX 1024          /* waiting to be logged */
 #define INTERRUPT (SIGRTMIN + 3) /* none that is forwarded to the command */
 
 #ifndef SO_NETNS_COOKIE
@@ -57,11 +56,6 @@
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD O_EXCL /* Linux 6.9 */
 #endif
-
-struct gate_event {
-    struct unix_verdict verdict;
-    char path[UNIX_JUDGE_PATH_SIZE];
-};
 
 /* A thread that serves a notification: the janitor looks at these. */
 struct busy {
@@ -81,16 +75,12 @@ struct gate {
     struct unix_gate what;
     uint64_t host_netns;
     unsigned threads_max;
-    int eventfd;
     pthread_mutex_t lock; /* guards what follows */
     unsigned threads, idle;
     struct orphan orphans[ORPHANS_MAX]; /* ring */
     size_t orphan_next;
     struct busy *busy;
-    struct busy *sweep;        /* the next one that the janitor looks at; NULL: begin anew */
-    struct gate_event *events; /* ring of EVENTS_MAX */
-    size_t event_first, event_count;
-    uint64_t events_lost;
+    struct busy *sweep; /* the next one that the janitor looks at; NULL: begin anew */
 };
 
 static void start_thread(struct gate *g, void *(*start)(void *));
@@ -152,23 +142,23 @@ static void drop_caller(struct unix_asker *c)
         (void)close(c->socket);
 }
 
-static void report(struct gate *g, const struct unix_verdict *v, const char *path)
+/* Before the caller has its answer: what it did is in the supervisor's socket when it ends. */
+static void report(const struct gate *g, const struct unix_verdict *v, const char *path)
 {
-    const uint64_t one = 1;
+    struct msg_log_unix m = {.decision = v->decision, .endpoint = v->endpoint};
+    ssize_t r;
 
-    (void)pthread_mutex_lock(&g->lock);
-    if (g->event_count == EVENTS_MAX) {
-        g->events_lost++;
-    } else {
-        struct gate_event *e = &g->events[(g->event_first + g->event_count++) % EVENTS_MAX];
-        e->verdict = *v;
-        copy_string(e->path, sizeof(e->path), path);
-    }
-    (void)pthread_mutex_unlock(&g->lock);
-    (void)!write(g->eventfd, &one, sizeof(one));
+    msg_init(&m, MSG_LOG_UNIX, sizeof(m));
+    copy_string(m.path, sizeof(m.path), path);
+    copy_string(m.real, sizeof(m.real), v->real);
+    do
+        r = send(g->what.reports, &m, sizeof(m), MSG_NOSIGNAL);
+    while (r < 0 && (errno == EINTR || errno == ENOBUFS || errno == ENOMEM));
+    if (r < 0)
+        die("the supervisor has gone");
 }
 
-static int connect_unix(struct gate *g, const struct unix_asker *c,
+static int connect_unix(const struct gate *g, const struct unix_asker *c,
                         const struct sockaddr_storage *address, size_t len)
 {
     char path[UNIX_JUDGE_PATH_SIZE];
@@ -189,7 +179,7 @@ static bool is_free_netlink(const struct sockaddr_storage *address)
 }
 
 /* The connection itself: 0 or -errno, as the caller will see it. */
-static int make_connection(struct gate *g, const struct unix_asker *c,
+static int make_connection(const struct gate *g, const struct unix_asker *c,
                            const struct sockaddr_storage *address, size_t len)
 {
     socklen_t size = sizeof(int);
@@ -454,36 +444,7 @@ static void start_thread(struct gate *g, void *(*start)(void *))
     (void)pthread_mutex_unlock(&g->lock);
 }
 
-/* --- the event loop's side --- */
-
-static void on_events(evutil_socket_t fd, short what, void *arg)
-{
-    struct gate *g = arg;
-    struct gate_event e;
-    uint64_t n, lost;
-    bool any;
-
-    (void)what;
-    (void)!read(fd, &n, sizeof(n));
-    (void)pthread_mutex_lock(&g->lock);
-    lost = g->events_lost;
-    g->events_lost = 0;
-    (void)pthread_mutex_unlock(&g->lock);
-    if (lost) /* as beyond what can be told one by one elsewhere */
-        log_unix(g->what.log, MSG_DENY, "*", "", POLICY_INDEX_NONE);
-    do {
-        (void)pthread_mutex_lock(&g->lock);
-        any = g->event_count > 0;
-        if (any) {
-            e = g->events[g->event_first];
-            g->event_first = (g->event_first + 1) % EVENTS_MAX;
-            g->event_count--;
-        }
-        (void)pthread_mutex_unlock(&g->lock);
-        if (any)
-            log_unix(g->what.log, e.verdict.decision, e.path, e.verdict.real, e.verdict.endpoint);
-    } while (any);
-}
+/* --- public --- */
 
 static void on_interrupt(int signal)
 {
@@ -501,11 +462,10 @@ static int own_netns_cookie(uint64_t *cookie, struct error *e)
     return 0;
 }
 
-int unix_gate_start(struct event_base *base, const struct unix_gate *what, struct error *e)
+int unix_gate_start(const struct unix_gate *what, struct error *e)
 {
     struct sigaction action = {.sa_handler = on_interrupt}; /* without SA_RESTART */
     struct gate *g = xcalloc(1, sizeof(*g));                /* lives as long as the process */
-    struct event *event;
     int r;
 
     *g = (struct gate){.what = *what, .threads = 1, .idle = 1};
@@ -515,13 +475,8 @@ int unix_gate_start(struct event_base *base, const struct unix_gate *what, struc
     r = own_netns_cookie(&g->host_netns, e);
     if (r < 0)
         return r;
-    g->events = xcalloc(EVENTS_MAX, sizeof(*g->events));
     (void)pthread_mutex_init(&g->lock, NULL);
     (void)sigaction(INTERRUPT, &action, NULL);
-    g->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    event = g->eventfd < 0 ? NULL : event_new(base, g->eventfd, EV_READ | EV_PERSIST, on_events, g);
-    if (!event || event_add(event, NULL) < 0)
-        return error_set(e, ENOMEM, "cannot watch an eventfd");
     start_thread(g, NULL);
     start_thread(g, janitor_main);
     return 0;

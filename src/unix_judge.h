@@ -11,8 +11,8 @@
 #include "src/policy.h"
 #include "src/unix_ids.h"
 
-#define UNIX_JUDGE_PATH_SIZE 112 /* sun_path and a NUL */
-#define UNIX_JUDGE_REAL_SIZE 256
+#define UNIX_JUDGE_PATH_SIZE MSG_PATH_SIZE
+#define UNIX_JUDGE_REAL_SIZE MSG_REAL_SIZE
 
 struct unix_verdict {
     bool logged;                     /* worth a line: denied, or a socket of the host */

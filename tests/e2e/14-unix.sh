@@ -465,11 +465,12 @@ END
 cijail -- python3 killed.py >killed.out 2>&1 </dev/null &
 supervisor=$!
 until [[ -e killed.waiting ]]; do sleep 0.05; done
-t_true test "$(find /proc/$supervisor/task -mindepth 1 -maxdepth 1 | wc -l)" -gt 100
+gate=$(pgrep -P $supervisor -x cijail-gate)
+t_true test "$(find /proc/$gate/task -mindepth 1 -maxdepth 1 | wc -l)" -gt 100
 touch killed.counted
 until [[ -e killed.dead ]]; do sleep 0.05; done
-t_true test "$(find /proc/$supervisor/task -mindepth 1 -maxdepth 1 | wc -l)" -le 10
-t_true test "$(find /proc/$supervisor/fd -mindepth 1 -maxdepth 1 | wc -l)" -le 40
+t_true test "$(find /proc/$gate/task -mindepth 1 -maxdepth 1 | wc -l)" -le 10
+t_true test "$(find /proc/$gate/fd -mindepth 1 -maxdepth 1 | wc -l)" -le 40
 touch killed.done
 wait $supervisor
 t_eq "$(cat killed.out)" alive

@@ -83,13 +83,14 @@ t_count 2 "$err" .
 child_of() { # SUPERVISOR VICTIM
     case $2 in
     supervisor) echo "$1" ;;
-    keeper) pgrep -P "$1" -x cijail ;;
-    init) pgrep -P "$(pgrep -P "$1" -x cijail)" -x cijail | head -n 1 ;;
+    keeper) pgrep -P "$1" -x cijail | head -n 1 ;;
+    gate) pgrep -P "$1" -x cijail-gate ;;
+    init) pgrep -P "$(pgrep -P "$1" -x cijail | head -n 1)" -x cijail | head -n 1 ;;
     *) pgrep -x "${2:0:15}" ;;
     esac 2>/dev/null
 }
 t_case 'each process is killed while the jail is set up: an error, nothing left'
-for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
+for victim in supervisor keeper gate init cijail-dnsproxy cijail-httpproxy; do
     rm -f after
     cijail "${policy[@]}" -- sh -c "$fetch https://registry.example/pkg/lodash >after; sleep 30" >kill.out 2>kill.err </dev/null &
     job=$!
@@ -105,7 +106,7 @@ for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
 done
 
 t_case 'each process of a jail is killed: no hang, nothing left, no network'
-for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
+for victim in supervisor gate keeper init cijail-dnsproxy cijail-httpproxy; do
     rm -f ready after
     setsid -w cijail "${policy[@]}" -- sh -c "echo x >ready; while [ ! -e go ]; do sleep 0.05; done; $fetch https://registry.example/pkg/lodash >after" >kill.out 2>kill.err </dev/null &
     job=$!
@@ -114,6 +115,7 @@ for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
     mapfile -t pids < <(pgrep -x cijail)
     case $victim in
     supervisor) pid=${pids[0]} ;;
+    gate) pid=$(pgrep -x cijail-gate) ;;
     keeper) pid=${pids[1]} ;;
     init) pid=${pids[2]} ;;
     *) pid=$(pgrep -x "${victim:0:15}") ;;
@@ -128,6 +130,7 @@ for victim in supervisor keeper init cijail-dnsproxy cijail-httpproxy; do
     t_no_match "$(cat after 2>/dev/null)" '200'
     case $victim in
     supervisor) t_status 137 ;;
+    gate) t_status 125 && t_match "$err" 'the gate .* ended unexpectedly' ;;
     keeper) t_status 125 && t_match "$err" 'the keeper of the jail.s network ended' ;;
     init) t_status 125 && t_match "$err" 'the jail.s init ended unexpectedly' ;;
     *) t_match "$err" "$victim was killed by signal 9 .*; the jail's network has ended" ;;

@@ -25,6 +25,7 @@ exec 2>&1
 (echo >/dev/tcp/198.51.100.66/22) && echo "the jail's network is open"
 true
 """
+LIMIT = 120  # seconds: far above what a run takes on a machine that is busy
 PORTS = {"dnsproxy": "53", "httpproxy": "3128"}
 ENDED = r"the jail's network has ended"
 KILLED = r"was killed by signal 31 \(Bad system call\); " + ENDED
@@ -57,7 +58,7 @@ def attack(proxy, name, tries=3):
     os.mkfifo(os.path.join(folder, "pause"))
     try:
         done = subprocess.run([folder + "/src/cijail", *POLICY, "--", "bash", "-c", COMMAND, PORTS[proxy]], cwd=folder, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=40)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT)
     except subprocess.TimeoutExpired as e:
         return f"not ok {proxy} {name}: it hangs\n{e.stdout}{e.stderr}"
     expected = next(outcome for who, outcome in OUTCOMES if re.fullmatch(who, f"{proxy} {name}"))

@@ -1,6 +1,7 @@
 # Proxies that turn on their jail, for tests/escape/20-compromised.sh: the real objects, and one call wrapped by the
 # linker. They are never installed.
-ESCAPE_BUILT = tests/escape/compromised-dnsproxy tests/escape/compromised-httpproxy
+ESCAPE_BUILT = tests/escape/compromised-dnsproxy tests/escape/compromised-httpproxy \
+	tests/escape/compromised-cijail
 check_PROGRAMS += $(ESCAPE_BUILT)
 COMPROMISED_FILES = \
 	tests/escape/compromised.c tests/escape/compromised.h tests/escape/compromised_calls.c \
@@ -15,6 +16,11 @@ tests_escape_compromised_httpproxy_SOURCES = $(COMPROMISED_FILES)
 tests_escape_compromised_httpproxy_CPPFLAGS = $(AM_CPPFLAGS) -DCOMPROMISED_HTTPPROXY
 tests_escape_compromised_httpproxy_LDFLAGS = $(WRAP_DISPATCH)
 tests_escape_compromised_httpproxy_LDADD = $(HTTPPROXY_LIBS)
+
+# The processes on the host, likewise, for 27-confined.sh.
+tests_escape_compromised_cijail_SOURCES = tests/escape/compromised_host.c
+tests_escape_compromised_cijail_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=dialer_dial -Wl,--wrap=unix_judge_connect
+tests_escape_compromised_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
 
 escape-programs: $(ESCAPE_BUILT)
 .PHONY: escape-programs

@@ -247,6 +247,17 @@ static size_t fill_log_tunnel(void *arg)
     return sizeof(*m);
 }
 
+static size_t fill_log_unix(void *arg)
+{
+    struct msg_log_unix *m = arg;
+
+    m->decision = MSG_DENY;
+    m->endpoint = UINT32_MAX;
+    copy_string(m->path, sizeof(m->path), "/var/run/docker.sock");
+    copy_string(m->real, sizeof(m->real), "/run/docker.sock");
+    return sizeof(*m);
+}
+
 static size_t fill_finish(void *m)
 {
     (void)m;
@@ -279,6 +290,7 @@ static const struct seed {
     {"unreachable", MSG_UNREACHABLE, fill_unreachable},
     {"learn", MSG_LEARN, fill_learn},
     {"log_tunnel", MSG_LOG_TUNNEL, fill_log_tunnel},
+    {"log_unix", MSG_LOG_UNIX, fill_log_unix},
 };
 
 static uint64_t message[MSG_MAX / sizeof(uint64_t) + 1];

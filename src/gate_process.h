@@ -1,0 +1,23 @@
+/* gate_process.h: the process that makes the jail's connections (unix_gate.h), seen from the
+ * supervisor that starts it. */
+#ifndef CIJAIL_GATE_PROCESS_H
+#define CIJAIL_GATE_PROCESS_H
+
+#include <sys/types.h>
+
+#include "src/error.h"
+#include "src/launch.h"
+#include "src/policy.h"
+
+struct gate_process {
+    pid_t pid;
+    int fd; /* SOCK_SEQPACKET: struct launch_msg there, READY and LOG_UNIX (msg.h) back */
+};
+
+/* Forks it. To be called while the process has one thread. 0, or -errno. */
+int gate_process_start(struct gate_process *g, const struct policy *policy, struct error *e);
+
+/* Passes a descriptor on, and closes it: LAUNCH_DIAG first, then LAUNCH_LISTENER. 0, or -errno. */
+int gate_process_pass(const struct gate_process *g, enum launch_type type, int fd);
+
+#endif
