@@ -94,7 +94,7 @@ static char **proxy_environment(char *keep[4])
 {
     size_t n = 0;
 #ifdef CIJAIL_SANITIZED
-    static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+    static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "T_REPORTS"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (getenv(names[i]))
             keep[n++] = xasprintf("%s=%s", names[i], getenv(names[i]));

@@ -274,7 +274,11 @@ static const int isolate_base_calls[] = {
 #ifdef ISOLATE_ASAN
     /* to write a report, and to keep its own books */
     SCMP_SYS(write),
+    SCMP_SYS(open),
     SCMP_SYS(openat),
+    SCMP_SYS(read),
+    SCMP_SYS(stat),
+    SCMP_SYS(newfstatat),
     SCMP_SYS(readlink),
     SCMP_SYS(close),
     SCMP_SYS(sched_yield),

@@ -6,6 +6,9 @@ src_libcommon_a_SOURCES = \
 	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
 	src/memfd.c src/memfd.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
 	src/report_text.c src/report_html.c src/report_json.c
+if SANITIZERS
+src_libcommon_a_SOURCES += tests/lib/reports.c
+endif
 src_libcijail_a_SOURCES = \
 	src/options.c src/options.h src/policy_file.c src/policy_file.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \

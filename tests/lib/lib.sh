@@ -50,6 +50,7 @@ t_case() {
 
 t_end() {
     [[ -n $t_name ]] || return 0
+    t_reports
     ((t_asserted)) || [[ -n $t_lacks ]] || t_fail 'the case asserted nothing'
     if ((t_bad)); then
         echo "not ok - $t_name"
@@ -60,6 +61,19 @@ t_end() {
     fi
     t_cases=$((t_cases + 1))
     t_name=
+}
+
+# What a sanitizer or valgrind has reported since the last case, in whatever process of cijail (tests/lib/reports.c,
+# tests/lib/under-valgrind), fails this one.
+t_reports() {
+    local text
+    [[ -n ${T_REPORTS:-} ]] || return 0
+    [[ -w $T_REPORTS ]] || t_fail "$T_REPORTS is missing: no report would be seen"
+    text=$(dd if="$T_REPORTS" iflag=nonblock bs=64k 2>/dev/null)
+    [[ -n $text ]] || return 0
+    last=
+    t_fail 'a report of the sanitizers, or of valgrind'
+    head -n 60 <<<"$text" | cut -c 1-300 | sed 's/^/#   report: /'
 }
 
 t_done() {
@@ -90,11 +104,12 @@ t_fail() {
 }
 
 # run COMMAND...: standard output to $out, error to $err, exit status to $status, duration to $ms. Its input is empty,
-# or the file $T_STDIN. After $T_LIMIT seconds (60) it is ended, with status 124.
+# or the file $T_STDIN. After $T_LIMIT seconds (60) it is ended, with status 124. T_SLOW is by how much cijail is slower
+# than it is when it is installed (1): under valgrind, say. All bounds on waiting grow by it.
 run() {
     local start=${EPOCHREALTIME/./}
     last="$*"
-    timeout -k 5 "${T_LIMIT:-60}" "$@" <"${T_STDIN:-/dev/null}" >"$T_TMP/out" 2>"$T_TMP/err"
+    timeout -k 5 $((${T_LIMIT:-60} * ${T_SLOW:-1})) "$@" <"${T_STDIN:-/dev/null}" >"$T_TMP/out" 2>"$T_TMP/err"
     status=$?
     ms=$(((${EPOCHREALTIME/./} - start) / 1000))
     out=$(tr -d '\0' <"$T_TMP/out")
@@ -121,7 +136,7 @@ t_false() {
     t_asserted=$((t_asserted + 1))
     ! "$@" || t_fail "succeeded: $*"
 }
-t_under() { t_assert "took $ms ms, expected under $1 ms" test "$ms" -lt "$1"; }
+t_under() { t_assert "took $ms ms, expected under $1 ms, times ${T_SLOW:-1}" test "$ms" -lt $(($1 * ${T_SLOW:-1})); }
 t_count() { # N TEXT REGEX: exactly N lines match
     local n
     n=$(grep -cE -e "$3" <<<"$2")
@@ -143,7 +158,7 @@ need() {
 # until_true COMMAND...: waits until COMMAND succeeds, for some ten seconds.
 until_true() {
     local i
-    for ((i = 0; i < 200; i++)); do
+    for ((i = 0; i < 200 * ${T_SLOW:-1}; i++)); do
         "$@" && return
         sleep 0.05
     done
