@@ -177,7 +177,7 @@ static void set_port(union resolver_address *a, uint16_t port)
 
 /* https proves the server's name to the proxy, so that an address in a private network is as good
  * as any; plain http proves nothing, and neither does a tunnel, to this side: there the policy must
- * name the address and port as well. */
+ * name the address and port as well, or say that the name may be private (NAME!private). */
 static bool may_connect(const struct dial *dial, const union resolver_address *a)
 {
     const struct policy *p = dial->dialer->setup.policy;
@@ -190,7 +190,8 @@ static bool may_connect(const struct dial *dial, const union resolver_address *a
     case ADDRESS_PUBLIC:
         return true;
     case ADDRESS_PRIVATE:
-        return dial->scheme == URL_HTTPS;
+        return dial->scheme == URL_HTTPS || (dial->authority.kind == URL_HOST_NAME &&
+                                             policy_allows_private(p, dial->authority.host));
     default:
         return false;
     }

@@ -234,13 +234,20 @@ void learned_free(struct learned *l)
     free(l);
 }
 
+static bool may_have(const struct policy *p, const char *name, int family, const void *address)
+{
+    enum address_class class = address_classify(family, address);
+
+    return class == ADDRESS_PUBLIC || (class == ADDRESS_PRIVATE && policy_allows_private(p, name));
+}
+
 static void learn_addresses(struct learned *l, const struct msg_learn *m, const struct endpoint *ep,
                             uint64_t expires)
 {
     for (size_t i = 0; i < m->count; i++) {
         struct key k = make_key(m->family, m->address[i], ep->port);
 
-        if (address_classify(m->family, m->address[i]) == ADDRESS_PUBLIC)
+        if (may_have(l->policy, m->name, m->family, m->address[i]))
             learn(l, &k, ep, m->name, expires);
     }
 }
@@ -250,21 +257,16 @@ void learned_add(struct learned *l, const struct msg_learn *m)
     const struct policy *p = l->policy;
     uint64_t now = l->clock();
     uint32_t ttl = m->ttl < LEARNED_TTL_MIN ? LEARNED_TTL_MIN : m->ttl;
-    size_t ports = 0;
+    const struct endpoint *endpoints[LEARNED_PORTS_MAX];
+    size_t ports;
 
     if (ttl > LEARNED_TTL_MAX)
         ttl = LEARNED_TTL_MAX;
     while (l->count > 0 && expiry_at(l, 0) <= now)
         drop_first(l);
-    for (size_t i = 0; i < p->count && ports < LEARNED_PORTS_MAX; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
-
-        if (ep->kind != ENDPOINT_NAME_PORT || !name_match(ep->host, m->name) ||
-            policy_match_name_port(p, m->name, ep->port) != ep)
-            continue;
-        ports++;
-        learn_addresses(l, m, ep, now + (uint64_t)ttl * 1000);
-    }
+    ports = policy_name_ports(p, m->name, endpoints, LEARNED_PORTS_MAX);
+    for (size_t i = 0; i < ports; i++)
+        learn_addresses(l, m, endpoints[i], now + (uint64_t)ttl * 1000);
 }
 
 const struct endpoint *learned_match(const struct learned *l, int family, const void *address,

@@ -2,7 +2,7 @@ noinst_LIBRARIES += src/libcommon.a src/libcijail.a
 src_libcommon_a_SOURCES = \
 	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
 	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
-	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_word.h src/policy.h \
+	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_index.c src/policy_index.h src/policy_word.h src/policy.h \
 	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/isolate.c src/isolate.h \
 	src/memfd.c src/memfd.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
 	src/report_text.c src/report_html.c src/report_json.c
@@ -33,11 +33,13 @@ if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
 	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_learn \
-	tests/unit/test_learned tests/unit/test_raw_judge
+	tests/unit/test_learned tests/unit/test_raw_judge tests/unit/test_upstream_packet
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
 tests_unit_test_address_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_upstream_packet_SOURCES = tests/unit/test_upstream_packet.c
+tests_unit_test_upstream_packet_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c

@@ -209,5 +209,6 @@ int options_parse(int argc, char **argv, struct options *out, struct policy *pol
         return error_set(e, EINVAL, "-v and -q exclude each other");
     if (!out->command[0])
         return error_set(e, EINVAL, "no command; usage: cijail [OPTION]... [--] COMMAND [ARG...]");
+    policy_seal(policy);
     return policy_check_enforced(policy, e);
 }

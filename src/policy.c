@@ -1,9 +1,10 @@
 /* policy.c: the words of a policy as a list, and the questions that it answers.
  *
  * The list is in the order of the text, and each question goes through it from the start, so the
- * endpoint that is named in the log is the first that allows. No question allocates or can fail:
- * they are asked for each request. What is asked about is canonical (name.h, url.h), and so is each
- * endpoint; from there on comparing is comparing bytes. */
+ * endpoint that is named in the log is the first that allows; those about names and URLs are
+ * answered by way of an index, once there is one, with the same result. No question allocates or
+ * can fail: they are asked for each request. What is asked about is canonical (name.h, url.h), and
+ * so is each endpoint; from there on comparing is comparing bytes. */
 #include "src/policy.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "src/address.h"
+#include "src/policy_index.h"
 #include "src/policy_word.h"
 #include "src/util.h"
 
@@ -36,6 +38,7 @@ void policy_free(struct policy *p)
     for (size_t i = 0; i < p->count; i++)
         policy_free_endpoint(&p->endpoints[i]);
     free(p->endpoints);
+    policy_index_free(p->index);
     policy_init(p);
 }
 
@@ -85,6 +88,8 @@ static int add_word(struct policy *p, const char *source, unsigned line, const c
         return r;
     ep.source = xstrdup(source);
     ep.line = line;
+    policy_index_free(p->index);
+    p->index = NULL;
     grow(p);
     p->endpoints[p->count++] = ep;
     return 0;
@@ -313,8 +318,34 @@ int policy_from_config(struct policy *p, const char *text, size_t len, struct er
 {
     size_t n = strlen(CONFIG_DRY_RUN);
 
+    int r;
+
     p->dry_run = len >= n && memcmp(text, CONFIG_DRY_RUN, n) == 0;
-    return policy_parse(p, "policy", text + (p->dry_run ? n : 0), len - (p->dry_run ? n : 0), e);
+    if (p->dry_run) {
+        text += n;
+        len -= n;
+    }
+    r = policy_parse(p, "policy", text, len, e);
+    if (r == 0)
+        policy_seal(p);
+    return r;
+}
+
+void policy_seal(struct policy *p)
+{
+    if (!p->index)
+        p->index = policy_index_new(p);
+}
+
+/* What an address is compared with. */
+static size_t address_count(const struct policy *p)
+{
+    return p->index ? policy_index_address_count(p->index) : p->count;
+}
+
+static const struct endpoint *address_at(const struct policy *p, size_t i)
+{
+    return p->index ? policy_index_address(p, i) : &p->endpoints[i];
 }
 
 /* A pattern stands for names alone: an address is allowed by its own text only. */
@@ -356,10 +387,9 @@ static const struct endpoint *match_any_use(const struct policy *p, enum url_sch
     return scheme == URL_HTTP ? policy_match_raw(p, a) : NULL;
 }
 
-static bool request_matches(const struct endpoint *ep, const char *method, const struct url *url)
+static bool request_matches(const struct endpoint *ep, const struct url *url)
 {
-    return authority_matches(ep, url->scheme, &url->authority) &&
-           policy_endpoint_has_method(ep, method) && prefix_matches(ep, url);
+    return authority_matches(ep, url->scheme, &url->authority) && prefix_matches(ep, url);
 }
 
 /* Content of these has no meaning (RFC 9110, 9.3.1, 9.3.2, 9.3.5, 9.3.7, 9.3.8). */
@@ -381,15 +411,36 @@ bool policy_endpoint_allows_uploads(const struct endpoint *ep)
     return ep->method_count == 0;
 }
 
+struct use {
+    const char *method;
+    bool upload;
+};
+
+static bool allows_use(const struct endpoint *ep, const void *arg)
+{
+    const struct use *use = arg;
+
+    return (!use->upload || policy_endpoint_allows_uploads(ep)) &&
+           policy_endpoint_has_method(ep, use->method);
+}
+
+/* Of two that allow, either of which may be NULL. */
+static const struct endpoint *first_of(const struct endpoint *a, const struct endpoint *b)
+{
+    return a && (!b || a < b) ? a : b;
+}
+
 static const struct endpoint *match_request(const struct policy *p, const char *method,
                                             const struct url *url, bool upload)
 {
     const struct endpoint *raw = match_any_use(p, url->scheme, &url->authority);
+    const struct use use = {method, upload};
 
+    if (p->index)
+        return first_of(raw, policy_index_url(p, url, allows_use, &use));
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
-        if (ep == raw ||
-            ((!upload || policy_endpoint_allows_uploads(ep)) && request_matches(ep, method, url)))
+        if (ep == raw || (request_matches(ep, url) && allows_use(ep, &use)))
             return ep;
     }
     return NULL;
@@ -412,6 +463,8 @@ const struct endpoint *policy_match_authority(const struct policy *p, enum url_s
 {
     const struct endpoint *raw = match_any_use(p, scheme, a);
 
+    if (p->index)
+        return first_of(raw, policy_index_authority(p, scheme, a));
     for (size_t i = 0; i < p->count; i++)
         if (&p->endpoints[i] == raw || authority_matches(&p->endpoints[i], scheme, a))
             return &p->endpoints[i];
@@ -426,6 +479,8 @@ bool policy_endpoint_resolves(const struct endpoint *ep)
 
 const struct endpoint *policy_match_resolve(const struct policy *p, const char *name)
 {
+    if (p->index)
+        return policy_index_resolve(p, name);
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i];
         if (policy_endpoint_resolves(ep) && name_match(ep->host, name))
@@ -448,8 +503,8 @@ const struct endpoint *policy_match_dns_server(const struct policy *p, int famil
 {
     if (policy_means_loopback(family, address))
         return NULL;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
+    for (size_t i = 0; i < address_count(p); i++) {
+        const struct endpoint *ep = address_at(p, i);
         if (policy_is_dns_server(ep) && ep->family == family &&
             prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
             return ep;
@@ -478,8 +533,8 @@ bool policy_is_loopback(const struct endpoint *ep)
 const struct endpoint *policy_match_loopback(const struct policy *p, int family,
                                              const void *address, uint16_t port)
 {
-    for (size_t i = 0; i < p->count; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
+    for (size_t i = 0; i < address_count(p); i++) {
+        const struct endpoint *ep = address_at(p, i);
         if (policy_is_loopback(ep) && ep->family == family && ep->port == port &&
             prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len))
             return ep;
@@ -526,8 +581,8 @@ static const struct endpoint *match_address(const struct policy *p, int family, 
 {
     if (policy_means_loopback(family, address))
         return NULL;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct endpoint *ep = &p->endpoints[i];
+    for (size_t i = 0; i < address_count(p); i++) {
+        const struct endpoint *ep = address_at(p, i);
         if ((port == 0 || ep->port == port) && ep->family == family && policy_is_raw(ep) &&
             prefix_equal((const uint8_t *)&ep->address, address, ep->prefix_len) &&
             means_it(ep, family, address))

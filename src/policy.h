@@ -22,7 +22,7 @@
 
 enum endpoint_kind {
     ENDPOINT_URL = 1,   /* https://HOST[:PORT]/PREFIX, with or without methods */
-    ENDPOINT_NAME,      /* NAME */
+    ENDPOINT_NAME,      /* NAME, NAME!private */
     ENDPOINT_NAME_PORT, /* NAME:PORT */
     ENDPOINT_ADDRESS,   /* ADDRESS:PORT, [ADDRESS6]:PORT, ADDRESS/LEN:PORT, [ADDRESS6/LEN]:PORT,
                            [ADDRESS6]/LEN:PORT */
@@ -44,6 +44,7 @@ struct endpoint {
     /* URL, NAME, NAME_PORT: canonical pattern; for a URL perhaps an address's text */
     char host[NAME_SIZE];
     enum url_host_kind host_kind;
+    bool private_too; /* NAME: its addresses may be private ones */
     /* URL, NAME_PORT, ADDRESS */
     uint16_t port;
     /* ADDRESS */
@@ -60,12 +61,17 @@ struct endpoint {
 struct policy {
     struct endpoint *endpoints;
     size_t count, capacity;
-    size_t text_len; /* bytes parsed so far, for POLICY_TEXT_MAX */
-    bool dry_run;    /* what no endpoint allows passes all the same, and is reported */
+    size_t text_len;            /* bytes parsed so far, for POLICY_TEXT_MAX */
+    bool dry_run;               /* what no endpoint allows passes all the same, and is reported */
+    struct policy_index *index; /* NULL: the list is gone through (policy_seal) */
 };
 
 void policy_init(struct policy *p);
 void policy_free(struct policy *p);
+
+/* All words are there: from here on a question costs the same whatever their number
+ * (policy_index.c). Without this, or after further words, the answers are the same and slower. */
+void policy_seal(struct policy *p);
 
 /* Adds the words of text (len bytes) to p. On a word that is no endpoint: -EINVAL and
  * "SOURCE:LINE: 'WORD': reason; expected ..." (the word is escaped). p is then to be freed. */
@@ -167,6 +173,18 @@ bool policy_names_address(const struct policy *p, int family, const void *addres
 /* Is this the host itself by another spelling of its loopback (0.0.0.0, ::, IPv4-mapped), or the
  * loopback? */
 bool policy_means_loopback(int family, const void *address);
+
+/* May this canonical name have private addresses (NAME!private)? Never those that are local
+ * (ADDRESS_LOCAL). */
+bool policy_allows_private(const struct policy *p, const char *name);
+
+/* Any NAME:PORT endpoint that this canonical name matches? (policy_raw.c) */
+bool policy_has_ports(const struct policy *p, const char *name);
+
+/* The first NAME:PORT endpoint of each port that the canonical name matches, at most max; returns
+ * how many. (policy_raw.c) */
+size_t policy_name_ports(const struct policy *p, const char *name, const struct endpoint **out,
+                         size_t max);
 
 /* May this port of what the canonical name resolves to be connected to? (policy_raw.c) */
 const struct endpoint *policy_match_name_port(const struct policy *p, const char *name,

@@ -93,8 +93,23 @@ static int too_many_colons(const char *word, size_t len, struct error *e)
     return error_set(e, EINVAL, "an IPv6 address stands in brackets");
 }
 
+/* "!private" at the end of a NAME: takes it off. */
+static int take_private(const char *word, size_t *len, struct endpoint *ep, struct error *e)
+{
+    static const char mark[] = "!private";
+    size_t k = sizeof(mark) - 1, n = *len > k ? *len - k : 0;
+
+    if (n == 0 || memcmp(word + n, mark, k) != 0)
+        return 0;
+    if (memchr(word, ':', n) || memchr(word, '/', n) || name_ends_in_number(word, n))
+        return error_set(e, EINVAL, "'!private' belongs to a NAME without a port");
+    *len = n;
+    ep->private_too = true;
+    return 0;
+}
+
 /* NAME, NAME:PORT, and all that begins with an IPv4 address. */
-static int parse_host(const char *word, size_t len, struct endpoint *ep, struct error *e)
+static int parse_host_part(const char *word, size_t len, struct endpoint *ep, struct error *e)
 {
     const char *colon = memchr(word, ':', len);
     const char *slash = memchr(word, '/', len);
@@ -117,9 +132,17 @@ static int parse_host(const char *word, size_t len, struct endpoint *ep, struct 
     return r;
 }
 
+static int parse_host(const char *word, size_t len, struct endpoint *ep, struct error *e)
+{
+    int r = take_private(word, &len, ep, e);
+
+    return r < 0 ? r : parse_host_part(word, len, ep, e);
+}
+
 #define EXPECT_URL "[METHOD,...:]https://HOST[:PORT]/PREFIX"
 #define EXPECT_ANY                                                                                 \
-    "a URL (https://HOST[:PORT]/PREFIX), NAME, NAME:PORT, ADDRESS:PORT, ADDRESS/LEN:PORT, "        \
+    "a URL (https://HOST[:PORT]/PREFIX), NAME, NAME!private, NAME:PORT, ADDRESS:PORT, "            \
+    "ADDRESS/LEN:PORT, "                                                                           \
     "[ADDRESS6]:PORT, /path/to/socket, @abstract or [netlink]"
 
 enum form_id {

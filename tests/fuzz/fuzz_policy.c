@@ -101,7 +101,24 @@ static void decode_slashes(const char *s, char *out)
         copy_string(out, URL_TARGET_MAX + 1, s);
 }
 
-static void check_request(const struct policy *p, const char *text, size_t len)
+/* The index decides as the list does (policy_index.c). */
+static void check_index(struct policy *p, const char *method, const struct url *u)
+{
+    const struct endpoint *request = policy_match_request(p, method, u);
+    const struct endpoint *upload = policy_match_upload(p, method, u);
+    const struct endpoint *authority = policy_match_authority(p, u->scheme, &u->authority);
+    const struct endpoint *name = policy_match_resolve(p, u->authority.host);
+    bool private_too = policy_allows_private(p, u->authority.host);
+
+    policy_seal(p);
+    CHECK(request == policy_match_request(p, method, u));
+    CHECK(upload == policy_match_upload(p, method, u));
+    CHECK(authority == policy_match_authority(p, u->scheme, &u->authority));
+    CHECK(name == policy_match_resolve(p, u->authority.host));
+    CHECK(private_too == policy_allows_private(p, u->authority.host));
+}
+
+static void check_request(struct policy *p, const char *text, size_t len)
 {
     static char target[URL_TARGET_MAX + 1], prefix[URL_TARGET_MAX + 1];
     static struct url u;
@@ -112,6 +129,7 @@ static void check_request(const struct policy *p, const char *text, size_t len)
     if (!space || url_parse(space + 1, len - (size_t)(space - text) - 1, &u, NULL) < 0)
         return;
     method = xstrndup(text, (size_t)(space - text));
+    check_index(p, method, &u);
     ep = policy_match_request(p, method, &u);
     if (!ep)
         return;

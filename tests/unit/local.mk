@@ -17,6 +17,10 @@ tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_policy_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_policy_errors
 TESTS += tests/unit/test_policy_errors
+check_PROGRAMS += tests/unit/test_policy_index
+TESTS += tests/unit/test_policy_index
+tests_unit_test_policy_index_SOURCES = tests/unit/test_policy_index.c
+tests_unit_test_policy_index_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_policy_errors_SOURCES = tests/unit/test_policy_errors.c tests/unit/error_strings.c \
 	tests/unit/error_strings.h
 tests_unit_test_policy_errors_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)

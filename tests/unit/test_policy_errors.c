@@ -25,7 +25,8 @@
 #define IPV6 "[ADDRESS6]:PORT, [ADDRESS6]/LEN:PORT or [netlink]"
 #define PLAIN "an endpoint in plain text"
 #define ANY                                                                                        \
-    "a URL (https://HOST[:PORT]/PREFIX), NAME, NAME:PORT, ADDRESS:PORT, ADDRESS/LEN:PORT, "        \
+    "a URL (https://HOST[:PORT]/PREFIX), NAME, NAME!private, NAME:PORT, ADDRESS:PORT, "            \
+    "ADDRESS/LEN:PORT, "                                                                           \
     "[ADDRESS6]:PORT, /path/to/socket, @abstract or [netlink]"
 
 #define A10 "aaaaaaaaaa"
@@ -42,6 +43,12 @@ struct word_case {
 };
 
 static const struct word_case words[] = {
+    /* private addresses */
+    {"h:80!private", "'!private' belongs to a NAME without a port", ANY, NULL},
+    {"10.0.0.1!private", "'!private' belongs to a NAME without a port", ANY, NULL},
+    {"h/a!private", "'!private' belongs to a NAME without a port", ANY, NULL},
+    {"h!privat", "'!' may not stand in a name", ANY, NULL},
+    {"!private", "'!' may not stand in a name", ANY, NULL},
     /* a URL: what stands before it */
     {"http:/h/", "a URL has '://' after its scheme", URL, NULL},
     {"://h/", "the URL has no scheme before '://'", URL, NULL},

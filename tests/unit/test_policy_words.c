@@ -233,7 +233,7 @@ void test_words_unix(void **state)
 #define FORM_UNIX "; expected /path/to/socket"
 #define FORM_ABSTRACT "; expected @abstract"
 #define FORM_IPV6 "; expected [ADDRESS6]:PORT"
-#define FORM_ANY "; expected a URL (https://HOST[:PORT]/PREFIX), NAME, NAME:PORT"
+#define FORM_ANY "; expected a URL (https://HOST[:PORT]/PREFIX), NAME, NAME!private, NAME:PORT"
 
 static const struct {
     const char *word, *why, *expected;
