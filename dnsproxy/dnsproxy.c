@@ -9,8 +9,8 @@
  * give those to the same sockets (server.c).
  *
  *   udp.c, tcp.c  ->  serve.c  ->  upstream.c  ->  channel  ->  dialer
- *                        |  ^          |
- *                    query.c|      answer.c      both over ldns
+ *                     |  |  ^          |
+ *               cache.c query.c    answer.c, svcb.c      over ldns
  *                           +----------+
  *   nflog.c  ->  reject.c (ICMP errors), log.c       what the rules rejected
  *   nflog.c  ->  held.c  ->  channel, packet.c       what the rules hold: TCP to raw endpoints
@@ -23,7 +23,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include "dnsproxy/packet.h"
 #include "src/isolate.h"
@@ -163,6 +165,14 @@ static void read_policy(struct dnsproxy *p)
         die("%s", e.text);
 }
 
+/* The host's: the jail has no other. */
+static void read_hostname(struct dnsproxy *p)
+{
+    struct utsname u;
+    if (uname(&u) < 0 || name_canon(u.nodename, strlen(u.nodename), p->hostname, NULL) < 0)
+        p->hostname[0] = '\0';
+}
+
 static struct event *watch_log(struct dnsproxy *p, int fd, event_callback_fn cb)
 {
     struct event *event;
@@ -183,7 +193,9 @@ static void open_all(struct dnsproxy *p)
         channel_new(p->base, PROXY_FD_CHANNEL,
                     1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED | 1u << MSG_UNREACHABLE,
                     0, on_message, on_closed, p);
+    channel_batch(p->channel);
     log_open(p);
+    p->reverse = reverse_new();
     p->upstream = upstream_new(p);
     if (if_open(p, DNS_FD_UDP4) >= 0)
         p->udp[0] = udp_new(p, DNS_FD_UDP4);
@@ -210,6 +222,7 @@ static void close_all(struct dnsproxy *p)
         udp_free(p->udp[k]);
     held_free(p->held);
     reject_free(p->reject);
+    reverse_free(p->reverse);
     if (p->nflog_event)
         event_free(p->nflog_event);
     if (p->held_event)
@@ -229,7 +242,8 @@ static void lock_calls(void)
 #endif
         SYS_epoll_pwait, SYS_epoll_ctl, /* libevent */
         SYS_recvmsg,     SYS_sendmsg,   /* channel.c, nflog.c */
-        SYS_recvmmsg,    SYS_sendto,    /* udp.c, reject.c, log.c */
+        SYS_recvmmsg,    SYS_sendmmsg,  /* udp.c, channel.c */
+        SYS_sendto,                     /* reject.c, log.c */
 #ifdef SYS_poll
         SYS_poll, /* log.c, at the end */
 #endif
@@ -250,6 +264,7 @@ void dnsproxy_run(struct dnsproxy *p)
         die("%s", e.text);
     look_at_fds(p);
     read_policy(p);
+    read_hostname(p);
     (void)raise_nofile();
     if (isolate_confine(&e) < 0)
         die("%s", e.text);

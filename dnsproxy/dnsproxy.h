@@ -8,11 +8,13 @@
 #include <stdint.h>
 
 #include "dnsproxy/answer.h"
+#include "dnsproxy/cache.h"
 #include "dnsproxy/fold.h"
 #include "dnsproxy/held.h"
 #include "dnsproxy/nflog.h"
 #include "dnsproxy/query.h"
 #include "dnsproxy/reject.h"
+#include "dnsproxy/reverse.h"
 #include "src/channel.h"
 #include "src/net.h"
 #include "src/policy.h"
@@ -29,6 +31,9 @@ struct dnsproxy {
     struct policy policy;
     struct fold *allowed, *denied, *rejected; /* log messages */
     struct upstream *upstream;
+    struct cache *cache;
+    struct reverse *reverse;
+    char hostname[NAME_SIZE]; /* canonical, or "": it has none that could be asked for */
     struct udp *udp[2];
     struct tcp *tcp;
     struct reject *reject;
@@ -45,7 +50,7 @@ struct dnsproxy {
 struct client {
     struct tcp_connection *connection; /* NULL: UDP, and the rest says where */
     struct msg_server server; /* whom it asked: one of the policy, or family 0: the gateway */
-    int fd;
+    struct udp *udp;
     socklen_t address_len;
     union {
         struct sockaddr sa;
@@ -69,26 +74,32 @@ bool server_identify(const struct policy *p, const struct sockaddr *address,
  */
 void serve_query(struct dnsproxy *p, const struct client *c, const uint8_t *wire, size_t len);
 
-/* Answers it: with a, or if that is NULL with rcode alone. */
+/* Answers it: with v, or if that is NULL with rcode alone. */
 void serve_answer(struct dnsproxy *p, const struct client *c, const struct query *q, uint16_t rcode,
-                  const struct answer *a);
+                  const struct answer_view *v);
 
 /* upstream.c */
 struct upstream *upstream_new(struct dnsproxy *p);
 void upstream_free(struct upstream *u);
 
-/* Asks for the name and type of q and remembers the client. q->name has been allowed by that
- * endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run, which has been logged.
- * -ENOBUFS if too much is under way (the client is not remembered then), or an error of
- * channel_send. */
+/* Asks for the name and type of q, which are those of key, and remembers the client. q->name has
+ * been allowed by that endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run, which
+ * has been logged. -ENOBUFS if too much is under way (the client is not remembered then), or an
+ * error of channel_send. */
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
-                 uint32_t endpoint);
+                 const struct cache_key *key, uint32_t endpoint);
 void upstream_reply(struct upstream *u, const struct msg_reply *m);
+/* For a name with a NAME:PORT endpoint the supervisor is told the addresses before the clients are,
+ * so that who connects to one of them right away is let through (learned.c). In a dry run it is
+ * told those of every name, for the policy that is learned. */
+void upstream_teach(struct upstream *u, const char *name, const struct answer_address *a,
+                    unsigned count, uint32_t ttl);
 
 /* udp.c: fd is a bound socket and stays the caller's. */
 struct udp *udp_new(struct dnsproxy *p, int fd);
 void udp_free(struct udp *u);
 void udp_read(struct udp *u); /* what is there, up to a bound */
+/* With other replies at the end of this turn of the loop. len: at most DNS_UDP_EDNS. */
 void udp_reply(const struct client *c, const uint8_t *data, size_t len);
 
 /* tcp.c: the descriptors listen, or are -1; they stay the caller's. */
@@ -101,9 +112,14 @@ void tcp_reply(struct tcp_connection *c, const uint8_t *data, size_t len);
 void log_open(struct dnsproxy *p);
 void log_close(struct dnsproxy *p);
 void log_flush(struct dnsproxy *p);
-void log_allow(struct dnsproxy *p, const struct query *q, uint32_t endpoint);
-void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason);
-void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason);
+void log_allow(struct dnsproxy *p, const char *name, uint16_t qtype, uint32_t endpoint,
+               uint32_t count);
+void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,
+              uint32_t count);
+void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,
+                    uint32_t count);
+/* A lookup that was answered out of the cache; the log is told now and then, in sum. */
+void log_hit(struct dnsproxy *p, struct cached *e, uint64_t now);
 /* In a dry run, where the rules give every server to this process: that it was spoken to. */
 void log_server(struct dnsproxy *p, uint8_t protocol, const struct msg_server *server);
 void log_reject(struct dnsproxy *p, const struct nflog_packet *packet);

@@ -69,10 +69,9 @@ static uint32_t hash(const struct fold *f, const unsigned char *msg)
     return h ^ h >> 13;
 }
 
-static void count_up(uint32_t *count)
+static void count_up(uint32_t *count, uint32_t n)
 {
-    if (*count < UINT32_MAX)
-        (*count)++;
+    *count = n < UINT32_MAX - *count ? *count + n : UINT32_MAX;
 }
 
 static uint32_t find(const struct fold *f, const unsigned char *msg, uint32_t h)
@@ -89,14 +88,14 @@ static void start_tick(struct fold *f)
         (void)event_add(f->tick, &(struct timeval){.tv_usec = TICK_MS * 1000});
 }
 
-static void insert(struct fold *f, const unsigned char *msg, uint32_t h)
+static void insert(struct fold *f, const unsigned char *msg, uint32_t h, uint32_t count)
 {
     uint32_t i = f->free;
     struct slot *s = &f->slots[i];
     f->free = s->next;
     f->used++;
     *s = (struct slot){.since_ms = now_ms(),
-                       .unsent = 1,
+                       .unsent = count,
                        .hash = h,
                        .next = f->buckets[h % BUCKETS],
                        .used = true};
@@ -105,12 +104,12 @@ static void insert(struct fold *f, const unsigned char *msg, uint32_t h)
     if (rate_take(&f->rate, now_us())) {
         s->unsent = 0;
         s->sent = true;
-        send_with_count(f, message(f, i), 1);
+        send_with_count(f, message(f, i), count);
     }
     start_tick(f);
 }
 
-void fold_add(struct fold *f, const void *msg)
+void fold_add(struct fold *f, const void *msg, uint32_t count)
 {
     _Alignas(uint64_t) unsigned char key[FOLD_MSG_MAX];
     memcpy(key, msg, f->size);
@@ -118,11 +117,11 @@ void fold_add(struct fold *f, const void *msg)
     uint32_t h = hash(f, key);
     uint32_t i = find(f, key, h);
     if (i != NONE) {
-        count_up(&f->slots[i].unsent);
+        count_up(&f->slots[i].unsent, count);
     } else if (f->free != NONE) {
-        insert(f, key, h);
+        insert(f, key, h, count);
     } else {
-        count_up(&f->others_count);
+        count_up(&f->others_count, count);
         start_tick(f);
     }
 }

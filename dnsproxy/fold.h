@@ -23,9 +23,9 @@ struct fold *fold_new(struct event_base *base, size_t size, size_t count_at, con
                       fold_send_cb *send, void *arg);
 void fold_free(struct fold *f);
 
-/* One event. msg is all of the message, zeroed where nothing stands, its count ignored: two events
- * are the same if all bytes else are. */
-void fold_add(struct fold *f, const void *msg);
+/* count events, at least 1. msg is all of the message, zeroed where nothing stands, its count
+ * ignored: two events are the same if all bytes else are. */
+void fold_add(struct fold *f, const void *msg, uint32_t count);
 
 /* Sends every count that waits, whatever the rate: at the end. At most FOLD_SLOTS + 1 messages. */
 void fold_flush(struct fold *f);

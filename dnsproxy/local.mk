@@ -3,6 +3,7 @@ dnsproxy_libdnsproxy_a_SOURCES = \
 	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/serve.c dnsproxy/server.c \
 	dnsproxy/query.c dnsproxy/query.h dnsproxy/answer.c dnsproxy/answer.h dnsproxy/upstream.c \
 	dnsproxy/udp.c dnsproxy/tcp.c dnsproxy/log.c dnsproxy/fold.c dnsproxy/fold.h dnsproxy/rate.h \
+	dnsproxy/cache.c dnsproxy/cache.h dnsproxy/svcb.c dnsproxy/svcb.h dnsproxy/reverse.c dnsproxy/reverse.h \
 	dnsproxy/nflog.c dnsproxy/nflog.h dnsproxy/reject.c dnsproxy/reject.h \
 	dnsproxy/held.c dnsproxy/held.h dnsproxy/packet.c dnsproxy/packet.h
 dnsproxy_libdnsproxy_a_CFLAGS = $(AM_CFLAGS) $(LDNS_CFLAGS) $(EVENT_CFLAGS) $(NFT_CFLAGS)
@@ -17,7 +18,7 @@ dnsproxy_cijail_dnsproxy_LDADD = $(DNSPROXY_LIBS)
 if HAVE_CMOCKA
 DNSPROXY_UNIT_TESTS = \
 	tests/unit/test_msg tests/unit/test_channel tests/unit/test_query tests/unit/test_answer \
-	tests/unit/test_fold tests/unit/test_nflog
+	tests/unit/test_fold tests/unit/test_nflog tests/unit/test_dns_cache
 check_PROGRAMS += $(DNSPROXY_UNIT_TESTS)
 TESTS += $(DNSPROXY_UNIT_TESTS)
 tests_unit_test_msg_SOURCES = tests/unit/test_msg.c
@@ -32,6 +33,9 @@ tests_unit_test_query_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c
 tests_unit_test_answer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_answer_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_dns_cache_SOURCES = tests/unit/test_dns_cache.c
+tests_unit_test_dns_cache_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_dns_cache_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
 tests_unit_test_fold_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_fold_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)

@@ -56,8 +56,35 @@ static struct fold *open_resolve(struct dnsproxy *p, enum msg_decision decision)
                     send_message, p);
 }
 
+static void tell_hits(struct dnsproxy *p, struct cached *e)
+{
+    uint32_t hits = e->hits;
+    e->hits = 0;
+    if (hits == 0)
+        return;
+    if (e->endpoint == POLICY_INDEX_NONE)
+        log_would_deny(p, e->key.name, e->key.qtype, "", hits);
+    else
+        log_allow(p, e->key.name, e->key.qtype, e->endpoint, hits);
+}
+
+static void on_dropped(void *arg, struct cached *e)
+{
+    tell_hits(arg, e);
+}
+
+void log_hit(struct dnsproxy *p, struct cached *e, uint64_t now)
+{
+    e->hits++;
+    if (e->hits > 1 && now - e->told_ms < FOLD_WINDOW_MS)
+        return;
+    e->told_ms = now;
+    tell_hits(p, e);
+}
+
 void log_open(struct dnsproxy *p)
 {
+    p->cache = cache_new(CACHE_BYTES, on_dropped, p);
     struct msg_log_connect others = {
         .decision = MSG_DENY, .endpoint = POLICY_INDEX_NONE, .family = AF_INET};
     msg_init(&others, MSG_LOG_CONNECT, sizeof(others));
@@ -69,6 +96,8 @@ void log_open(struct dnsproxy *p)
 
 void log_close(struct dnsproxy *p)
 {
+    cache_free(p->cache);
+    p->cache = NULL;
     fold_free(p->allowed);
     fold_free(p->denied);
     fold_free(p->rejected);
@@ -77,28 +106,32 @@ void log_close(struct dnsproxy *p)
 
 void log_flush(struct dnsproxy *p)
 {
+    cache_each(p->cache, on_dropped, p);
     fold_flush(p->denied);
     fold_flush(p->rejected);
     fold_flush(p->allowed);
 }
 
-void log_allow(struct dnsproxy *p, const struct query *q, uint32_t endpoint)
+void log_allow(struct dnsproxy *p, const char *name, uint16_t qtype, uint32_t endpoint,
+               uint32_t count)
 {
-    struct msg_log_resolve m = resolve_message(MSG_ALLOW, q->name, q->qtype, endpoint, "");
-    fold_add(p->allowed, &m);
+    struct msg_log_resolve m = resolve_message(MSG_ALLOW, name, qtype, endpoint, "");
+    fold_add(p->allowed, &m, count);
 }
 
-void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason)
+void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,
+              uint32_t count)
 {
     struct msg_log_resolve m = resolve_message(MSG_DENY, name, qtype, POLICY_INDEX_NONE, reason);
-    fold_add(p->denied, &m);
+    fold_add(p->denied, &m, count);
 }
 
-void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason)
+void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,
+                    uint32_t count)
 {
     struct msg_log_resolve m =
         resolve_message(MSG_WOULD_DENY, name, qtype, POLICY_INDEX_NONE, reason);
-    fold_add(p->denied, &m);
+    fold_add(p->denied, &m, count);
 }
 
 void log_server(struct dnsproxy *p, uint8_t protocol, const struct msg_server *server)
@@ -113,7 +146,7 @@ void log_server(struct dnsproxy *p, uint8_t protocol, const struct msg_server *s
     m.endpoint = policy_index(&p->policy, ep);
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     memcpy(m.address, server->address, sizeof(m.address));
-    fold_add(p->rejected, &m);
+    fold_add(p->rejected, &m, 1);
 }
 
 void log_reject(struct dnsproxy *p, const struct nflog_packet *packet)
@@ -125,5 +158,5 @@ void log_reject(struct dnsproxy *p, const struct nflog_packet *packet)
                                 .protocol = packet->protocol};
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     memcpy(m.address, packet->destination, sizeof(m.address));
-    fold_add(p->rejected, &m);
+    fold_add(p->rejected, &m, 1);
 }

@@ -1,10 +1,10 @@
 /* query.c: one DNS message of the jail to one question, or to the error that it deserves.
  *
  * Nothing of the message but the question's name, type and class, the RD and CD bits, the id and
- * the UDP size is kept. The header is judged before the rest is looked at; the records are then
- * read by ldns. A query holds exactly one question and at most one OPT record, and nothing after
- * it: what a stub resolver sends. All else is FORMERR, since a field that nobody needs is a field
- * in which something can be carried. */
+ * the UDP size is kept. All of it is read here, forwards, without a copy or an allocation, since
+ * each packet of the jail comes this way, at whatever rate it likes. A query holds exactly one
+ * question and at most one OPT record, and nothing after it: what a stub resolver sends. All else
+ * is FORMERR, since a field that nobody needs is a field in which something can be carried. */
 #include "dnsproxy/query.h"
 
 #include <ldns/ldns.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define RCODE_BADVERS 16 /* RFC 6891, 9 */
+#define OPT_LEN 11       /* without options */
 
 static bool name_byte(uint8_t c)
 {
@@ -24,64 +25,61 @@ static char lower(uint8_t c)
     return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
-/* wire: a whole uncompressed name, as ldns has checked it. Leaves out empty if a byte is none of a
- * host name, or if it is the root. */
-static void canonical(const uint8_t *wire, char out[NAME_SIZE])
+/* The length of the uncompressed name at the start of wire, its root label included; 0 if it is
+ * none (RFC 1035, 3.1). What a pointer could lead to is the header, so there is none in a question.
+ * The name goes into out, or an empty one if a byte is none of a host name, or if it is the root.
+ */
+static size_t read_name(const uint8_t *wire, size_t len, char out[NAME_SIZE])
 {
-    size_t n = 0;
-    for (size_t i = 0; wire[i] != 0; i += (size_t)wire[i] + 1) {
-        if (n > 0)
+    size_t n = 0, i = 0;
+    bool host = true;
+    while (i < len && wire[i] != 0) {
+        size_t end = i + wire[i] + 1;
+        if (wire[i] > 63 || end >= len || end >= DNS_NAME_WIRE_MAX)
+            return 0;
+        if (i > 0)
             out[n++] = '.';
-        for (size_t k = 1; k <= wire[i]; k++) {
-            if (!name_byte(wire[i + k])) {
-                out[0] = '\0';
-                return;
-            }
-            out[n++] = lower(wire[i + k]);
+        for (i++; i < end; i++) {
+            host = host && name_byte(wire[i]);
+            out[n++] = lower(wire[i]);
         }
     }
-    out[n] = '\0';
+    out[host ? n : 0] = '\0';
+    return i < len ? i + 1 : 0;
 }
 
-/* The question at *pos. It must not be compressed: what it could point to is the header. */
+static uint16_t get16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
 static int read_question(const uint8_t *wire, size_t len, size_t *pos, struct query *q)
 {
-    ldns_rr *rr = NULL;
-    size_t start = *pos;
-    if (ldns_wire2rr(&rr, wire, len, pos, LDNS_SECTION_QUESTION) != LDNS_STATUS_OK)
+    size_t size = read_name(wire + *pos, len - *pos, q->name);
+    if (size == 0 || size + 4 > len - *pos) {
+        q->name[0] = '\0';
         return LDNS_RCODE_FORMERR;
-    const ldns_rdf *owner = ldns_rr_owner(rr);
-    size_t size = ldns_rdf_size(owner);
-    int rcode = LDNS_RCODE_FORMERR;
-    if (*pos - start == size + 4 && size <= DNS_NAME_WIRE_MAX &&
-        memcmp(ldns_rdf_data(owner), wire + start, size) == 0) {
-        memcpy(q->question, wire + start, size + 4);
-        q->question_len = size + 4;
-        q->qtype = (uint16_t)ldns_rr_get_type(rr);
-        q->qclass = (uint16_t)ldns_rr_get_class(rr);
-        canonical(q->question, q->name);
-        rcode = LDNS_RCODE_NOERROR;
     }
-    ldns_rr_free(rr);
-    return rcode;
+    memcpy(q->question, wire + *pos, size + 4);
+    q->question_len = size + 4;
+    q->qtype = get16(q->question + size);
+    q->qclass = get16(q->question + size + 2);
+    q->name_len = strlen(q->name);
+    *pos += size + 4;
+    return LDNS_RCODE_NOERROR;
 }
 
-/* The OPT record at *pos (RFC 6891, 6.1.2). Its options are skipped by ldns and never looked at. */
+/* The OPT record at *pos (RFC 6891, 6.1.2): at the root, its options skipped, never looked at. */
 static int read_opt(const uint8_t *wire, size_t len, size_t *pos, struct query *q)
 {
-    ldns_rr *rr = NULL;
-    if (wire[*pos] != 0) /* the root, not a pointer to one */
+    const uint8_t *rr = wire + *pos;
+    if (len - *pos < OPT_LEN || rr[0] != 0 || get16(rr + 1) != LDNS_RR_TYPE_OPT ||
+        get16(rr + 9) > len - *pos - OPT_LEN)
         return LDNS_RCODE_FORMERR;
-    if (ldns_wire2rr(&rr, wire, len, pos, LDNS_SECTION_ADDITIONAL) != LDNS_STATUS_OK)
-        return LDNS_RCODE_FORMERR;
-    int rcode = LDNS_RCODE_FORMERR;
-    if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_OPT) {
-        q->edns = true;
-        q->udp_size = (uint16_t)ldns_rr_get_class(rr);
-        rcode = (ldns_rr_ttl(rr) >> 16 & 0xff) == 0 ? LDNS_RCODE_NOERROR : RCODE_BADVERS;
-    }
-    ldns_rr_free(rr);
-    return rcode;
+    q->edns = true;
+    q->udp_size = get16(rr + 3);
+    *pos += OPT_LEN + get16(rr + 9);
+    return rr[6] == 0 ? LDNS_RCODE_NOERROR : RCODE_BADVERS;
 }
 
 static int read_sections(const uint8_t *wire, size_t len, struct query *q)
@@ -101,7 +99,8 @@ static int read_sections(const uint8_t *wire, size_t len, struct query *q)
 
 enum query_verdict query_parse(const uint8_t *wire, size_t len, struct query *q)
 {
-    memset(q, 0, sizeof(*q));
+    memset(q, 0, offsetof(struct query, question));
+    q->name[0] = '\0';
     if (len < DNS_HEADER_LEN || LDNS_QR_WIRE(wire))
         return QUERY_DROP;
     q->id = LDNS_ID_WIRE(wire);
@@ -125,7 +124,7 @@ void query_text(const struct query *q, char out[QUERY_TEXT_SIZE])
     if (q->question_len == 0)
         return;
     if (q->name[0]) {
-        snprintf(out, QUERY_TEXT_SIZE, "%s", q->name);
+        memcpy(out, q->name, q->name_len + 1);
         return;
     }
     const uint8_t *wire = q->question;
@@ -154,5 +153,6 @@ bool query_is_localhost(const struct query *q)
 {
     static const char suffix[] = ".localhost";
     size_t n = strlen(q->name), k = sizeof(suffix) - 1;
-    return strcmp(q->name, suffix + 1) == 0 || (n > k && strcmp(q->name + n - k, suffix) == 0);
+    return (n == k - 1 && memcmp(q->name, suffix + 1, n) == 0) ||
+           (n > k && memcmp(q->name + n - k, suffix, k) == 0);
 }

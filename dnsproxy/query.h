@@ -32,6 +32,7 @@ struct query {
     uint16_t udp_size;      /* of that record */
     uint16_t qtype, qclass; /* host byte order */
     uint16_t rcode;         /* of QUERY_ERROR; over 15: extended (RFC 6891, 6.1.3) */
+    size_t name_len;        /* of name, or 0 */
     size_t question_len;    /* 0: the question was not read and is not echoed */
     uint8_t question[DNS_QUESTION_MAX]; /* as asked, letter case included; not compressed */
     char name[NAME_SIZE];               /* canonical, or empty if the bytes are no host name */

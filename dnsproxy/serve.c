@@ -4,30 +4,41 @@
  * |---|---|---|---|
  * | malformed, another opcode, EDNS version not 0 | FORMERR, NOTIMP, BADVERS | nothing | no |
  * | class not IN | REFUSED | nothing | deny |
- * | localhost and names under it (RFC 6761) | 127.0.0.1, ::1, else no data | nothing | no |
- * | name not in the policy, or no host name; any type | REFUSED | nothing | deny |
- * | allowed, meta type (AXFR, IXFR, TKEY, ...) | REFUSED | nothing | deny |
- * | allowed, ANY | one HINFO record (RFC 8482) | nothing | no |
- * | allowed, SVCB or HTTPS | no data, so that clients go on with A and AAAA | nothing | no |
- * | allowed, all other types | rebuilt (answer.c) | name and type | allow |
+ * | localhost and names under it (RFC 6761), the jail's host name | 127.0.0.1, ::1, else no data |
+ * nothing | no |
+ * | PTR of an address that the jail was told, not in the policy | the name asked for then | nothing
+ * | no | | name not in the policy, or no host name; any type | REFUSED | nothing | deny | |
+ * allowed, meta type (AXFR, IXFR, TKEY, ...) | REFUSED | nothing | deny | | allowed, ANY | one
+ * HINFO record (RFC 8482) | nothing | no | | allowed, all other types | from the cache, or rebuilt
+ * (answer.c) | name and type, once for all who wait | allow |
  *
  * In a dry run a name that is not in the policy is served as an allowed one, and logged as "would
- * be denied"; what is no host name cannot be asked for even then.
- *
- * SVCB and HTTPS records are left out because of what they carry: ECH keys, with which the SNI
- * could not be read, and further addresses. */
+ * be denied"; what is no host name cannot be asked for even then. */
 #include <ldns/ldns.h>
 
+#include <string.h>
+
 #include "dnsproxy/dnsproxy.h"
+#include "src/util.h"
+
+/* For which the supervisor takes an address at least, and a client may then connect (learned.h). */
+#define LEARNED_S 61
 
 void serve_answer(struct dnsproxy *p, const struct client *c, const struct query *q, uint16_t rcode,
-                  const struct answer *a)
+                  const struct answer_view *v)
 {
-    size_t len = answer_write(q, rcode, a, p->reply);
+    size_t len = answer_write_view(q, rcode, v, p->reply);
     if (c->connection)
         tcp_reply(c->connection, p->reply, len);
     else
         udp_reply(c, p->reply, len);
+}
+
+/* The one that was made just now. */
+static void serve_made(struct dnsproxy *p, const struct client *c, const struct query *q)
+{
+    struct answer_view v = answer_view(&p->answer);
+    serve_answer(p, c, q, 0, &v);
 }
 
 static void serve_drop(const struct client *c)
@@ -41,28 +52,79 @@ static void refuse(struct dnsproxy *p, const struct client *c, const struct quer
 {
     char text[QUERY_TEXT_SIZE];
     query_text(q, text);
-    log_deny(p, text, q->qtype, reason);
+    log_deny(p, text, q->qtype, reason, 1);
     serve_answer(p, c, q, LDNS_RCODE_REFUSED, NULL);
+}
+
+/* Out of the cache, if the answer holds, or if it is stale and upstream has just failed. */
+static bool serve_cached(struct dnsproxy *p, const struct client *c, const struct query *q,
+                         const struct cache_key *key)
+{
+    uint64_t now = now_ms(), left;
+    struct cached *e = cache_find(p->cache, key, now);
+    if (!e || (!cache_is_fresh(e, now) && now >= e->recheck_ms))
+        return false;
+    left = (now - e->stored_ms) / 1000;
+    left = left < e->ttl ? e->ttl - left : 0;
+    if (e->address_count > 0 && left < LEARNED_S && e->taught_s != now / 1000) {
+        e->taught_s = now / 1000;
+        upstream_teach(p->upstream, q->name, e->address, e->address_count, LEARNED_S);
+    }
+    log_hit(p, e, now);
+    struct answer_view v = cache_view(e, now);
+    serve_answer(p, c, q, 0, &v);
+    return true;
 }
 
 /* A query for an allowed name. */
 static void serve_allowed(struct dnsproxy *p, const struct client *c, const struct query *q,
-                          uint32_t endpoint)
+                          const struct cache_key *key, const struct endpoint *ep)
 {
-    switch (q->qtype) {
-    case LDNS_RR_TYPE_ANY:
-        answer_any(&p->answer);
-        serve_answer(p, c, q, 0, &p->answer);
+    if (query_type_is_meta(q->qtype)) {
+        refuse(p, c, q, "queries of this type are never sent");
         return;
-    case LDNS_RR_TYPE_SVCB:
-    case LDNS_RR_TYPE_HTTPS:
-        answer_empty(&p->answer);
-        serve_answer(p, c, q, 0, &p->answer);
-        return;
-    default:
-        if (upstream_ask(p->upstream, c, q, endpoint) < 0)
-            serve_answer(p, c, q, LDNS_RCODE_SERVFAIL, NULL);
     }
+    if (!ep)
+        log_would_deny(p, q->name, q->qtype, "", 1);
+    if (q->qtype == LDNS_RR_TYPE_ANY) {
+        answer_any(&p->answer);
+        serve_made(p, c, q);
+        return;
+    }
+    if (upstream_ask(p->upstream, c, q, key, policy_index(&p->policy, ep)) < 0)
+        serve_answer(p, c, q, LDNS_RCODE_SERVFAIL, NULL);
+}
+
+/* What needs no upstream and no policy. */
+static bool serve_local(struct dnsproxy *p, const struct client *c, const struct query *q)
+{
+    const char *name;
+    if (query_is_localhost(q) || (p->hostname[0] && strcmp(p->hostname, q->name) == 0)) {
+        answer_localhost(&p->answer, q->qtype);
+        serve_made(p, c, q);
+        return true;
+    }
+    if (q->qtype != LDNS_RR_TYPE_PTR || policy_match_resolve(&p->policy, q->name))
+        return false;
+    name = reverse_find(p->reverse, q->name);
+    if (!name)
+        return false;
+    answer_ptr(&p->answer, name);
+    serve_made(p, c, q);
+    return true;
+}
+
+static void serve_good(struct dnsproxy *p, const struct client *c, const struct query *q)
+{
+    struct cache_key key = cache_key(p->cache, q->name, q->name_len, q->qtype, &c->server);
+    const struct endpoint *ep;
+    if (serve_cached(p, c, q, &key) || serve_local(p, c, q))
+        return;
+    ep = q->name[0] ? policy_match_resolve(&p->policy, q->name) : NULL;
+    if (ep || (q->name[0] && p->policy.dry_run))
+        serve_allowed(p, c, q, &key, ep);
+    else
+        refuse(p, c, q, "");
 }
 
 void serve_query(struct dnsproxy *p, const struct client *c, const uint8_t *wire, size_t len)
@@ -70,32 +132,18 @@ void serve_query(struct dnsproxy *p, const struct client *c, const uint8_t *wire
     struct query q;
     enum query_verdict verdict = query_parse(wire, len, &q);
     q.tcp = c->connection != NULL;
-    if (verdict == QUERY_DROP) {
+    switch (verdict) {
+    case QUERY_DROP:
         serve_drop(c);
-        return;
-    }
-    if (verdict == QUERY_ERROR) {
+        break;
+    case QUERY_ERROR:
         if (q.rcode == LDNS_RCODE_REFUSED)
             refuse(p, c, &q, "class is not IN");
         else
             serve_answer(p, c, &q, q.rcode, NULL);
-        return;
+        break;
+    case QUERY_GOOD:
+        serve_good(p, c, &q);
+        break;
     }
-    if (query_is_localhost(&q)) {
-        answer_localhost(&p->answer, q.qtype);
-        serve_answer(p, c, &q, 0, &p->answer);
-        return;
-    }
-    const struct endpoint *ep = q.name[0] ? policy_match_resolve(&p->policy, q.name) : NULL;
-    if (!ep && !(q.name[0] && p->policy.dry_run)) {
-        refuse(p, c, &q, "");
-        return;
-    }
-    if (query_type_is_meta(q.qtype)) {
-        refuse(p, c, &q, "queries of this type are never sent");
-        return;
-    }
-    if (!ep)
-        log_would_deny(p, q.name, q.qtype, "");
-    serve_allowed(p, c, &q, policy_index(&p->policy, ep));
 }

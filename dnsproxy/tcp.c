@@ -121,8 +121,7 @@ static bool take_query(struct tcp_connection *c)
     (void)evbuffer_remove(in, query, len);
     touch(c);
     c->in_flight++;
-    serve_query(c->tcp->p, &(struct client){.connection = c, .server = c->server, .fd = -1}, query,
-                len);
+    serve_query(c->tcp->p, &(struct client){.connection = c, .server = c->server}, query, len);
     return true;
 }
 

@@ -1,5 +1,6 @@
-/* udp.c: queries over UDP, in batches; a turn of the loop takes a bounded number of them. A reply
- * that the socket has no room for is lost, as UDP may lose any: the client asks again.
+/* udp.c: queries over UDP, in batches; a turn of the loop takes a bounded number of them, and what
+ * it answers, at once or because upstream has, leaves in batches, too. A reply that the socket has
+ * no room for is lost, as UDP may lose any: the client asks again.
  *
  * With each query comes the address that it was sent to (IP_ORIGDSTADDR), and from there its reply
  * leaves (IP_PKTINFO), which clients insist upon. */
@@ -22,14 +23,24 @@ union control {
     uint8_t info6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
+struct reply {
+    struct sockaddr_storage to;
+    union control control;
+    uint8_t data[DNS_UDP_EDNS];
+};
+
 struct udp {
     struct dnsproxy *p;
     int fd;
-    struct event *event;
+    struct event *event, *flush;
+    unsigned waiting; /* replies */
     struct client clients[BATCH];
     union control control[BATCH];
     uint8_t data[BATCH][QUERY_MAX +
                         1]; /* one more than query_parse takes: a cut query is seen as too long */
+    struct mmsghdr in[BATCH], out[BATCH];
+    struct iovec in_iov[BATCH], out_iov[BATCH];
+    struct reply replies[BATCH];
 };
 
 /* Whom the query was sent to. Without a word about it: nobody. */
@@ -46,27 +57,38 @@ static bool identify(const struct udp *u, struct msghdr *m, struct msg_server *s
 /* One batch. Returns how many came. */
 static unsigned read_batch(struct udp *u)
 {
-    struct mmsghdr h[BATCH] = {0};
-    struct iovec iov[BATCH];
     for (unsigned i = 0; i < BATCH; i++) {
-        u->clients[i] = (struct client){.fd = u->fd};
-        iov[i] = (struct iovec){u->data[i], sizeof(u->data[i])};
-        h[i].msg_hdr = (struct msghdr){.msg_name = &u->clients[i].address,
-                                       .msg_namelen = sizeof(u->clients[i].address),
-                                       .msg_iov = &iov[i],
-                                       .msg_iovlen = 1,
-                                       .msg_control = &u->control[i],
-                                       .msg_controllen = sizeof(u->control[i])};
+        u->in[i].msg_hdr.msg_namelen = sizeof(u->clients[i].address);
+        u->in[i].msg_hdr.msg_controllen = sizeof(u->control[i]);
     }
-    int n = recvmmsg(u->fd, h, BATCH, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(u->fd, u->in, BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < n; i++) {
-        u->clients[i].address_len = h[i].msg_hdr.msg_namelen;
-        if (!identify(u, &h[i].msg_hdr, &u->clients[i].server))
+        u->clients[i].address_len = u->in[i].msg_hdr.msg_namelen;
+        if (!identify(u, &u->in[i].msg_hdr, &u->clients[i].server))
             continue;
         log_server(u->p, IPPROTO_UDP, &u->clients[i].server);
-        serve_query(u->p, &u->clients[i], u->data[i], h[i].msg_len);
+        serve_query(u->p, &u->clients[i], u->data[i], u->in[i].msg_len);
     }
     return n > 0 ? (unsigned)n : 0;
+}
+
+/* Sends the replies that wait. One that cannot be sent is skipped: those behind it may have better
+ * luck. */
+static void flush(struct udp *u)
+{
+    unsigned count = u->waiting;
+    u->waiting = 0;
+    for (unsigned i = 0; i < count;) {
+        int n = sendmmsg(u->fd, u->out + i, count - i, MSG_DONTWAIT | MSG_NOSIGNAL);
+        i += n > 0 ? (unsigned)n : 1;
+    }
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    flush(arg);
 }
 
 void udp_read(struct udp *u)
@@ -111,15 +133,21 @@ static void set_source(struct msghdr *m, union control *control, const struct ms
 
 void udp_reply(const struct client *c, const uint8_t *data, size_t len)
 {
-    union control control;
-    struct sockaddr_storage to;
-    struct iovec iov = {(void *)(uintptr_t)data, len};
-    struct msghdr m = {
-        .msg_name = &to, .msg_namelen = c->address_len, .msg_iov = &iov, .msg_iovlen = 1};
-    memcpy(&to, &c->address, sizeof(c->address));
+    struct udp *u = c->udp;
+    if (u->waiting == BATCH)
+        flush(u);
+    if (u->waiting == 0)
+        event_active(u->flush, EV_WRITE, 0);
+    struct reply *r = &u->replies[u->waiting];
+    struct msghdr *m = &u->out[u->waiting].msg_hdr;
+    u->out_iov[u->waiting++] = (struct iovec){r->data, len};
+    memcpy(r->data, data, len);
+    memcpy(&r->to, &c->address, sizeof(c->address));
+    m->msg_namelen = c->address_len;
+    m->msg_control = NULL;
+    m->msg_controllen = 0;
     if (c->server.family != 0)
-        set_source(&m, &control, &c->server);
-    (void)sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+        set_source(m, &r->control, &c->server);
 }
 
 /* IPv6 first: its sockets take the option of IPv4, too. */
@@ -131,13 +159,29 @@ static int want_destination(int fd)
     return setsockopt(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, &on, sizeof(on));
 }
 
+static void prepare(struct udp *u)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        u->clients[i].udp = u;
+        u->in_iov[i] = (struct iovec){u->data[i], sizeof(u->data[i])};
+        u->in[i].msg_hdr = (struct msghdr){.msg_name = &u->clients[i].address,
+                                           .msg_iov = &u->in_iov[i],
+                                           .msg_iovlen = 1,
+                                           .msg_control = &u->control[i]};
+        u->out[i].msg_hdr = (struct msghdr){
+            .msg_name = &u->replies[i].to, .msg_iov = &u->out_iov[i], .msg_iovlen = 1};
+    }
+}
+
 struct udp *udp_new(struct dnsproxy *p, int fd)
 {
     struct udp *u = xcalloc(1, sizeof(*u));
     u->p = p;
     u->fd = fd;
+    prepare(u);
     u->event = event_new(p->base, fd, EV_READ | EV_PERSIST, on_readable, u);
-    if (want_destination(fd) < 0 || !u->event || event_add(u->event, NULL) < 0)
+    u->flush = event_new(p->base, -1, 0, on_flush, u);
+    if (want_destination(fd) < 0 || !u->event || !u->flush || event_add(u->event, NULL) < 0)
         die("cannot watch the UDP socket");
     return u;
 }
@@ -146,6 +190,8 @@ void udp_free(struct udp *u)
 {
     if (!u)
         return;
+    flush(u);
     event_free(u->event);
+    event_free(u->flush);
     free(u);
 }

@@ -4,13 +4,14 @@
  * asked, never a byte of the client's packet. Each question has a slot; its id is the slot's number
  * and a count that never repeats, so a reply to a question that is over finds nothing. The same
  * question of many clients is asked once. A reply cut short over UDP is asked for again over TCP.
+ * Answers go into the cache; one in there that holds no longer is told when upstream fails, or has
+ * said nothing for STALE_MS (RFC 8767), while the question goes on.
  * Slots, clients that wait and their time are bounded; SERVFAIL is what they get when a bound is
  * met. */
 #include <errno.h>
 #include <ldns/ldns.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "dnsproxy/dnsproxy.h"
 #include "src/util.h"
@@ -19,6 +20,8 @@
 #define BUCKETS 4096
 #define WAITERS_MAX 8192 /* over all slots */
 #define TIMEOUT_MS 12000 /* from the first client's question, TCP included */
+#define STALE_MS 1800    /* likewise, after which a stale answer is told (RFC 8767, 5) */
+#define LEARN_S 60       /* for which the supervisor takes an address at least (learned.h) */
 #define NONE UINT32_MAX
 
 struct waiter {
@@ -29,11 +32,11 @@ struct waiter {
 
 struct slot {
     uint64_t id; /* 0: free */
-    uint64_t deadline_ms;
-    uint32_t hash;
+    uint64_t stale_ms, deadline_ms;
+    struct cache_key key; /* of name and server below */
+    uint32_t endpoint;
     uint32_t next;         /* in its bucket, or among the free ones */
     uint32_t older, newer; /* by deadline */
-    uint16_t qtype;
     bool tcp;
     struct msg_server server;
     struct waiter *waiters;
@@ -44,32 +47,39 @@ struct upstream {
     struct dnsproxy *p;
     struct event *timer;
     uint64_t generation;
-    uint32_t seed, free, oldest, newest;
-    size_t waiters;
+    uint32_t free, oldest, newest;
+    uint32_t stale; /* the oldest slot whose stale_ms has not come */
+    size_t waiters, waiters_used;
+    struct waiter *free_waiter;
+    struct waiter pool[WAITERS_MAX]; /* of which waiters_used have been taken ever */
     struct slot slots[SLOTS];
     uint32_t buckets[BUCKETS];
 };
 
-static uint32_t hash(const struct upstream *u, const char *name, uint16_t qtype,
-                     const struct msg_server *server)
+static uint32_t find(const struct upstream *u, const struct cache_key *key)
 {
-    uint32_t h = hash_bytes(HASH_START ^ u->seed, name, strlen(name));
-
-    h = hash_bytes(h, server, sizeof(*server));
-    h = hash_bytes(h, &qtype, sizeof(qtype));
-    return h ^ h >> 15;
+    for (uint32_t i = u->buckets[key->hash % BUCKETS]; i != NONE; i = u->slots[i].next)
+        if (cache_key_equal(&u->slots[i].key, key))
+            return i;
+    return NONE;
 }
 
-static uint32_t find(const struct upstream *u, const char *name, uint16_t qtype,
-                     const struct msg_server *server, uint32_t h)
+static struct waiter *waiter_take(struct upstream *u)
 {
-    for (uint32_t i = u->buckets[h % BUCKETS]; i != NONE; i = u->slots[i].next) {
-        const struct slot *s = &u->slots[i];
-        if (s->hash == h && s->qtype == qtype && strcmp(s->name, name) == 0 &&
-            memcmp(&s->server, server, sizeof(*server)) == 0)
-            return i;
-    }
-    return NONE;
+    struct waiter *w = u->free_waiter;
+    if (w)
+        u->free_waiter = w->next;
+    else
+        w = &u->pool[u->waiters_used++];
+    u->waiters++;
+    return w;
+}
+
+static void waiter_give(struct upstream *u, struct waiter *w)
+{
+    w->next = u->free_waiter;
+    u->free_waiter = w;
+    u->waiters--;
 }
 
 static void arm(struct upstream *u)
@@ -77,6 +87,8 @@ static void arm(struct upstream *u)
     if (u->oldest == NONE)
         return;
     uint64_t now = now_ms(), due = u->slots[u->oldest].deadline_ms;
+    if (u->stale != NONE && u->slots[u->stale].stale_ms < due)
+        due = u->slots[u->stale].stale_ms;
     uint64_t wait = due > now ? due - now : 0;
     (void)event_add(u->timer, &(struct timeval){.tv_sec = (time_t)(wait / 1000),
                                                 .tv_usec = (suseconds_t)(wait % 1000 * 1000)});
@@ -90,34 +102,40 @@ static int send_question(struct upstream *u, uint32_t i)
     if (u->p->draining)
         return -EPIPE;
     struct msg_query m = {.id = s->id,
-                          .qtype = s->qtype,
+                          .qtype = s->key.qtype,
                           .transport = s->tcp ? MSG_TCP : MSG_UDP,
                           .server = s->server};
     msg_init(&m, MSG_QUERY, sizeof(m));
-    copy_string(m.name, sizeof(m.name), s->name);
-    return channel_send(u->p->channel, &m, -1);
+    memcpy(m.name, s->name, s->key.name_len);
+    return channel_send_soon(u->p->channel, &m);
 }
 
 /* Takes a free slot, which there is, into the bucket and to the end of the deadlines. */
-static void slot_take(struct upstream *u, const struct client *c, const struct query *q, uint32_t h)
+static void slot_take(struct upstream *u, const struct cache_key *key, uint32_t endpoint)
 {
-    uint32_t i = u->free;
+    uint32_t i = u->free, *bucket = &u->buckets[key->hash % BUCKETS];
     struct slot *s = &u->slots[i];
+    uint64_t now = now_ms();
     u->free = s->next;
-    *s = (struct slot){.deadline_ms = now_ms() + TIMEOUT_MS,
-                       .hash = h,
-                       .next = u->buckets[h % BUCKETS],
-                       .older = u->newest,
-                       .newer = NONE,
-                       .qtype = q->qtype,
-                       .server = c->server};
-    copy_string(s->name, sizeof(s->name), q->name);
-    u->buckets[h % BUCKETS] = i;
-    if (u->newest != NONE)
-        u->slots[u->newest].newer = i;
-    else
-        u->oldest = i;
+    s->stale_ms = now + STALE_MS;
+    s->deadline_ms = now + TIMEOUT_MS;
+    s->endpoint = endpoint;
+    s->tcp = false;
+    s->waiters = NULL;
+    s->server = *key->server;
+    memcpy(s->name, key->name, key->name_len);
+    s->name[key->name_len] = '\0';
+    s->key = *key;
+    s->key.name = s->name;
+    s->key.server = &s->server;
+    s->next = *bucket;
+    *bucket = i;
+    s->older = u->newest;
+    s->newer = NONE;
+    *(u->newest != NONE ? &u->slots[u->newest].newer : &u->oldest) = i;
     u->newest = i;
+    if (u->stale == NONE)
+        u->stale = i;
     if (u->oldest == i)
         arm(u);
 }
@@ -127,7 +145,7 @@ static struct waiter *slot_release(struct upstream *u, uint32_t i)
 {
     struct slot *s = &u->slots[i];
     struct waiter *waiters = s->waiters;
-    uint32_t *link = &u->buckets[s->hash % BUCKETS];
+    uint32_t *link = &u->buckets[s->key.hash % BUCKETS];
     while (*link != i)
         link = &u->slots[*link].next;
     *link = s->next;
@@ -139,46 +157,53 @@ static struct waiter *slot_release(struct upstream *u, uint32_t i)
         u->slots[s->newer].older = s->older;
     else
         u->newest = s->older;
-    *s = (struct slot){.next = u->free};
+    if (u->stale == i)
+        u->stale = s->newer;
+    s->id = 0;
+    s->next = u->free;
     u->free = i;
     return waiters;
 }
 
-/* Ends a question: everyone who waits gets the answer, or rcode. */
-static void finish(struct upstream *u, uint32_t i, uint16_t rcode, const struct answer *a)
+/* Everyone who waits gets it, or (v NULL) rcode. */
+static void answer_waiters(struct upstream *u, struct waiter *w, uint16_t rcode,
+                           const struct answer_view *v)
 {
-    struct waiter *w = slot_release(u, i);
     while (w) {
         struct waiter *next = w->next;
-        u->waiters--;
-        serve_answer(u->p, &w->client, &w->query, rcode, a);
-        free(w);
+        serve_answer(u->p, &w->client, &w->query, rcode, v);
+        waiter_give(u, w);
         w = next;
     }
 }
 
-int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
-                 uint32_t endpoint)
+static void finish(struct upstream *u, uint32_t i, uint16_t rcode, const struct answer_view *v)
 {
-    uint32_t h = hash(u, q->name, q->qtype, &c->server);
-    uint32_t i = find(u, q->name, q->qtype, &c->server, h);
+    answer_waiters(u, slot_release(u, i), rcode, v);
+}
+
+int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
+                 const struct cache_key *key, uint32_t endpoint)
+{
+    uint32_t i = find(u, key);
     if (u->waiters >= WAITERS_MAX || (i == NONE && u->free == NONE))
         return -ENOBUFS;
     if (i == NONE) {
         i = u->free;
-        slot_take(u, c, q, h);
+        slot_take(u, key, endpoint);
         int err = send_question(u, i);
         if (err < 0) {
             (void)slot_release(u, i);
             return err;
         }
         if (endpoint != POLICY_INDEX_NONE)
-            log_allow(u->p, q, endpoint);
+            log_allow(u->p, q->name, q->qtype, endpoint, 1);
     }
-    struct waiter *w = xmalloc(sizeof(*w));
-    *w = (struct waiter){.next = u->slots[i].waiters, .client = *c, .query = *q};
+    struct waiter *w = waiter_take(u);
+    w->next = u->slots[i].waiters;
+    w->client = *c;
+    w->query = *q;
     u->slots[i].waiters = w;
-    u->waiters++;
     return 0;
 }
 
@@ -188,37 +213,77 @@ static void log_withheld(struct upstream *u, const struct slot *s, const struct 
     char reason[MSG_TEXT_SIZE];
     snprintf(reason, sizeof(reason), "answer %s %swithheld: private address (rebinding)",
              a->withheld_text, dry_run ? "would be " : "");
-    (dry_run ? log_would_deny : log_deny)(u->p, s->name, s->qtype, reason);
+    (dry_run ? log_would_deny : log_deny)(u->p, s->name, s->key.qtype, reason, 1);
 }
 
-static bool has_name_port(const struct policy *p, const char *name)
+/* The addresses that follow the first and are of its family, up to a message's worth. */
+static unsigned teach_some(struct dnsproxy *p, const char *name, const struct answer_address *a,
+                           unsigned count, uint32_t ttl)
 {
-    for (size_t i = 0; i < p->count; i++)
-        if (p->endpoints[i].kind == ENDPOINT_NAME_PORT && name_match(p->endpoints[i].host, name))
-            return true;
-    return false;
-}
-
-/* For a name with a NAME:PORT endpoint the supervisor is told the addresses before the clients are,
- * so that who connects to one of them right away is let through (learned.c). In a dry run it is
- * told those of every name, for the policy that is learned. */
-static void teach(struct upstream *u, const struct slot *s, const struct answer *a)
-{
-    const struct policy *p = &u->p->policy;
-
-    if (a->address_count == 0 || u->p->draining || (!p->dry_run && !has_name_port(p, s->name)))
-        return;
-    for (unsigned i = 0; i < a->address_count; i += MSG_LEARN_MAX) {
-        unsigned n = a->address_count - i;
-        struct msg_learn m = {.ttl = a->ttl, .family = (uint8_t)a->family};
-        if (n > MSG_LEARN_MAX)
-            n = MSG_LEARN_MAX;
-        msg_init(&m, MSG_LEARN, sizeof(m));
-        m.count = (uint16_t)n;
-        memcpy(m.address, a->address[i], n * sizeof(a->address[0]));
-        copy_string(m.name, sizeof(m.name), s->name);
-        (void)channel_send(u->p->channel, &m, -1);
+    struct msg_learn m = {.ttl = ttl, .family = a->family};
+    msg_init(&m, MSG_LEARN, sizeof(m));
+    while (m.count < count && m.count < MSG_LEARN_MAX && a[m.count].family == a->family) {
+        memcpy(m.address[m.count], a[m.count].address, sizeof(m.address[0]));
+        m.count++;
     }
+    copy_string(m.name, sizeof(m.name), name);
+    (void)channel_send(p->channel, &m, -1);
+    return m.count;
+}
+
+void upstream_teach(struct upstream *u, const char *name, const struct answer_address *a,
+                    unsigned count, uint32_t ttl)
+{
+    struct dnsproxy *p = u->p;
+
+    if (count == 0 || p->draining || (!p->policy.dry_run && !policy_has_ports(&p->policy, name)))
+        return;
+    for (unsigned i = 0; i < count;)
+        i += teach_some(p, name, a + i, count - i, ttl);
+}
+
+/* Of what is told now. */
+static void remember(struct upstream *u, const struct slot *s, const struct answer *a)
+{
+    for (unsigned i = 0; i < a->address_count; i++)
+        reverse_add(u->p->reverse, &a->address[i], s->name);
+    upstream_teach(u, s->name, a->address, a->address_count, a->ttl);
+}
+
+static void succeed(struct upstream *u, uint32_t i, const struct answer *a)
+{
+    struct slot *s = &u->slots[i];
+    struct answer_view v = answer_view(a);
+    uint64_t now = now_ms();
+    if (a->withheld > 0)
+        log_withheld(u, s, a);
+    remember(u, s, a);
+    struct cached *e = cache_put(u->p->cache, &s->key, a, now);
+    if (e) {
+        e->endpoint = s->endpoint;
+        e->taught_s = now / 1000;
+    }
+    finish(u, i, 0, &v);
+}
+
+/* What there is of an older answer; its addresses are told to the supervisor once more. */
+static bool stale_view(struct upstream *u, const struct slot *s, struct answer_view *v)
+{
+    uint64_t now = now_ms();
+    struct cached *e = cache_find(u->p->cache, &s->key, now);
+    if (!e)
+        return false;
+    e->recheck_ms = now + CACHE_RECHECK_MS;
+    upstream_teach(u, s->name, e->address, e->address_count, LEARN_S);
+    *v = cache_view(e, now);
+    return true;
+}
+
+static void fail(struct upstream *u, uint32_t i)
+{
+    struct answer_view v;
+    bool stale = stale_view(u, &u->slots[i], &v);
+    finish(u, i, LDNS_RCODE_SERVFAIL, stale ? &v : NULL);
 }
 
 void upstream_reply(struct upstream *u, const struct msg_reply *m)
@@ -227,18 +292,20 @@ void upstream_reply(struct upstream *u, const struct msg_reply *m)
     struct slot *s = &u->slots[i];
     if (s->id == 0 || s->id != m->id)
         return;
-    if (m->error != 0) {
-        finish(u, i, m->error == EACCES ? LDNS_RCODE_REFUSED : LDNS_RCODE_SERVFAIL, NULL);
+    if (m->error == EACCES) {
+        finish(u, i, LDNS_RCODE_REFUSED, NULL);
         return;
     }
-    struct asked asked = {.dns_id = m->dns_id, .qtype = s->qtype, .tcp = s->tcp, .name = s->name};
+    if (m->error != 0) {
+        fail(u, i);
+        return;
+    }
+    struct asked asked = {
+        .dns_id = m->dns_id, .qtype = s->key.qtype, .tcp = s->tcp, .name = s->name};
     struct answer *a = &u->p->answer;
     switch (answer_build(&u->p->policy, &asked, m->data, m->data_len, a)) {
     case ANSWER_GOOD:
-        if (a->withheld > 0)
-            log_withheld(u, s, a);
-        teach(u, s, a);
-        finish(u, i, 0, a);
+        succeed(u, i, a);
         return;
     case ANSWER_TRUNCATED:
         s->tcp = true;
@@ -248,7 +315,18 @@ void upstream_reply(struct upstream *u, const struct msg_reply *m)
     case ANSWER_BAD:
         break;
     }
-    finish(u, i, LDNS_RCODE_SERVFAIL, NULL);
+    fail(u, i);
+}
+
+/* Upstream takes long: those who wait get what there is, and the question goes on. */
+static void tell_stale(struct upstream *u, struct slot *s)
+{
+    struct answer_view v;
+    if (!s->waiters || !stale_view(u, s, &v))
+        return;
+    struct waiter *w = s->waiters;
+    s->waiters = NULL;
+    answer_waiters(u, w, 0, &v);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -258,7 +336,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct upstream *u = arg;
     uint64_t now = now_ms();
     while (u->oldest != NONE && u->slots[u->oldest].deadline_ms <= now)
-        finish(u, u->oldest, LDNS_RCODE_SERVFAIL, NULL);
+        fail(u, u->oldest);
+    while (u->stale != NONE && u->slots[u->stale].stale_ms <= now) {
+        struct slot *s = &u->slots[u->stale];
+        u->stale = s->newer;
+        tell_stale(u, s);
+    }
     arm(u);
 }
 
@@ -266,13 +349,11 @@ struct upstream *upstream_new(struct dnsproxy *p)
 {
     struct upstream *u = xcalloc(1, sizeof(*u));
     u->p = p;
-    u->oldest = u->newest = NONE;
+    u->oldest = u->newest = u->stale = NONE;
     for (uint32_t i = 0; i < BUCKETS; i++)
         u->buckets[i] = NONE;
     for (uint32_t i = 0; i < SLOTS; i++)
         u->slots[i].next = i + 1 < SLOTS ? i + 1 : NONE;
-    if (getrandom(&u->seed, sizeof(u->seed), 0) != sizeof(u->seed))
-        die("getrandom failed");
     u->timer = event_new(p->base, -1, 0, on_timer, u);
     if (!u->timer)
         die("cannot make a timer");

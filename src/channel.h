@@ -33,6 +33,14 @@ void channel_free(struct channel *c);
  * the queue is full (the message is dropped), -EPIPE if the channel is dead. */
 int channel_send(struct channel *c, const void *m, int fd);
 
+/* For many small messages at once: several are read by one system call from here on, and
+ * channel_send_soon may be used. The process may call recvmmsg and sendmmsg. */
+void channel_batch(struct channel *c);
+
+/* The same as channel_send, at the end of this turn of the loop, with what else is sent so; before
+ * anything that channel_send sends later. */
+int channel_send_soon(struct channel *c, const void *m);
+
 /* Handles what has come already, at most CHANNEL_CATCH_UP messages, as if the loop had found them
  * now. Not from inside of a callback of this channel; the channel may be gone afterwards. */
 #define CHANNEL_CATCH_UP 1024

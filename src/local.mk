@@ -15,7 +15,8 @@ src_libcijail_a_SOURCES = \
 	src/launch.c src/launch.h src/gateway.c src/child.c src/mounts.c src/mounts.h src/autofs.c src/autofs.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/libexec.c src/libexec.h \
 	src/supervisor.c src/supervisor_proxy.c src/supervisor_jail.c src/supervisor.h src/supervisor_parts.h src/dialer.c src/dialer.h src/resolver.c src/resolver.h \
-	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/learned.c src/learned.h src/log.c src/log.h src/summary.c src/summary.h \
+	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/upstream_udp.c src/upstream_tcp.c src/upstream_packet.c src/upstream_parts.h \
+	src/resolv_conf.c src/resolv_conf.h src/hosts_file.c src/hosts_file.h src/learned.c src/learned.h src/log.c src/log.h src/summary.c src/summary.h \
 	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
 	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror_udp.c src/mirror.h src/mirror_dial.h src/mirror_udp.h \
 	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h src/udp_flows.c src/udp_flows.h \

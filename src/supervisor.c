@@ -307,6 +307,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
                         1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
                             1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
+    channel_batch(s->dns.channel);
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |

@@ -364,12 +364,12 @@ static void test_addresses(void **state)
     for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
         int family = strchr(no[i], ':') ? AF_INET6 : AF_INET;
         assert_int_equal(inet_pton(family, no[i], a), 1);
-        assert_false(answer_address_allowed(&policy, family, a));
+        assert_false(answer_address_allowed(&policy, "a.example", family, a));
     }
     for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
         int family = strchr(yes[i], ':') ? AF_INET6 : AF_INET;
         assert_int_equal(inet_pton(family, yes[i], a), 1);
-        assert_true(answer_address_allowed(&policy, family, a));
+        assert_true(answer_address_allowed(&policy, "a.example", family, a));
     }
 }
 
@@ -392,7 +392,7 @@ static void test_named_addresses(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         int family = strchr(rows[i].address, ':') ? AF_INET6 : AF_INET;
         assert_int_equal(inet_pton(family, rows[i].address, a), 1);
-        assert_int_equal(answer_address_allowed(&p, family, a), rows[i].allowed);
+        assert_int_equal(answer_address_allowed(&p, "a.example", family, a), rows[i].allowed);
     }
     policy_free(&p);
 }
@@ -407,14 +407,13 @@ static void test_told_addresses(void **state)
     address("h.example", "10.0.0.1");
     address("h.example", "198.51.100.2");
     assert_int_equal(build("h.example", 1), ANSWER_GOOD);
-    assert_int_equal(answer.family, AF_INET);
+    assert_int_equal(answer.address[0].family, AF_INET);
     assert_int_equal(answer.address_count, 2);
-    assert_memory_equal(answer.address[0], "\xc6\x33\x64\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);
-    assert_memory_equal(answer.address[1], "\xc6\x33\x64\x02", 4);
+    assert_memory_equal(answer.address[0].address, "\xc6\x33\x64\x01\0\0\0\0\0\0\0\0\0\0\0\0", 16);
+    assert_memory_equal(answer.address[1].address, "\xc6\x33\x64\x02", 4);
     begin("h.example", 16);
     assert_int_equal(build("h.example", 16), ANSWER_GOOD);
     assert_int_equal(answer.address_count, 0);
-    assert_int_equal(answer.family, 0);
 }
 
 static void test_case_comes_back(void **state)
@@ -511,6 +510,127 @@ static void test_error_replies(void **state)
     assert_int_equal(reply[5], 0);
 }
 
+/* RFC 2308, 5: the smaller one of the SOA's time and its last field; RFC 8767, 4: the rest is cut.
+ */
+static void test_cache_ttl(void **state)
+{
+    (void)state;
+    begin("h.example", 1);
+    soa("example");
+    assert_int_equal(build("h.example", 1), ANSWER_GOOD);
+    assert_int_equal(answer.cache_ttl, 5);
+    assert_int_equal(ldns_read_uint32(answer.body + answer.ttl_at[0]), 5);
+    begin("h.example", 1);
+    assert_int_equal(build("h.example", 1), ANSWER_GOOD);
+    assert_int_equal(answer.cache_ttl, 0); /* without SOA */
+    begin("h.example", 1);
+    cname("h.example", "g.example");
+    address("g.example", "198.51.100.1");
+    up.data[up.len - 7] = 9; /* of the address: 9 s */
+    up.data[up.len - 8] = 0;
+    assert_int_equal(build("h.example", 1), ANSWER_GOOD);
+    assert_int_equal(answer.cache_ttl, 9);
+}
+
+static void dname(const char *owner, const char *target)
+{
+    uint8_t wire[300];
+    size_t n = name_to_wire(target, wire);
+    record(ANSWER, owner, 39, wire, n);
+}
+
+/* RFC 6672: the CNAME is made from the DNAME, whether upstream has sent one or not. */
+static void test_dname(void **state)
+{
+    struct query q = client("a.b.old.example", 1, 0);
+    for (int i = 0; i < 2; i++) {
+        begin("a.b.old.example", 1);
+        dname("old.example", "new.example");
+        if (i)
+            cname("a.b.old.example", "a.b.new.example");
+        address("a.b.new.example", "198.51.100.1");
+        assert_int_equal(build("a.b.old.example", 1), ANSWER_GOOD);
+        assert_string_equal(told(&q), "old.example. 39 new.example.|a.b.old.example. 5 "
+                                      "a.b.new.example.|a.b.new.example. 1 198.51.100.1");
+    }
+    (void)state;
+    begin("a.b.old.example", 1);
+    dname("old.example", "new.example");
+    cname("a.b.old.example", "evil.example");
+    address("evil.example", "198.51.100.1");
+    assert_int_equal(build("a.b.old.example", 1), ANSWER_BAD);
+    begin("a.old.example", 1);
+    dname("old.example", "old.example"); /* to itself */
+    assert_int_equal(build("a.old.example", 1), ANSWER_BAD);
+    begin("a.old.example", 1);
+    dname("old.example", "b.old.example"); /* longer and longer */
+    assert_int_equal(build("a.old.example", 1), ANSWER_BAD);
+}
+
+/* The rdata that is told of an HTTPS record, or NULL: it is left out. */
+static const uint8_t *https(const void *rdata, size_t len, size_t *out_len)
+{
+    begin("h.example", 65);
+    record(ANSWER, "h.example", 65, rdata, len);
+    assert_int_equal(build("h.example", 65), ANSWER_GOOD);
+    *out_len = 0;
+    if (answer.ancount == 0)
+        return NULL;
+    *out_len = ldns_read_uint16(answer.body + 10);
+    return answer.body + 12;
+}
+
+/* RFC 9460: ech is removed, and hints that are not public. */
+static void test_https(void **state)
+{
+    static const uint8_t whole[] = "\0\1\0"
+                                   "\0\1\0\3\2h2"
+                                   "\0\4\0\10\xc6\x33\x64\1\12\0\0\1"
+                                   "\0\5\0\2ab"
+                                   "\0\7\0\1x";
+    static const uint8_t wanted[] = "\0\1\0"
+                                    "\0\1\0\3\2h2"
+                                    "\0\4\0\4\xc6\x33\x64\1"
+                                    "\0\7\0\1x";
+    static const struct {
+        const char *rdata;
+        size_t len;
+    } left_out[] = {
+        {"\0\1\0\0\0\0\2\0\5\0\5\0\2ab", 15},     /* requires ech */
+        {"\0\1\1x\0", 5},                         /* a target that the policy does not have */
+        {"\0\1\0\0\3\0\2\1\xbb\0\1\0\3\2h2", 16}, /* keys out of order */
+        {"\0\1\0\0\4\0\3abc", 10},                /* not addresses */
+    };
+    size_t len;
+    const uint8_t *rdata = https(whole, sizeof(whole) - 1, &len);
+
+    (void)state;
+    assert_int_equal(len, sizeof(wanted) - 1);
+    assert_memory_equal(rdata, wanted, len);
+    assert_int_equal(answer.withheld, 1);
+    assert_int_equal(answer.address_count, 1);
+    for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {
+        assert_null(https(left_out[i].rdata, left_out[i].len, &len));
+    }
+}
+
+static void test_private_names(void **state)
+{
+    static const char words[] = "*.corp.example!private h.example";
+    uint8_t private[4] = {10, 0, 0, 1}, local[4] = {127, 0, 0, 1},
+            metadata[4] = {169, 254, 169, 254};
+    struct policy p;
+
+    (void)state;
+    policy_init(&p);
+    assert_int_equal(policy_parse(&p, "t", words, sizeof(words) - 1, NULL), 0);
+    assert_true(answer_address_allowed(&p, "a.corp.example", AF_INET, private));
+    assert_false(answer_address_allowed(&p, "a.corp.example", AF_INET, local));
+    assert_false(answer_address_allowed(&p, "a.corp.example", AF_INET, metadata));
+    assert_false(answer_address_allowed(&p, "h.example", AF_INET, private));
+    policy_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +650,10 @@ int main(void)
         cmocka_unit_test(test_size_is_clamped),
         cmocka_unit_test(test_local_answers),
         cmocka_unit_test(test_error_replies),
+        cmocka_unit_test(test_cache_ttl),
+        cmocka_unit_test(test_dname),
+        cmocka_unit_test(test_https),
+        cmocka_unit_test(test_private_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,8 @@ static int tear_down(void **state)
 
 static void add(struct fixture *f, uint32_t key)
 {
-    fold_add(f->fold, &(struct note){.key = key, .count = 99}); /* the count given means nothing */
+    fold_add(f->fold, &(struct note){.key = key, .count = 99},
+             1); /* the count given means nothing */
 }
 
 static void run_for(struct fixture *f, unsigned ms)

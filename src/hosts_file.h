@@ -1,0 +1,20 @@
+/* hosts_file.h: the host's own names, by hosts(5). */
+#ifndef CIJAIL_HOSTS_FILE_H
+#define CIJAIL_HOSTS_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HOSTS_FILE_ADDRESSES 16 /* of one name and family */
+
+struct hosts_file;
+
+struct hosts_file *hosts_file_new(const char *path);
+void hosts_file_free(struct hosts_file *h);
+
+/* The addresses (IPv4 in the first four bytes) of a canonical name in that family. The file is read
+ * anew when it has changed, which is looked for once a second. Returns how many. */
+size_t hosts_file_find(struct hosts_file *h, const char *name, int family,
+                       uint8_t out[HOSTS_FILE_ADDRESSES][16]);
+
+#endif
