@@ -35,6 +35,7 @@
 
 #define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
 #define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_LINE_MAX 2048 /* of its search domains */
 
 #define MOUNT_TABLE "/proc/self/mounts"
 
@@ -102,13 +103,41 @@ static int cover_with_text(struct stage *s, const char *target, const char *text
     return attach_read_only(s->fd, name, target, e);
 }
 
+/* How the host completes short names (resolv.conf(5)): its search domains, and how many dots make
+ * a name that is tried as it is. The last of each counts. */
+static void copy_search(FILE *f)
+{
+    cleanup_free char *text = NULL;
+    char *line, *save = NULL, *search = NULL, *ndots = NULL;
+    size_t len;
+
+    if (read_file(RESOLV_CONF, 65536, &text, &len, NULL) < 0)
+        return;
+    for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        if (!strncmp(line, "search", 6) || !strncmp(line, "domain", 6))
+            search = line;
+        if (!strncmp(line, "options", 7) && strstr(line, "ndots:"))
+            ndots = strstr(line, "ndots:");
+    }
+    if (search && strlen(search) < RESOLV_LINE_MAX)
+        (void)fprintf(f, "%s\n", search);
+    if (ndots)
+        (void)fprintf(f, "options ndots:%d\n", atoi(ndots + strlen("ndots:")));
+}
+
 static size_t resolv_conf_text(const struct mounts *m, char *buf, size_t size)
 {
-    int n = snprintf(
-        buf, size, "# cijail: names are resolved by the gateway of the jail\nnameserver %s\n%s%s%s",
-        GW_IPV4, m->ipv6 ? "nameserver " : "", m->ipv6 ? GW_IPV6 : "", m->ipv6 ? "\n" : "");
+    FILE *f = fmemopen(buf, size, "w");
 
-    return n < 0 ? 0 : (size_t)n;
+    if (!f)
+        return 0;
+    (void)fprintf(f, "# cijail: names are resolved by the gateway of the jail\nnameserver %s\n",
+                  GW_IPV4);
+    if (m->ipv6)
+        (void)fprintf(f, "nameserver %s\n", GW_IPV6);
+    copy_search(f);
+    (void)fclose(f);
+    return strlen(buf);
 }
 
 /* In the stage, the folders above folder + rest (which begins with '/'). */
@@ -181,8 +210,8 @@ static bool is_named(const struct policy *p, const char *path)
     return false;
 }
 
-/* In a dry run: what would resolve names past the gateway, which the run is there to show. All else
- * is the unix gate's to log. */
+/* In a dry run: what would resolve names past the gateway, which the run is there to show. All
+ * else is the unix gate's to log. */
 static const char *const covered_dry[] = {"/run/systemd/resolve", "/run/nscd", "/run/avahi-daemon"};
 
 static int cover_services(struct stage *s, const struct mounts *m, const char *resolv,
@@ -259,7 +288,7 @@ static int cover_automounters(struct stage *s, const struct autofs *a, struct er
 static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char *resolv,
                              struct error *e)
 {
-    char text[256];
+    char text[4096];
 
     return cover_with_text(s, resolv, text, resolv_conf_text(m, text, sizeof(text)), "", e);
 }
