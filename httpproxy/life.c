@@ -4,7 +4,7 @@
  *   read     policy, roots; everything that libcrypto may want from a file
  *   ca       if there is an https endpoint, or in a dry run: made, and its certificate sent to the
  * supervisor confine  no files, no capabilities seccomp  the system calls below, and no others
- *   ready    the supervisor is told; only now can the jail reach the sockets
+ *   ready    the supervisor is told; only now is read what the jail has sent
  *   serve    until the channel closes */
 #include "config.h"
 

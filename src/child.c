@@ -1,10 +1,11 @@
 /* child.c: the jail's init, and the command.
  *
- * Init is pid 1 of P2: it prepares the mounts, configures the jail's end of the link, starts the
- * command, forwards the signals that the supervisor passes on, makes the listening sockets that the
- * supervisor asks for (mirror.c), reaps, and ends with the command; the kernel then kills what the
- * command left behind. It stays in U1, out of reach of the command's ptrace(2), and keeps no
- * capability but CAP_KILL.
+ * Init is pid 1 of P2: it makes the jail's network (J), mount and IPC namespaces, forks the
+ * command's process, prepares the mounts, configures its end of the link when the keeper has made
+ * it, lets the command begin, forwards the signals that the supervisor passes on, makes the
+ * listening sockets that the supervisor asks for (mirror.c), reaps, and ends with the command; the
+ * kernel then kills what the command left behind. It stays in U1, out of reach of the command's
+ * ptrace(2), and keeps no capability but CAP_KILL.
  *
  * The command is a child of init in a user namespace of its own (U2) below U1, so that it has no
  * capability over anything of cijail's: J, G, the mount namespace and the PID namespace are U1's.
@@ -37,6 +38,7 @@ struct init {
     struct launch *l;
     bool ipv6;
     pid_t command;
+    int up, down; /* pipes from and to the command's process */
     int children; /* signalfd for SIGCHLD */
 };
 
@@ -78,48 +80,70 @@ static void report_and_exit(int fd, int exec_errno, const struct error *e)
     _exit(125);
 }
 
+/* What init says when everything that the command may use is there. */
+enum { GO = 1, GO_WITH_CA };
+
+/* Makes what can be made before init has mapped the ids. */
+static void command_prepare(struct init *in, int up, struct seccomp_filter *filter)
+{
+    const struct policy *policy = in->l->policy;
+    struct error e;
+    pid_t number = -1;
+    int r;
+
+    if (unshare(CLONE_NEWUSER) == 0)
+        number = launch_number_in_proc();
+    else
+        (void)userns_explain(errno, "cannot make the command's user namespace", &e);
+    if (write_all(up, &number, sizeof(number)) < 0)
+        _exit(125); /* init reports its own error */
+    if (number < 0) /* a report follows, and no ids are to be mapped */
+        report_and_exit(up, 0, &e);
+    r = seccomp_prepare(filter, policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK), &e);
+    if (r < 0)
+        report_and_exit(up, 0, &e);
+}
+
+/* The last steps to the command: its filter, its signals, and no descriptor of cijail's. */
+static int command_confine(struct init *in, struct seccomp_filter *filter, struct error *e)
+{
+    int listener;
+    int r = seccomp_confine_command(filter, &listener, e);
+
+    if (r < 0)
+        return r;
+    if (launch_send_fd(in->l->init_child, LAUNCH_LISTENER, 0, listener) < 0)
+        _exit(125);
+    if (sigprocmask(SIG_SETMASK, &in->l->caller_mask, NULL) < 0)
+        return error_errno(e, errno, "sigprocmask");
+    /* Nothing that was inherited, and nothing of cijail's own, reaches the command; the pipe to
+     * init is needed until execve. */
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return error_errno(e, errno, "close_range");
+    return 0;
+}
+
 /* In the command's process: everything up to execve. up: to init (number, then the report); down:
  * from init. */
-static void command_main(struct init *in, int up, int down, bool with_ca)
+static void command_main(struct init *in, int up, int down)
 {
     struct launch *l = in->l;
+    struct seccomp_filter filter;
     struct error e;
-    pid_t number;
-    char ok;
-    int err, listener;
+    char go;
 
-    if (unshare(CLONE_NEWUSER) < 0) {
-        (void)userns_explain(errno, "cannot make the command's user namespace", &e);
-        number = -1; /* a report follows, and no ids are to be mapped */
-        (void)write_all(up, &number, sizeof(number));
-        report_and_exit(up, 0, &e);
-    }
-    number = launch_number_in_proc();
-    if (write_all(up, &number, sizeof(number)) < 0 || read(down, &ok, 1) != 1)
+    command_prepare(in, up, &filter);
+    if (read(down, &go, 1) != 1)
         _exit(125); /* init reports its own error */
-    set_environment(l, with_ca);
+    set_environment(l, go == GO_WITH_CA);
     if (chdir(l->cwd) < 0) {
         (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
         report_and_exit(up, 0, &e);
     }
-    if (seccomp_confine_command(l->policy->dry_run || policy_has_kind(l->policy, ENDPOINT_NETLINK),
-                                &listener, &e) < 0)
+    if (command_confine(in, &filter, &e) < 0)
         report_and_exit(up, 0, &e);
-    if (launch_send_fd(l->init_child, LAUNCH_LISTENER, 0, listener) < 0)
-        _exit(125);
-    if (sigprocmask(SIG_SETMASK, &l->caller_mask, NULL) < 0) {
-        (void)error_errno(&e, errno, "sigprocmask");
-        report_and_exit(up, 0, &e);
-    }
-    /* Nothing that was inherited, and nothing of cijail's own, reaches the command; up is needed
-     * until execve. */
-    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
-        (void)error_errno(&e, errno, "close_range");
-        report_and_exit(up, 0, &e);
-    }
     (void)execvp(l->options->command[0], l->options->command);
-    err = errno;
-    report_and_exit(up, err, NULL);
+    report_and_exit(up, errno, NULL);
 }
 
 /* --- init --- */
@@ -161,10 +185,26 @@ static int read_exact(int fd, void *data, size_t len)
     return 0;
 }
 
-static void start_command(struct init *in, bool with_ca)
+/* Comes back if there is none, since execve has closed the pipe. */
+static void hear_report(struct init *in)
+{
+    struct child_report report;
+    struct error e;
+
+    if (read_exact(in->up, &report, sizeof(report)) < 0)
+        return;
+    if (report.exec_errno) {
+        (void)launch_send(in->l->init_child, LAUNCH_EXEC_FAILED, report.exec_errno, NULL);
+        _exit(125);
+    }
+    copy_string(e.text, sizeof(e.text), report.text);
+    fail(in, &e);
+}
+
+/* The command's process, which prepares itself and then waits for release_command. */
+static void fork_command(struct init *in)
 {
     int up[2], down[2];
-    struct child_report report;
     struct error e;
     pid_t number;
 
@@ -180,27 +220,30 @@ static void start_command(struct init *in, bool with_ca)
     if (in->command == 0) {
         (void)close(up[0]);
         (void)close(down[1]);
-        command_main(in, up[1], down[0], with_ca);
+        command_main(in, up[1], down[0]);
     }
     (void)close(up[1]);
     (void)close(down[0]);
-    if (read_exact(up[0], &number, sizeof(number)) < 0) {
+    in->up = up[0];
+    in->down = down[1];
+    if (read_exact(in->up, &number, sizeof(number)) < 0) {
         (void)error_set(&e, EPROTO, "the command's process ended during set-up");
         fail(in, &e);
     }
-    if (number > 0 && userns_map("/proc", number, in->l->root, &e) < 0)
+    if (number < 0)
+        hear_report(in);
+    if (userns_map("/proc", number, in->l->root, &e) < 0)
         fail(in, &e);
-    (void)write_all(down[1], "", 1);
-    (void)close(down[1]);
-    if (read_exact(up[0], &report, sizeof(report)) == 0) { /* no report: execve closed the pipe */
-        if (report.exec_errno) {
-            (void)launch_send(in->l->init_child, LAUNCH_EXEC_FAILED, report.exec_errno, NULL);
-            _exit(125);
-        }
-        copy_string(e.text, sizeof(e.text), report.text);
-        fail(in, &e);
-    }
-    (void)close(up[0]);
+}
+
+static void release_command(struct init *in, bool with_ca)
+{
+    const char go = with_ca ? GO_WITH_CA : GO;
+
+    (void)write_all(in->down, &go, 1); /* if it has ended, it has reported why */
+    (void)close(in->down);
+    hear_report(in);
+    (void)close(in->up);
 }
 
 static void wait_for(struct init *in, int fd, enum launch_type type, struct launch_msg *m)
@@ -243,24 +286,47 @@ static void send_diag(struct init *in)
         (void)launch_send_fd(in->l->init_child, LAUNCH_DIAG, 0, diag);
 }
 
-static void set_up(struct init *in, bool *with_ca)
+/* Namespaces, and a network of its own that is ready to be linked to the gateway's. */
+static void enter_jail(struct init *in)
+{
+    struct error e;
+
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC) < 0) {
+        (void)userns_explain(errno, "cannot make the jail's network, mount and IPC namespaces", &e);
+        fail(in, &e);
+    }
+    if (netns_prepare_jail(&in->ipv6, &e) < 0)
+        fail(in, &e);
+    if (launch_send(in->l->pair_init, LAUNCH_PREPARED, 0, NULL) < 0)
+        _exit(125); /* the keeper has ended, and has said why */
+}
+
+static void link_jail(struct init *in)
 {
     struct launch *l = in->l;
-    struct mounts mounts = {.root = l->root, .bundle = &l->bundle, .policy = l->policy};
-    struct launch_msg net, go;
+    struct launch_msg net;
     struct error e;
 
     wait_for(in, l->pair_init, LAUNCH_NET, &net);
-    in->ipv6 = net.value != 0;
-    if (netns_setup_jail(in->ipv6, &e) < 0)
+    if (netns_link_jail(net.value != 0, &e) < 0)
         fail(in, &e);
     send_diag(in); /* the gate's */
     send_diag(in); /* jail_abort.h */
+}
+
+static void set_up(struct init *in, bool *with_ca)
+{
+    struct launch *l = in->l;
+    struct mounts mounts = {.root = l->root, .ipv6 = in->ipv6, .policy = l->policy};
+    struct launch_msg go;
+    struct error e;
+
+    if (mounts_setup(&mounts, &e) < 0)
+        fail(in, &e);
+    link_jail(in);
     wait_for_go(in, &go);
     *with_ca = go.text[0] != '\0';
-    mounts.ipv6 = in->ipv6;
-    mounts.ca_pem = go.text;
-    if (mounts_setup(&mounts, &e) < 0)
+    if (*with_ca && mounts_add_ca(&l->bundle, go.text, &e) < 0)
         fail(in, &e);
 }
 
@@ -317,7 +383,7 @@ void init_main(struct launch *l)
     struct error e;
     sigset_t set;
 
-    set_up(&in, &with_ca);
+    enter_jail(&in);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGCHLD);
     in.children = sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -1 : signalfd(-1, &set, SFD_CLOEXEC);
@@ -325,7 +391,9 @@ void init_main(struct launch *l)
         (void)error_errno(&e, errno, "signalfd");
         fail(&in, &e);
     }
-    start_command(&in, with_ca);
+    fork_command(&in);
+    set_up(&in, &with_ca);
+    release_command(&in, with_ca);
     keep_only_cap_kill(&in);
     serve(&in);
 }

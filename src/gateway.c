@@ -1,46 +1,44 @@
 /* gateway.c: the keeper of the gateway namespace.
  *
- * One clone(2) gave it the user namespace U1, the network namespace G and a PID namespace P1 of
- * which it is the init: when it ends, however it ends, the kernel kills all that lives in P1, the
- * proxies and the jail with it; and it ends with the supervisor (PR_SET_PDEATHSIG). It builds the
- * network while init prepares the mounts:
+ * One clone(2) gave it the user namespace U1 and a PID namespace P1 of which it is the init: when
+ * it ends, however it ends, the kernel kills all that lives in P1, the proxies and the jail with
+ * it; and it ends with the supervisor (PR_SET_PDEATHSIG). It makes the network namespace G and
+ * builds the network, while init makes J and prepares the mounts:
  *
- *   clone init (J, P2, mounts, IPC) -> veth pair, addresses -> rules, routes -> sockets -> exec
- * both proxies -> tell init
+ *   unshare G -> clone init (P2) -> sysctls, rules, sockets, routes -> httpproxy, if it makes a CA
+ *   -> wait for J -> veth pair, addresses -> tell init
  *
- * After that it holds no socket of G and only waits for its children; when a proxy ends before its
- * time it takes the link away. It never reads a byte of the
- * jail. */
+ * After that it holds the sockets of the proxies that have not started, starts each when something
+ * waits for it (proxy_process.c), and waits for its children; when a proxy ends before its time it
+ * takes the link away. It never reads a byte of the jail. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "nft/ruleset.h"
 #include "src/launch.h"
 #include "src/net.h"
 #include "src/netns.h"
+#include "src/proxy_process.h"
 #include "src/raw_maker.h"
+#include "src/userns.h"
 #include "src/util.h"
-
-/* A proxy needs these until it has locked itself down (isolate.c): an own mount namespace and
- * dropping its bounding set. They are capabilities over U1 alone. */
-static const int proxy_caps[] = {CAP_SYS_ADMIN, CAP_SETPCAP};
 
 struct gateway {
     struct launch *l;
     bool ipv6;
-    pid_t dns, http, init;
-    int dns_fds[PROXY_FD_MAX + 1]; /* by final number; -1: not there */
-    int http_fds[PROXY_FD_MAX + 1];
+    bool ending; /* the supervisor has said so */
+    pid_t init;
+    int children; /* signalfd for SIGCHLD */
+    struct proxy_process dns, http;
 };
 
 static void close_fd(int *fd)
@@ -48,91 +46,6 @@ static void close_fd(int *fd)
     if (*fd >= 0)
         (void)close(*fd);
     *fd = -1;
-}
-
-static int keep_caps_over_exec(void)
-{
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2];
-
-    if (syscall(SYS_capget, &head, data) < 0)
-        return -errno;
-    for (size_t i = 0; i < ARRAY_LEN(proxy_caps); i++)
-        data[CAP_TO_INDEX(proxy_caps[i])].inheritable |= CAP_TO_MASK(proxy_caps[i]);
-    if (syscall(SYS_capset, &head, data) < 0)
-        return -errno;
-    for (size_t i = 0; i < ARRAY_LEN(proxy_caps); i++)
-        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, proxy_caps[i], 0, 0) < 0)
-            return -errno;
-    return 0;
-}
-
-/* Moves fds[n] to descriptor n, for every n, by way of numbers that collide with none of them. */
-static int place_fds(const int fds[PROXY_FD_MAX + 1])
-{
-    int high[PROXY_FD_MAX + 1];
-
-    for (int n = 0; n <= PROXY_FD_MAX; n++) {
-        high[n] = fds[n] < 0 ? -1 : fcntl(fds[n], F_DUPFD_CLOEXEC, PROXY_FD_MAX + 1);
-        if (fds[n] >= 0 && high[n] < 0)
-            return -errno;
-    }
-    for (int n = 3; n <= PROXY_FD_MAX; n++) {
-        if (high[n] < 0)
-            (void)close(n);
-        else if (dup2(high[n], n) < 0)
-            return -errno;
-    }
-    if (close_range(PROXY_FD_MAX + 1, ~0U, 0) < 0)
-        return -errno;
-    return 0;
-}
-
-/* What a proxy's environment holds: nothing, but for the sanitizers' options in a build with these.
- */
-static char **proxy_environment(char *keep[4])
-{
-    size_t n = 0;
-#ifdef CIJAIL_SANITIZED
-    static const char *const names[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "T_REPORTS"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (getenv(names[i]))
-            keep[n++] = xasprintf("%s=%s", names[i], getenv(names[i]));
-#endif
-    keep[n] = NULL;
-    return keep;
-}
-
-static void exec_proxy(const char *path, const char *name, const int fds[PROXY_FD_MAX + 1])
-{
-    char *argv[] = {(char *)(uintptr_t)name, NULL};
-    char *envp[4];
-    struct error e;
-    sigset_t none;
-    int err;
-
-    (void)sigemptyset(&none);
-    /* The terminal's signals are not for it. */
-    if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 || keep_caps_over_exec() < 0 ||
-        place_fds(fds) < 0)
-        _exit(125); /* told to the supervisor as LAUNCH_PROXY_ENDED */
-    (void)execve(path, argv, proxy_environment(envp));
-    err = errno;
-    (void)error_errno(&e, err, "cannot execute %s", path);
-    warn_text("%s", e.text);
-    _exit(err == ENOENT ? 127 : 126);
-}
-
-static pid_t spawn_proxy(const char *path, const char *name, const int fds[PROXY_FD_MAX + 1],
-                         struct error *e)
-{
-    pid_t pid = fork();
-
-    if (pid < 0)
-        return error_errno(e, errno, "cannot fork for %s", name);
-    if (pid == 0)
-        exec_proxy(path, name, fds);
-    return pid;
 }
 
 enum purpose { FOR_DNS, FOR_PROXY, FOR_INTERCEPTION };
@@ -157,15 +70,15 @@ static int open_sockets(struct gateway *g, const struct ruleset *rules, struct e
         int family, type;
         unsigned short port;
     } rows[] = {
-        {&g->dns_fds[DNS_FD_UDP4], FOR_DNS, AF_INET, SOCK_DGRAM, DNS_PORT},
-        {&g->dns_fds[DNS_FD_UDP6], FOR_DNS, AF_INET6, SOCK_DGRAM, DNS_PORT},
-        {&g->dns_fds[DNS_FD_TCP4], FOR_DNS, AF_INET, SOCK_STREAM, DNS_PORT},
-        {&g->dns_fds[DNS_FD_TCP6], FOR_DNS, AF_INET6, SOCK_STREAM, DNS_PORT},
-        {&g->http_fds[HTTP_FD_LISTEN4], FOR_PROXY, AF_INET, SOCK_STREAM, PROXY_PORT},
-        {&g->http_fds[HTTP_FD_LISTEN6], FOR_PROXY, AF_INET6, SOCK_STREAM, PROXY_PORT},
-        {&g->http_fds[HTTP_FD_TRANSPARENT4], FOR_INTERCEPTION, AF_INET, SOCK_STREAM,
+        {&g->dns.fds[DNS_FD_UDP4], FOR_DNS, AF_INET, SOCK_DGRAM, DNS_PORT},
+        {&g->dns.fds[DNS_FD_UDP6], FOR_DNS, AF_INET6, SOCK_DGRAM, DNS_PORT},
+        {&g->dns.fds[DNS_FD_TCP4], FOR_DNS, AF_INET, SOCK_STREAM, DNS_PORT},
+        {&g->dns.fds[DNS_FD_TCP6], FOR_DNS, AF_INET6, SOCK_STREAM, DNS_PORT},
+        {&g->http.fds[HTTP_FD_LISTEN4], FOR_PROXY, AF_INET, SOCK_STREAM, PROXY_PORT},
+        {&g->http.fds[HTTP_FD_LISTEN6], FOR_PROXY, AF_INET6, SOCK_STREAM, PROXY_PORT},
+        {&g->http.fds[HTTP_FD_TRANSPARENT4], FOR_INTERCEPTION, AF_INET, SOCK_STREAM,
          TRANSPARENT_PORT},
-        {&g->http_fds[HTTP_FD_TRANSPARENT6], FOR_INTERCEPTION, AF_INET6, SOCK_STREAM,
+        {&g->http.fds[HTTP_FD_TRANSPARENT6], FOR_INTERCEPTION, AF_INET6, SOCK_STREAM,
          TRANSPARENT_PORT},
     };
 
@@ -189,12 +102,12 @@ static int open_sockets(struct gateway *g, const struct ruleset *rules, struct e
 
 static int open_log(struct gateway *g, struct error *e)
 {
-    if ((g->dns_fds[DNS_FD_NFLOG] = netns_open_nflog(NFLOG_GROUP, e)) < 0)
-        return g->dns_fds[DNS_FD_NFLOG];
-    if ((g->dns_fds[DNS_FD_ICMP4] = netns_open_icmp(AF_INET, e)) < 0)
-        return g->dns_fds[DNS_FD_ICMP4];
-    if (g->ipv6 && (g->dns_fds[DNS_FD_ICMP6] = netns_open_icmp(AF_INET6, e)) < 0)
-        return g->dns_fds[DNS_FD_ICMP6];
+    if ((g->dns.fds[DNS_FD_NFLOG] = netns_open_nflog(NFLOG_GROUP, e)) < 0)
+        return g->dns.fds[DNS_FD_NFLOG];
+    if ((g->dns.fds[DNS_FD_ICMP4] = netns_open_icmp(AF_INET, e)) < 0)
+        return g->dns.fds[DNS_FD_ICMP4];
+    if (g->ipv6 && (g->dns.fds[DNS_FD_ICMP6] = netns_open_icmp(AF_INET6, e)) < 0)
+        return g->dns.fds[DNS_FD_ICMP6];
     return 0;
 }
 
@@ -211,10 +124,10 @@ static int open_held(struct gateway *g, struct error *e)
         {DNS_FD_INTERCEPT6, AF_INET6, INTERCEPT_MARK},
     };
 
-    if ((g->dns_fds[DNS_FD_HELD] = netns_open_nflog(HELD_GROUP, e)) < 0)
-        return g->dns_fds[DNS_FD_HELD];
+    if ((g->dns.fds[DNS_FD_HELD] = netns_open_nflog(HELD_GROUP, e)) < 0)
+        return g->dns.fds[DNS_FD_HELD];
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        int *fd = &g->dns_fds[rows[i].fd];
+        int *fd = &g->dns.fds[rows[i].fd];
         if (rows[i].family == AF_INET || g->ipv6)
             if ((*fd = netns_open_raw(rows[i].family, rows[i].mark, e)) < 0)
                 return *fd;
@@ -266,63 +179,83 @@ static int start_maker(struct gateway *g, struct error *e)
     raw_maker_main(fd);
 }
 
+/* What a proxy has beside its sockets. httpproxy starts at once where the jail's bundle needs its
+ * CA, which it makes while the network is built. */
+static int prepare_proxies(struct gateway *g, struct error *e)
+{
+    struct launch *l = g->l;
+
+    g->dns.fds[PROXY_FD_CHANNEL] = l->dns_proxy;
+    g->dns.fds[PROXY_FD_CONFIG] = fcntl(l->config, F_DUPFD_CLOEXEC, 0);
+    if (g->dns.fds[PROXY_FD_CONFIG] < 0)
+        return error_errno(e, errno, "cannot duplicate a descriptor");
+    g->http.fds[PROXY_FD_CHANNEL] = l->http_proxy;
+    g->http.fds[PROXY_FD_CONFIG] = l->config;
+    g->http.fds[HTTP_FD_ROOTS] = l->roots;
+    return l->roots < 0 ? 0 : proxy_process_start(&g->http, e);
+}
+
+/* What takes raw endpoints, beside dnsproxy's sockets. */
+static int open_raw(struct gateway *g, struct error *e)
+{
+    int r = send_relays(g, e);
+
+    return r < 0 ? r : start_maker(g, e);
+}
+
+/* All that can be there before the link: nothing reaches it yet. */
+static int prepare_network(struct gateway *g, const struct ruleset *rules, struct error *e)
+{
+    int r = ruleset_install(rules, e);
+
+    if (r == 0)
+        r = open_sockets(g, rules, e);
+    if (r == 0)
+        r = open_log(g, e);
+    if (r == 0 && ruleset_takes_raw(rules))
+        r = open_held(g, e);
+    if (r == 0)
+        r = prepare_proxies(g, e);
+    if (r == 0 && (intercepts_urls(rules) || intercepts_dns(rules) || ruleset_takes_raw(rules)))
+        r = netns_intercept(g->ipv6, e);
+    if (r == 0 && ruleset_takes_raw(rules))
+        r = open_raw(g, e);
+    close_fd(&g->l->maker);
+    return r;
+}
+
+/* Init has its network now. If it has ended, it has told the supervisor why. */
+static void wait_for_jail(const struct gateway *g)
+{
+    struct launch_msg m;
+
+    while (launch_recv(g->l->pair_keeper, &m) < 0)
+        (void)pause();
+}
+
 static int build_network(struct gateway *g, struct error *e)
 {
     struct ruleset rules;
-    int r = netns_setup_gateway(g->init, &g->ipv6, e);
+    int r = netns_prepare_gateway(&g->ipv6, e);
 
     if (r < 0)
         return r;
     ruleset_from_policy(&rules, g->l->policy);
     rules.with_ipv6 = g->ipv6;
-    r = ruleset_install(&rules, e);
-    if (r == 0 && (intercepts_urls(&rules) || intercepts_dns(&rules) || ruleset_takes_raw(&rules)))
-        r = netns_intercept(g->ipv6, e);
-    if (r == 0)
-        r = open_sockets(g, &rules, e);
-    if (r == 0)
-        r = open_log(g, e);
-    if (r == 0 && ruleset_takes_raw(&rules))
-        r = open_held(g, e);
-    if (r == 0 && ruleset_takes_raw(&rules))
-        r = send_relays(g, e);
-    if (r == 0 && ruleset_takes_raw(&rules))
-        r = start_maker(g, e);
-    close_fd(&g->l->maker);
+    r = prepare_network(g, &rules, e);
     ruleset_free(&rules);
-    return r;
-}
-
-static int start_proxies(struct gateway *g, struct error *e)
-{
-    struct launch *l = g->l;
-
-    g->dns_fds[PROXY_FD_CHANNEL] = l->dns_proxy;
-    g->dns_fds[PROXY_FD_CONFIG] = l->config;
-    g->dns = spawn_proxy(l->dnsproxy_path, "cijail-dnsproxy", g->dns_fds, e);
-    if (g->dns < 0)
-        return g->dns;
-    g->http_fds[PROXY_FD_CHANNEL] = l->http_proxy;
-    g->http_fds[PROXY_FD_CONFIG] = l->config;
-    g->http_fds[HTTP_FD_ROOTS] = l->roots;
-    g->http = spawn_proxy(l->httpproxy_path, "cijail-httpproxy", g->http_fds, e);
-    if (g->http < 0)
-        return g->http;
-    for (int n = 0; n <= PROXY_FD_MAX; n++) {
-        if (n != PROXY_FD_CONFIG)
-            close_fd(&g->dns_fds[n]);
-        close_fd(&g->http_fds[n]);
-    }
-    return 0;
+    if (r < 0)
+        return r;
+    wait_for_jail(g);
+    return netns_link_gateway(g->init, g->ipv6, e);
 }
 
 static pid_t start_init(struct gateway *g, struct error *e)
 {
-    pid_t pid = launch_clone(CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC);
+    pid_t pid = launch_clone(CLONE_NEWPID);
 
     if (pid < 0)
-        return error_errno(e, -pid,
-                           "cannot make the jail's network, PID, mount and IPC namespaces");
+        return error_errno(e, -pid, "cannot make the jail's PID namespace");
     if (pid == 0) {
         close_fd(&g->l->gate_keeper);
         close_fd(&g->l->pair_keeper);
@@ -338,57 +271,127 @@ static pid_t start_init(struct gateway *g, struct error *e)
     return pid;
 }
 
+/* --- once it runs --- */
+
+/* Does the supervisor's word wait that the end is due (LAUNCH_ENDING)? It says nothing else. */
+static void look_at_gate(struct gateway *g)
+{
+    char byte;
+    ssize_t n = recv(g->l->gate_keeper, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n == 0)
+        _exit(125); /* no supervisor, no jail */
+    if (n > 0)
+        g->ending = true;
+}
+
 /* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
  * one proxy is not gone round by the other, and no denial goes unlogged. The other is killed first,
  * by which the kernel tells its clients that their connections have ended, and nothing is served
- * any more. The supervisor is told before the link is taken away, since init, which may still be
- * setting it up, would have another reason to give; if it cannot be taken away, this process ends
- * and takes the jail with it. */
-static void on_proxy_end(struct gateway *g, const char *name, int status, pid_t other)
+ * any more; one that has not started never will. The supervisor is told before the link is taken
+ * away, since init, which may still be setting it up, would have another reason to give; if it
+ * cannot be taken away, this process ends and takes the jail with it. */
+static void on_proxy_end(struct gateway *g, struct proxy_process *p, int status)
 {
-    char byte;
-    bool due = recv(g->l->gate_keeper, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0; /* LAUNCH_ENDING */
+    struct proxy_process *other = p == &g->dns ? &g->http : &g->dns;
     struct error e;
 
-    if (due)
+    p->pid = 0;
+    if (g->ending)
         return;
-    if (other > 0 && kill(other, SIGKILL) == 0)
-        (void)waitpid(other, NULL, 0);
-    g->dns = g->http = 0;
-    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, name);
+    if (other->pid > 0 && kill(other->pid, SIGKILL) == 0)
+        (void)waitpid(other->pid, NULL, 0);
+    other->pid = 0;
+    proxy_process_close(other);
+    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, p->name);
     if (netns_cut(&e) < 0)
         launch_fail(g->l->gate_keeper, &e);
     (void)launch_send(g->l->gate_keeper, LAUNCH_CUT, 0, NULL);
 }
 
-/* Ends never by itself but as above: the supervisor kills this process when all is done. */
-static void watch_children(struct gateway *g) __attribute__((noreturn));
-static void watch_children(struct gateway *g)
+static void reap(struct gateway *g)
 {
-    for (;;) {
-        int status;
-        pid_t pid = waitpid(-1, &status, 0);
-        if (pid < 0 && errno == ECHILD)
-            (void)pause();
-        if (pid > 0 && pid == g->dns)
-            on_proxy_end(g, "cijail-dnsproxy", status, g->http);
-        else if (pid > 0 && pid == g->http)
-            on_proxy_end(g, "cijail-httpproxy", status, g->dns);
+    struct signalfd_siginfo info;
+    pid_t pid;
+    int status;
+
+    (void)!read(g->children, &info, sizeof(info));
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == g->dns.pid)
+            on_proxy_end(g, &g->dns, status);
+        else if (pid == g->http.pid)
+            on_proxy_end(g, &g->http, status);
     }
+}
+
+/* A proxy that cannot be started is one that has ended. At the end of the jail the one that nothing
+ * waits for is let go: the end of its channel tells the supervisor that it has nothing to say. */
+static void start_if_needed(struct gateway *g, struct proxy_process *p)
+{
+    struct error e;
+
+    if (!proxy_process_is_needed(p, g->ending)) {
+        if (g->ending)
+            proxy_process_close(p);
+    } else if (proxy_process_start(p, &e) < 0) {
+        warn_text("%s", e.text);
+        proxy_process_close(p);
+        on_proxy_end(g, p, W_EXITCODE(125, 0));
+    }
+}
+
+/* Ends never by itself but as above: the supervisor kills this process when all is done. */
+static void serve(struct gateway *g) __attribute__((noreturn));
+static void serve(struct gateway *g)
+{
+    struct pollfd p[2 + 2 * PROXY_PROCESS_WATCHED];
+    struct error e;
+
+    for (;;) {
+        size_t n = 0;
+        p[n++] = (struct pollfd){.fd = g->children, .events = POLLIN};
+        p[n++] = (struct pollfd){.fd = g->ending ? -1 : g->l->gate_keeper, .events = POLLIN};
+        n += proxy_process_watch(&g->dns, p + n);
+        n += proxy_process_watch(&g->http, p + n);
+        if (poll(p, n, -1) < 0 && errno != EINTR) {
+            (void)error_errno(&e, errno, "poll");
+            launch_fail(g->l->gate_keeper, &e);
+        }
+        look_at_gate(g); /* first: it is said before a proxy is told to end */
+        reap(g);
+        start_if_needed(g, &g->dns);
+        start_if_needed(g, &g->http);
+    }
+}
+
+/* SIGCHLD is read, not handled. */
+static int watch_children(struct gateway *g, struct error *e)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+        g->children = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return g->children < 0 ? error_errno(e, errno, "signalfd") : 0;
 }
 
 void gateway_main(struct launch *l)
 {
-    struct gateway g = {.l = l};
+    struct gateway g = {.l = l, .children = -1};
     struct launch_msg m;
     struct error e;
 
-    for (int n = 0; n <= PROXY_FD_MAX; n++)
-        g.dns_fds[n] = g.http_fds[n] = -1;
+    proxy_process_init(&g.dns, "cijail-dnsproxy", l->dnsproxy_path);
+    proxy_process_init(&g.http, "cijail-httpproxy", l->httpproxy_path);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
         launch_send(l->gate_keeper, LAUNCH_NUMBER, launch_number_in_proc(), NULL) < 0)
         _exit(125);
-    /* The end of the supervisor before the line above shows here: nothing comes. */
+    if (unshare(CLONE_NEWNET) < 0) {
+        (void)userns_explain(errno, "cannot make the gateway's network namespace", &e);
+        launch_fail(l->gate_keeper, &e);
+    }
+    /* The end of the supervisor before the prctl above shows here: nothing comes. */
     if (launch_recv(l->gate_keeper, &m) < 0 || m.type != LAUNCH_MAPPED)
         _exit(125);
     g.init = start_init(&g, &e);
@@ -398,10 +401,10 @@ void gateway_main(struct launch *l)
         (void)error_errno(&e, errno, "setsid");
         launch_fail(l->gate_keeper, &e);
     }
-    if (build_network(&g, &e) < 0 || start_proxies(&g, &e) < 0)
+    if (watch_children(&g, &e) < 0 || build_network(&g, &e) < 0)
         launch_fail(l->gate_keeper, &e);
     if (launch_send(l->pair_keeper, LAUNCH_NET, g.ipv6, NULL) < 0)
         _exit(125);
     close_fd(&l->pair_keeper);
-    watch_children(&g);
+    serve(&g);
 }

@@ -59,9 +59,10 @@ int launch_recv_fd(int fd, struct launch_msg *m, int *passed)
     ssize_t r;
 
     *passed = -1;
-    do
+    do /* ECONNRESET comes once, before the last words of a peer that did not read all it was sent
+        */
         r = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-    while (r < 0 && errno == EINTR);
+    while (r < 0 && (errno == EINTR || errno == ECONNRESET));
     if (r < 0)
         return -errno;
     if (r == 0)

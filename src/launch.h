@@ -26,8 +26,10 @@
 enum launch_type {
     LAUNCH_NUMBER = 1, /* keeper -> supervisor: value: its number in /proc */
     LAUNCH_MAPPED,     /* supervisor -> keeper: the ids are mapped */
+    LAUNCH_PREPARED,   /* init -> keeper: J is there, and ready to be linked */
     LAUNCH_NET,        /* keeper -> init: the link is there; value: with IPv6 */
-    LAUNCH_GO,         /* supervisor -> init: both proxies are ready; text: the CA, or empty */
+    LAUNCH_GO,         /* supervisor -> init: nothing else is to be waited for; text: the CA, or
+                        * empty */
     LAUNCH_SIGNAL,     /* supervisor -> init: value: send this signal to the command */
     LAUNCH_ERROR,      /* keeper, init -> supervisor: set-up failed; text */
     LAUNCH_RELAY,      /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:

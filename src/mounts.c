@@ -293,18 +293,6 @@ static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char
     return cover_with_text(s, resolv, text, resolv_conf_text(m, text, sizeof(text)), "", e);
 }
 
-static int cover_bundles(struct stage *s, const struct mounts *m, struct error *e)
-{
-    int r;
-
-    for (size_t i = 0; *m->ca_pem && i < m->bundle->count; i++) {
-        const struct ca_file *f = &m->bundle->files[i];
-        if ((r = cover_with_text(s, f->path, f->pem, f->len, m->ca_pem, e)) < 0)
-            return r;
-    }
-    return 0;
-}
-
 static int open_stage(struct stage *s, struct error *e)
 {
     if (mount("cijail", STAGE, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -312,6 +300,12 @@ static int open_stage(struct stage *s, struct error *e)
         return error_errno(e, errno, "cannot mount a tmpfs in the jail");
     s->fd = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return s->fd < 0 ? error_errno(e, errno, "cannot open the jail's tmpfs") : 0;
+}
+
+static int close_stage(struct stage *s, struct error *e)
+{
+    (void)close(s->fd);
+    return umount2(STAGE, MNT_DETACH) < 0 ? error_errno(e, errno, "cannot take the stage away") : 0;
 }
 
 static int read_only_recursive(const char *path, struct error *e)
@@ -401,9 +395,18 @@ int mounts_setup(const struct mounts *m, struct error *e)
     if (r == 0)
         r = cover_resolv_conf(&s, m, resolv, e);
     if (r == 0)
-        r = cover_bundles(&s, m, e);
-    (void)close(s.fd);
-    if (r == 0 && umount2(STAGE, MNT_DETACH) < 0)
-        r = error_errno(e, errno, "cannot take the stage away");
+        r = close_stage(&s, e);
     return r < 0 ? r : mount_proc(m, e);
+}
+
+int mounts_add_ca(const struct ca_bundle *bundle, const char *ca_pem, struct error *e)
+{
+    struct stage s = {.fd = -1};
+    int r = open_stage(&s, e);
+
+    for (size_t i = 0; r == 0 && i < bundle->count; i++) {
+        const struct ca_file *f = &bundle->files[i];
+        r = cover_with_text(&s, f->path, f->pem, f->len, ca_pem, e);
+    }
+    return r < 0 ? r : close_stage(&s, e);
 }

@@ -10,15 +10,16 @@
 #include "src/policy.h"
 
 struct mounts {
-    bool root;                      /* the command runs as uid 0 */
-    bool ipv6;                      /* resolv.conf names the gateway's IPv6 address too */
-    const struct policy *policy;    /* what it names is not covered */
-    const struct ca_bundle *bundle; /* files to cover; may be empty */
-    const char *ca_pem; /* the jail's CA, appended to each; empty: the bundles are left alone */
+    bool root;                   /* the command runs as uid 0 */
+    bool ipv6;                   /* resolv.conf names the gateway's IPv6 address too */
+    const struct policy *policy; /* what it names is not covered */
 };
 
 /* In the jail's own mount namespace, with CAP_SYS_ADMIN over it, as init of the jail's PID
  * namespace. Leaves a mount namespace in which nothing propagates from or to the host. */
 int mounts_setup(const struct mounts *m, struct error *e);
+
+/* After that: covers each file of the bundle by the same and the jail's CA. */
+int mounts_add_ca(const struct ca_bundle *bundle, const char *ca_pem, struct error *e);
 
 #endif

@@ -218,17 +218,24 @@ static int netns_configure(struct nl_sock *sk, int ifindex, const char *ipv4, co
     return r;
 }
 
-int netns_setup_gateway(pid_t jail_pid, bool *ipv6, struct error *e)
+int netns_prepare_gateway(bool *ipv6, struct error *e)
 {
     CLEANUP(socket) struct nl_sock *sk = NULL;
-    int gw;
     int r = netns_connect(&sk, e);
 
     if (r < 0)
         return r;
     netns_sysctl_gateway();
     *ipv6 = netns_sysctl_enable_ipv6();
-    r = netns_up(sk, LOOPBACK_INDEX, 0, "bring lo up", e);
+    return netns_up(sk, LOOPBACK_INDEX, 0, "bring lo up", e);
+}
+
+int netns_link_gateway(pid_t jail_pid, bool ipv6, struct error *e)
+{
+    CLEANUP(socket) struct nl_sock *sk = NULL;
+    int gw;
+    int r = netns_connect(&sk, e);
+
     if (r == 0)
         r = netns_add_veth(sk, jail_pid, e);
     if (r < 0)
@@ -237,10 +244,22 @@ int netns_setup_gateway(pid_t jail_pid, bool *ipv6, struct error *e)
     if (gw < 0)
         return gw;
     netns_sysctl_gateway_link();
-    return netns_configure(sk, gw, GW_IPV4, *ipv6 ? GW_IPV6 : NULL, e);
+    return netns_configure(sk, gw, GW_IPV4, ipv6 ? GW_IPV6 : NULL, e);
 }
 
-int netns_setup_jail(bool ipv6, struct error *e)
+int netns_prepare_jail(bool *ipv6, struct error *e)
+{
+    CLEANUP(socket) struct nl_sock *sk = NULL;
+    int r = netns_connect(&sk, e);
+
+    if (r < 0)
+        return r;
+    netns_sysctl_jail();
+    *ipv6 = netns_sysctl_enable_ipv6();
+    return netns_up(sk, LOOPBACK_INDEX, 0, "bring lo up", e);
+}
+
+int netns_link_jail(bool ipv6, struct error *e)
 {
     CLEANUP(socket) struct nl_sock *sk = NULL;
     int jail;
@@ -248,16 +267,9 @@ int netns_setup_jail(bool ipv6, struct error *e)
 
     if (r < 0)
         return r;
-    netns_sysctl_jail();
-    if (ipv6)
-        (void)netns_sysctl_enable_ipv6(); /* if it cannot, adding the address says so */
-    r = netns_up(sk, LOOPBACK_INDEX, 0, "bring lo up", e);
-    if (r < 0)
-        return r;
     jail = netns_index(JAIL_IFNAME, e);
     if (jail < 0)
         return jail;
-    netns_sysctl_jail_link();
     r = netns_configure(sk, jail, JAIL_IPV4, ipv6 ? JAIL_IPV6 : NULL, e);
     if (r == 0)
         r = netns_add_default_route(sk, jail, AF_INET, "0.0.0.0/0", GW_IPV4, e);

@@ -8,27 +8,32 @@
 
 #include "src/error.h"
 
-/* In G, with CAP_NET_ADMIN over it: brings lo up, makes the veth pair with its peer in the network
- * namespace of process jail_pid (as seen in the caller's PID namespace), gives gw0 its addresses
- * and brings it up. Sets the sysctls of G (no forwarding, no redirects, no router advertisements,
- * no limit on the ICMP errors that it sends), as far as /proc/sys can be written. *ipv6: whether
- * the kernel has IPv6. */
-int netns_setup_gateway(pid_t jail_pid, bool *ipv6, struct error *e);
+/* In G, with CAP_NET_ADMIN over it, before there is a link: sets the sysctls (no forwarding, no
+ * redirects, no router advertisements, no limit on the ICMP errors that it sends), as far as
+ * /proc/sys can be written, and brings lo up. *ipv6: whether the kernel has IPv6. */
+int netns_prepare_gateway(bool *ipv6, struct error *e);
 
-/* In J: brings lo up, waits for nothing (the pair must exist), gives jail0 its addresses, routes
- * and brings it up. */
-int netns_setup_jail(bool ipv6, struct error *e);
+/* Likewise in J; what is set here the link's end begins with. */
+int netns_prepare_jail(bool *ipv6, struct error *e);
+
+/* In G, when both are prepared: makes the veth pair with its peer in the network namespace of
+ * process jail_pid (as seen in the caller's PID namespace), gives gw0 its addresses and brings it
+ * up. */
+int netns_link_gateway(pid_t jail_pid, bool ipv6, struct error *e);
+
+/* In J, when the pair is there: gives jail0 its addresses and routes and brings it up. */
+int netns_link_jail(bool ipv6, struct error *e);
 
 /* In G: takes the link away. Both ends are gone at once, and with them every route of the jail: its
  * connections end, new ones fail with ENETUNREACH. */
 int netns_cut(struct error *e);
 
 /* Sockets in the current namespace (G), nonblocking and close-on-exec. type: SOCK_DGRAM or
- * SOCK_STREAM (which then listens, backlog SOMAXCONN's kernel maximum). Returns the descriptor or
- * -errno. */
+ * SOCK_STREAM (which then listens, backlog SOMAXCONN's kernel maximum). The address need not
+ * be there yet. Returns the descriptor or -errno. */
 int netns_listen(int family, int type, unsigned short port, struct error *e);
 
-/* In G, after netns_setup_gateway: packets that the rules mark (TRANSPARENT_MARK) are routed to G
+/* In G: packets that the rules mark (TRANSPARENT_MARK) are routed to G
  * itself, whatever their address. */
 int netns_intercept(bool ipv6, struct error *e);
 

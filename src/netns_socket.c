@@ -81,6 +81,9 @@ int netns_listen(int family, int type, unsigned short port, struct error *e)
     if (r == 0 && family == AF_INET6)
         r = socket_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, e);
     if (r == 0)
+        r = family == AF_INET ? socket_set(fd, IPPROTO_IP, IP_FREEBIND, 1, e)
+                              : socket_set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1, e);
+    if (r == 0)
         r = socket_bind(fd, family, port, e);
     if (r < 0)
         return r;

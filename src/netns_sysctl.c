@@ -126,11 +126,6 @@ void netns_sysctl_jail(void)
     sysctl_set_conf("ipv6", "default", jail_ipv6, ARRAY_LEN(jail_ipv6));
 }
 
-void netns_sysctl_jail_link(void)
-{
-    sysctl_set_conf("ipv6", JAIL_IFNAME, jail_ipv6, ARRAY_LEN(jail_ipv6));
-}
-
 bool netns_sysctl_enable_ipv6(void)
 {
     static const char *const confs[] = {"ipv6/conf/all/disable_ipv6",

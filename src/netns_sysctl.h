@@ -11,9 +11,8 @@
 void netns_sysctl_gateway(void);
 void netns_sysctl_gateway_link(void);
 
-/* Likewise in J. */
+/* In J, before the link is made. */
 void netns_sysctl_jail(void);
-void netns_sysctl_jail_link(void);
 
 /* Turns IPv6 on in the caller's network namespace where the system's default is off. Whether it can
  * be used there. */

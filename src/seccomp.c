@@ -146,33 +146,53 @@ static void add_rules(struct rules *rules, bool with_unix, bool with_netlink)
     refuse_others(rules);
 }
 
-/* One filter; with_listener: connect(2) is notified, else AF_UNIX sockets are refused. -errno. */
-static int load(bool with_listener, bool with_netlink, int *listener)
+/* with_unix: connect(2) is notified, else AF_UNIX sockets are refused. NULL: no memory. */
+static scmp_filter_ctx make(bool with_unix, bool with_netlink)
 {
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
-        return -ENOMEM;
-    add_rules(&rules, with_listener, with_netlink);
-    if (with_listener && rules.r == 0)
+        return NULL;
+    add_rules(&rules, with_unix, with_netlink);
+    if (with_unix && rules.r == 0)
         rules.r = seccomp_rule_add(rules.ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
-    errno = 0;
     if (rules.r == 0)
-        rules.r = seccomp_load(rules.ctx);
-    if (rules.r < 0 && errno != 0) /* libseccomp has one code for all errors of the kernel */
-        rules.r = -errno;
-    *listener = rules.r == 0 && with_listener ? seccomp_notify_fd(rules.ctx) : -1;
-    if (rules.r == 0 && with_listener && *listener < 0)
-        rules.r = -EBADF;
+        return rules.ctx;
     seccomp_release(rules.ctx);
-    return rules.r;
+    return NULL;
 }
 
-int seccomp_confine_command(bool with_netlink, int *listener, struct error *e)
+/* -errno. libseccomp has one code for all errors of the kernel. */
+static int load(scmp_filter_ctx ctx)
 {
-    int r = load(true, with_netlink, listener);
+    int r;
 
-    if (r == -EBUSY) /* the kernel allows one listener in a chain of filters */
-        r = load(false, with_netlink, listener);
+    errno = 0;
+    r = seccomp_load(ctx);
+    return r < 0 && errno != 0 ? -errno : r;
+}
+
+int seccomp_prepare(struct seccomp_filter *f, bool with_netlink, struct error *e)
+{
+    *f = (struct seccomp_filter){.ctx = make(true, with_netlink), .with_netlink = with_netlink};
+    return f->ctx ? 0 : error_set(e, ENOMEM, "cannot make the command's seccomp filter");
+}
+
+int seccomp_confine_command(struct seccomp_filter *f, int *listener, struct error *e)
+{
+    int r = load(f->ctx);
+
+    *listener = -1;
+    if (r == 0)
+        *listener = seccomp_notify_fd(f->ctx);
+    if (r == 0 && *listener < 0)
+        r = -EBADF;
+    seccomp_release(f->ctx);
+    if (r == -EBUSY) { /* the kernel allows one listener in a chain of filters */
+        f->ctx = make(false, f->with_netlink);
+        r = f->ctx ? load(f->ctx) : -ENOMEM;
+        seccomp_release(f->ctx);
+    }
+    f->ctx = NULL;
     return r < 0 ? error_errno(e, -r, "cannot install the command's seccomp filter") : 0;
 }

@@ -6,10 +6,18 @@
 
 #include "src/error.h"
 
-/* Installs the filter on the calling process and all that it will start. Needs CAP_SYS_ADMIN in the
- * process's user namespace; no_new_privs is not set, since sudo and its like work in a root's jail.
- * with_netlink: all protocols of AF_NETLINK can be had. *listener: where connect(2) is notified, or
- * -1 in a jail in a jail. */
-int seccomp_confine_command(bool with_netlink, int *listener, struct error *e);
+struct seccomp_filter {
+    void *ctx; /* scmp_filter_ctx */
+    bool with_netlink;
+};
+
+/* Makes the filter, which takes some milliseconds, and installs nothing. with_netlink: all
+ * protocols of AF_NETLINK can be had. */
+int seccomp_prepare(struct seccomp_filter *f, bool with_netlink, struct error *e);
+
+/* Installs it on the calling process and all that it will start, and frees it. Needs CAP_SYS_ADMIN
+ * in the process's user namespace; no_new_privs is not set, since sudo and its like work in a
+ * root's jail. *listener: where connect(2) is notified, or -1 in a jail in a jail. */
+int seccomp_confine_command(struct seccomp_filter *f, int *listener, struct error *e);
 
 #endif

@@ -1,11 +1,12 @@
 /* supervisor.c: the process on the host's network, from the first clone to the exit status.
  *
- *   set-up   sockets, policy and roots as memfds; clone the keeper, map its ids; it builds the
- * network, starts the proxies and init (gateway.c, child.c) ready    both proxies have locked
- * themselves down: init gets the word to go, and the CA running  dials and asks upstream for the
- * proxies, logs what they report, passes signals on to the command ending   init reports the
- * command's status; the proxies report what they still hold (MSG_FINISH); the keeper is killed, and
- * with it, by the kernel, all that is left in its PID namespace
+ *   set-up    sockets, policy and roots as memfds; clone the keeper, map its ids; it builds the
+ *             network and starts init (gateway.c, child.c), which gets the word to go, and the CA
+ *   running   from when the command's process is ready: dials and asks upstream for the proxies,
+ *             logs what they report, passes signals on to the command
+ *   ending    init reports the command's status; the proxies report what they still hold
+ *             (MSG_FINISH); the keeper is killed, and with it, by the kernel, all that is left in
+ *             its PID namespace
  *
  * One event loop. From the proxies come typed messages of fixed length only (channel.h); what a
  * proxy may ask for is judged again by the dialer. A proxy that breaks the protocol, or ends, ends
@@ -232,10 +233,9 @@ static int start_keeper(struct supervisor *s, struct error *e)
     struct launch_msg m;
     int r;
 
-    s->keeper = launch_clone(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET);
+    s->keeper = launch_clone(CLONE_NEWUSER | CLONE_NEWPID);
     if (s->keeper < 0)
-        return userns_explain(-s->keeper, "cannot make the jail's user, PID and network namespaces",
-                              e);
+        return userns_explain(-s->keeper, "cannot make the jail's user and PID namespaces", e);
     if (s->keeper == 0) {
         close_supervisors_ends(&s->launch);
         gateway_main(&s->launch);
@@ -250,7 +250,8 @@ static int start_keeper(struct supervisor *s, struct error *e)
     r = userns_map("/proc", m.value, s->launch.root, e);
     if (r < 0)
         return r;
-    return launch_send(s->launch.gate_supervisor, LAUNCH_MAPPED, 0, NULL);
+    (void)launch_send(s->launch.gate_supervisor, LAUNCH_MAPPED, 0, NULL);
+    return 0; /* if it has ended, its last message says why */
 }
 
 static struct event *watch(struct supervisor *s, int fd, event_callback_fn cb, bool add)
@@ -319,6 +320,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
     s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
     s->signal_event = watch(s, s->signals, supervisor_on_signal, false);
+    s->needs_ca = l->roots >= 0;
     s->timer = evtimer_new(s->base, on_timer, s);
     s->drain_timer = event_new(s->base, -1, EV_PERSIST, on_drain, s);
     if (!s->timer || !s->drain_timer || event_add(s->timer, &setup) < 0)
@@ -386,6 +388,7 @@ static int run(struct supervisor *s, struct error *e)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     start_loop(s, &signals);
+    supervisor_go_if_ready(s);
     if (event_base_dispatch(s->base) < 0)
         supervisor_give_up(s, EIO, "the event loop has failed");
     end_processes(s);

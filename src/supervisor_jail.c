@@ -107,6 +107,16 @@ static void take_diag(struct supervisor *s, int diag)
         (void)close(diag);
 }
 
+/* The signals that came meanwhile are passed on now. */
+static void begin_running(struct supervisor *s)
+{
+    if (s->phase != PHASE_SETUP)
+        return;
+    s->phase = PHASE_RUNNING;
+    (void)event_del(s->timer);
+    (void)event_add(s->signal_event, NULL);
+}
+
 void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -132,6 +142,7 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
         take_diag(s, passed);
         break;
     case LAUNCH_LISTENER:
+        begin_running(s);
         take_listener(s, passed);
         break;
     case LAUNCH_LISTENING:

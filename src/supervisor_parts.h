@@ -19,13 +19,14 @@
 #define FDS_PER_FLOW 16     /* for two each: an eighth */
 #define FDS_PER_MIRRORED 32 /* for one each */
 
+/* Running: the command's process has nothing left to do but to execute the command. */
 enum phase { PHASE_SETUP, PHASE_RUNNING, PHASE_ENDING };
 
 struct proxy {
     struct supervisor *supervisor;
     const char *name;
     struct channel *channel; /* NULL: gone */
-    bool ready;
+    bool ready;              /* it has locked itself down */
 };
 
 struct supervisor {
@@ -54,6 +55,8 @@ struct supervisor {
     size_t nofile;         /* the limit on descriptors */
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
+    bool needs_ca;      /* httpproxy is to make one before the command starts */
+    bool went;          /* init has been told all that it waits for, or will be by the mirror */
     bool network_ended; /* and it has been said */
     bool ran;           /* the command was executed, and has ended */
     int result;         /* exit status, or -errno with error filled */
@@ -72,6 +75,7 @@ void supervisor_finish_if_all_said(struct supervisor *s);
 
 /* --- supervisor_proxy.c: the messages of the proxies and the gate --- */
 
+/* Tells init to start the command, once, if the CA that its bundle needs is there. */
 void supervisor_go_if_ready(struct supervisor *s);
 channel_message_cb supervisor_on_proxy_message; /* of a struct proxy */
 channel_closed_cb supervisor_on_proxy_closed;

@@ -28,7 +28,6 @@ static int give_files_up(struct supervisor *s, struct error *e)
     return r;
 }
 
-/* All is there that the command may use: it starts. */
 static void go(void *arg)
 {
     struct supervisor *s = arg;
@@ -36,17 +35,13 @@ static void go(void *arg)
 
     if (s->phase != PHASE_SETUP)
         return;
-    if (give_files_up(s, &e) < 0) {
+    if (give_files_up(s, &e) < 0)
         supervisor_give_up(s, EPERM, "%s", e.text);
-        return;
-    }
-    s->phase = PHASE_RUNNING;
-    (void)event_del(s->timer);
-    (void)event_add(s->signal_event, NULL); /* signals that came meanwhile are passed on now */
-    if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
+    else if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
         supervisor_give_up(s, EPIPE, "the jail's init ended during set-up");
 }
 
+/* Init has the rest of the set-up to do, and may be far from it: what it is told waits. */
 void supervisor_go_if_ready(struct supervisor *s)
 {
     struct mirror_setup mirror = {.base = s->base,
@@ -57,8 +52,9 @@ void supervisor_go_if_ready(struct supervisor *s)
                                   .relays = s->relays,
                                   .init = s->launch.init_supervisor};
 
-    if (s->phase != PHASE_SETUP || !s->dns.ready || !s->http.ready || !s->gate.ready || s->mirror)
+    if (s->went || !s->gate.ready || (s->needs_ca && !s->ca_pem[0]))
         return;
+    s->went = true;
     if (mirror_is_wanted(s->policy, s->options->allow_loopback))
         s->mirror = mirror_start(&mirror, go, s);
     else
@@ -77,6 +73,15 @@ static void take_unix(struct supervisor *s, const struct msg_log_unix *m)
     log_unix(s->log, m->decision, m->path, m->real, m->endpoint);
 }
 
+/* Once, and before the command begins. */
+static void take_ca(struct supervisor *s, const struct msg_ca *m)
+{
+    if (s->went || !s->needs_ca)
+        return;
+    copy_string(s->ca_pem, sizeof(s->ca_pem), m->pem);
+    supervisor_go_if_ready(s);
+}
+
 void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
 {
     struct proxy *p = arg;
@@ -85,14 +90,12 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
     if (fd >= 0)
         (void)close(fd);
     switch (m->type) {
-    case MSG_READY:
+    case MSG_READY: /* nothing waits for the proxies' */
         p->ready = true;
         supervisor_go_if_ready(s);
         break;
     case MSG_CA:
-        if (s->phase == PHASE_SETUP)
-            copy_string(s->ca_pem, sizeof(s->ca_pem),
-                        ((const struct msg_ca *)(const void *)m)->pem);
+        take_ca(s, (const struct msg_ca *)(const void *)m);
         break;
     case MSG_DIAL:
         dialer_dial(s->dialer, c, (const struct msg_dial *)(const void *)m);

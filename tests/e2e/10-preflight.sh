@@ -71,8 +71,42 @@ for proxy in dnsproxy httpproxy; do
     printf '#!/bin/sh\nexit 3\n' >broken/$proxy/cijail-$proxy
     chmod +x broken/$proxy/cijail-$proxy
 done
-run broken/src/cijail -- touch ran
+run broken/src/cijail -e https://registry.example/ -- touch ran
 refused 'proxy'
+
+t_case 'a proxy that dies when it is first needed: no network, and the command goes on'
+run broken/src/cijail -- sh -c 'dig +tries=1 +time=1 registry.example; curl -sS -m 5 http://192.0.0.1:3128/; echo on; exit 7'
+t_status 7
+t_match "$out" '^on$'
+t_no_match "$out" status:
+t_match "$err" "cijail-dnsproxy ended with status 3; the jail's network has ended, the command goes on without it"
+t_under 5000
+
+t_case 'nothing is started before it is needed, and what comes first is not lost'
+cat >lazy.sh <<'END'
+for step in nothing 'dig +tries=1 registry.example' 'curl -s -m 10 http://registry.example/'; do
+    test "$step" = nothing || $step >>lazy.out
+    touch up
+    while test -e up; do sleep 0.02; done
+done
+END
+cijail -- sh lazy.sh </dev/null 2>lazy.err &
+for running in '' cijail-dnsproxy "cijail-dnsproxy cijail-httpprox"; do
+    for ((i = 0; i < 1000; i++)); do [[ -e up ]] && break; sleep 0.02; done
+    t_eq "$(cat /proc/[0-9]*/comm 2>/dev/null | grep '^cijail-' | sort | paste -sd ' ')" "$running"
+    rm -f up
+done
+wait
+run cijail -- bash -c 'echo x >/dev/udp/198.51.100.66/99' # and is the last
+t_match "$err" 'deny connect 198\.51\.100\.66:99'
+run cijail -- dig +tries=1 +time=5 registry.example
+t_match "$out" REFUSED
+run cijail -e registry.example -- dig +tries=1 +time=5 +short registry.example
+t_eq "$out" 198.51.100.10
+run cijail -e http://registry.example/ -- curl -s -m 10 http://registry.example/pkg/lodash
+t_eq "$out" 'a package'
+run cijail -e 198.51.100.10:80 -- curl -s -m 10 --noproxy '*' --connect-to ::198.51.100.10: http://registry.example/pkg/lodash
+t_eq "$out" 'a package'
 
 t_case 'the proxies are not to be started by hand'
 for proxy in dnsproxy httpproxy; do

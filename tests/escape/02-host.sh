@@ -37,9 +37,9 @@ for pid in [1] * (len(sys.argv) == 1) + [int(p) for p in open("pids").read().spl
     print(who, "kcmp", call(312, 272, os.getpid(), pid, 2, 0, 0))
     if pid != 1: print(who, "kill", kill(pid))
 END
-cijail -- python3 processes.py >processes.out 2>&1 </dev/null &
+cijail -- sh -c 'curl -s registry.example; dig +tries=1 registry.example; exec python3 processes.py' >processes.out 2>&1 </dev/null &
 supervisor=$!
-for ((i = 0; i < 200; i++)); do [[ $(pgrep -cx cijail-httpprox) == 1 && $(pgrep -cf processes.py) -ge 2 ]] && break; sleep 0.05; done
+for ((i = 0; i < 200; i++)); do [[ $(pgrep -cx "cijail-(httpprox|dnsproxy)") == 2 && $(pgrep -cf processes.py) -ge 2 ]] && break; sleep 0.05; done
 { echo $supervisor; pgrep -x cijail-httpprox; pgrep -x cijail-dnsproxy; } >pids.new
 t_eq "$(wc -l <pids.new)" 3
 mv pids.new pids

@@ -108,7 +108,7 @@ done
 t_case 'each process of a jail is killed: no hang, nothing left, no network'
 for victim in supervisor gate keeper init cijail-dnsproxy cijail-httpproxy; do
     rm -f ready after
-    setsid -w cijail "${policy[@]}" -- sh -c "echo x >ready; while [ ! -e go ]; do sleep 0.05; done; $fetch https://registry.example/pkg/lodash >after" >kill.out 2>kill.err </dev/null &
+    setsid -w cijail "${policy[@]}" -- sh -c "getent hosts registry.example; echo x >ready; while [ ! -e go ]; do sleep 0.05; done; $fetch https://registry.example/pkg/lodash >after" >kill.out 2>kill.err </dev/null &
     job=$!
     for ((i = 0; i < 1000; i++)); do [[ -s ready ]] && break; sleep 0.02; done
     # The processes named cijail, by age: the supervisor, the keeper, init.

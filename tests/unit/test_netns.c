@@ -338,11 +338,11 @@ static void errors(struct twonets *t)
     bool ipv6;
 
     (void)t;
-    CHECK(netns_setup_gateway(-1, &ipv6, &e) < 0);
+    CHECK(netns_link_gateway(-1, true, &e) < 0);
     CHECK(strlen(e.text) > 0);
     twonets_unshare(0); /* a user namespace below: no power over this network */
-    CHECK(netns_setup_gateway(getpid(), &ipv6, &e) == -EPERM);
-    CHECK(netns_setup_jail(true, &e) == -EPERM);
+    CHECK(netns_prepare_gateway(&ipv6, &e) == -EPERM);
+    CHECK(netns_prepare_jail(&ipv6, &e) == -EPERM);
     CHECK(netns_open_icmp(AF_INET, &e) == -EPERM);
     CHECK(netns_open_nflog(NFLOG_GROUP, &e) == -EPERM);
 }

@@ -83,9 +83,10 @@ static void jail_main(struct twonets *t, int gate)
 
     die_with_parent();
     CHECK(unshare(CLONE_NEWNET) == 0);
+    CHECK_OK(netns_prepare_jail(&t->ipv6, &e), &e);
     CHECK(write(gate, "r", 1) == 1);
     be_told(gate, t);
-    CHECK_OK(netns_setup_jail(t->ipv6, &e), &e);
+    CHECK_OK(netns_link_jail(t->ipv6, &e), &e);
     t->jail(t);
     _exit(0);
 }
@@ -108,7 +109,8 @@ static void gateway_main(struct twonets *t)
         jail_main(t, gate[1]);
     close(gate[1]);
     CHECK(read(gate[0], &c, 1) == 1);
-    CHECK_OK(netns_setup_gateway(jail, &t->ipv6, &e), &e);
+    CHECK_OK(netns_prepare_gateway(&t->ipv6, &e), &e);
+    CHECK_OK(netns_link_gateway(jail, t->ipv6, &e), &e);
     if (t->prepare)
         t->prepare(t);
     if (t->serve && (server = fork()) == 0) {
