@@ -2,10 +2,11 @@
  *
  *   start    what was inherited is what it should be
  *   read     policy, roots; everything that libcrypto may want from a file
- *   ca       if there is an https endpoint, or in a dry run: made, and its certificate sent to the
- * supervisor confine  no files, no capabilities seccomp  the system calls below, and no others
- *   ready    the supervisor is told; only now is read what the jail has sent
- *   serve    until the channel closes */
+ *   ca       made, if there is an https endpoint, or in a dry run
+ *   confine  no files, no capabilities
+ *   seccomp  the system calls below, and no others
+ *   ready    the supervisor is told, and gets the CA's certificate, for which the command waits;
+ * only now is read what the jail has sent serve    until the channel closes */
 #include "config.h"
 
 #include <errno.h>
@@ -143,7 +144,7 @@ int proxy_main(void)
     (void)mallopt(M_TRIM_THRESHOLD, LIMIT_KEPT_MEMORY);
     (void)mallopt(M_TOP_PAD, LIMIT_KEPT_MEMORY / 4);
     struct proxy *p = set_up(&e);
-    if (!p || lock_down(&e) < 0)
+    if (!p || lock_down(&e) < 0 || proxy_send_ca(p, &e) < 0)
         die("%s", e.text);
     memset(&ready, 0, sizeof(ready));
     msg_init(&ready, MSG_READY, sizeof(ready));

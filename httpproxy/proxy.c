@@ -155,15 +155,20 @@ static void on_closed(struct channel *c, const char *reason, void *arg)
 
 static int make_ca(struct proxy *p, struct error *e)
 {
-    struct msg_ca m;
-    size_t len;
-
     p->ca = ca_new(e);
     if (!p->ca)
         return -EIO;
     p->mitm = mitm_new(p->ca, e);
-    if (!p->mitm)
-        return -EIO;
+    return p->mitm ? 0 : -EIO;
+}
+
+int proxy_send_ca(struct proxy *p, struct error *e)
+{
+    struct msg_ca m;
+    size_t len;
+
+    if (!p->ca)
+        return 0;
     const char *pem = ca_pem(p->ca, &len);
     if (len >= sizeof(m.pem))
         return error_set(e, EMSGSIZE, "the certificate of the CA is too long");

@@ -64,10 +64,14 @@ struct proxy {
 };
 
 /* Takes over the policy, and roots (PEM text of roots_len bytes or NULL, malloc'ed). channel_fd: to
- * the supervisor; taken over in any case. Makes the CA and sends it if the policy has an https
- * endpoint, or in a dry run. NULL and the reason. */
+ * the supervisor; taken over in any case. Makes the CA if the policy has an https endpoint, or in a
+ * dry run. NULL and the reason. */
 struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, int channel_fd,
                         size_t session_max, struct error *e);
+
+/* The certificate of the CA, if there is one, to the supervisor, which lets the command start. 0 or
+ * -errno. */
+int proxy_send_ca(struct proxy *p, struct error *e);
 
 /* Ends all connections; requests under way are reported with why (NULL: they are not). */
 void proxy_free(struct proxy *p, const char *why);

@@ -289,6 +289,7 @@ static void send_diag(struct init *in)
 /* Namespaces, and a network of its own that is ready to be linked to the gateway's. */
 static void enter_jail(struct init *in)
 {
+    cleanup_close int mounts = -1;
     struct error e;
 
     if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC) < 0) {
@@ -297,7 +298,12 @@ static void enter_jail(struct init *in)
     }
     if (netns_prepare_jail(&in->ipv6, &e) < 0)
         fail(in, &e);
-    if (launch_send(in->l->pair_init, LAUNCH_PREPARED, 0, NULL) < 0)
+    mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (mounts < 0) {
+        (void)error_errno(&e, errno, "cannot open /proc/self/ns/mnt");
+        fail(in, &e);
+    }
+    if (launch_send_fd(in->l->pair_init, LAUNCH_PREPARED, 0, mounts) < 0)
         _exit(125); /* the keeper has ended, and has said why */
 }
 

@@ -37,6 +37,7 @@ struct gateway {
     bool ipv6;
     bool ending; /* the supervisor has said so */
     pid_t init;
+    int mounts;   /* the jail's mount namespace */
     int children; /* signalfd for SIGCHLD */
     struct proxy_process dns, http;
 };
@@ -192,7 +193,7 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     g->http.fds[PROXY_FD_CHANNEL] = l->http_proxy;
     g->http.fds[PROXY_FD_CONFIG] = l->config;
     g->http.fds[HTTP_FD_ROOTS] = l->roots;
-    return l->roots < 0 ? 0 : proxy_process_start(&g->http, e);
+    return l->roots < 0 ? 0 : proxy_process_start(&g->http, -1, e);
 }
 
 /* What takes raw endpoints, beside dnsproxy's sockets. */
@@ -225,11 +226,11 @@ static int prepare_network(struct gateway *g, const struct ruleset *rules, struc
 }
 
 /* Init has its network now. If it has ended, it has told the supervisor why. */
-static void wait_for_jail(const struct gateway *g)
+static void wait_for_jail(struct gateway *g)
 {
     struct launch_msg m;
 
-    while (launch_recv(g->l->pair_keeper, &m) < 0)
+    while (launch_recv_fd(g->l->pair_keeper, &m, &g->mounts) < 0)
         (void)pause();
 }
 
@@ -333,7 +334,7 @@ static void start_if_needed(struct gateway *g, struct proxy_process *p)
     if (!proxy_process_is_needed(p, g->ending)) {
         if (g->ending)
             proxy_process_close(p);
-    } else if (proxy_process_start(p, &e) < 0) {
+    } else if (proxy_process_start(p, g->mounts, &e) < 0) {
         warn_text("%s", e.text);
         proxy_process_close(p);
         on_proxy_end(g, p, W_EXITCODE(125, 0));
@@ -378,7 +379,7 @@ static int watch_children(struct gateway *g, struct error *e)
 
 void gateway_main(struct launch *l)
 {
-    struct gateway g = {.l = l, .children = -1};
+    struct gateway g = {.l = l, .mounts = -1, .children = -1};
     struct launch_msg m;
     struct error e;
 

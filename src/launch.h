@@ -26,14 +26,15 @@
 enum launch_type {
     LAUNCH_NUMBER = 1, /* keeper -> supervisor: value: its number in /proc */
     LAUNCH_MAPPED,     /* supervisor -> keeper: the ids are mapped */
-    LAUNCH_PREPARED,   /* init -> keeper: J is there, and ready to be linked */
-    LAUNCH_NET,        /* keeper -> init: the link is there; value: with IPv6 */
-    LAUNCH_GO,         /* supervisor -> init: nothing else is to be waited for; text: the CA, or
-                        * empty */
-    LAUNCH_SIGNAL,     /* supervisor -> init: value: send this signal to the command */
-    LAUNCH_ERROR,      /* keeper, init -> supervisor: set-up failed; text */
-    LAUNCH_RELAY,      /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
-                        * enum launch_relay */
+    LAUNCH_PREPARED, /* init -> keeper: J is there, and ready to be linked; with the mount namespace
+                      */
+    LAUNCH_NET,      /* keeper -> init: the link is there; value: with IPv6 */
+    LAUNCH_GO,       /* supervisor -> init: nothing else is to be waited for; text: the CA, or
+                      * empty */
+    LAUNCH_SIGNAL,   /* supervisor -> init: value: send this signal to the command */
+    LAUNCH_ERROR,    /* keeper, init -> supervisor: set-up failed; text */
+    LAUNCH_RELAY,    /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
+                      * enum launch_relay */
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
     LAUNCH_CUT,         /* keeper -> supervisor: the link was taken away */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */

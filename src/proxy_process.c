@@ -22,10 +22,11 @@
 #include "config.h"
 #include "src/launch.h"
 #include "src/msg.h"
+#include "src/proxy_lock.h"
 #include "src/util.h"
 
 /* A proxy needs these until it has locked itself down (isolate.c): an own mount namespace and
- * dropping its bounding set. They are capabilities over U1 alone. */
+ * dropping its bounding set. They are capabilities over U3 alone (proxy_lock.c). */
 static const int proxy_caps[] = {CAP_SYS_ADMIN, CAP_SETPCAP};
 
 void proxy_process_init(struct proxy_process *p, const char *name, const char *path)
@@ -99,7 +100,7 @@ static char **proxy_environment(char *keep[4])
     return keep;
 }
 
-static void exec_proxy(const struct proxy_process *p)
+static void exec_proxy(const struct proxy_process *p, int mounts)
 {
     char *argv[] = {(char *)(uintptr_t)p->name, NULL};
     char *envp[4];
@@ -108,10 +109,14 @@ static void exec_proxy(const struct proxy_process *p)
     int err;
 
     (void)sigemptyset(&none);
+    if (proxy_lock(mounts, &e) < 0) {
+        warn_text("%s", e.text);
+        _exit(125); /* told to the supervisor as LAUNCH_PROXY_ENDED */
+    }
     /* The terminal's signals are not for it. */
     if (setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 || keep_caps_over_exec() < 0 ||
         place_fds(p->fds) < 0)
-        _exit(125); /* told to the supervisor as LAUNCH_PROXY_ENDED */
+        _exit(125);
     (void)execve(p->path, argv, proxy_environment(envp));
     err = errno;
     (void)error_errno(&e, err, "cannot execute %s", p->path);
@@ -119,14 +124,14 @@ static void exec_proxy(const struct proxy_process *p)
     _exit(err == ENOENT ? 127 : 126);
 }
 
-int proxy_process_start(struct proxy_process *p, struct error *e)
+int proxy_process_start(struct proxy_process *p, int mounts, struct error *e)
 {
     pid_t pid = launch_clone(0);
 
     if (pid < 0)
         return error_errno(e, -pid, "cannot fork for %s", p->name);
     if (pid == 0)
-        exec_proxy(p);
+        exec_proxy(p, mounts);
     p->pid = pid;
     proxy_process_close(p);
     return 0;

@@ -12,21 +12,26 @@
 
 #include "src/util.h"
 
-static int write_proc(const char *proc, pid_t pid, const char *name, const char *text,
-                      struct error *e)
+static int write_at(int dir, const char *path, const char *text, struct error *e)
 {
-    char path[PATH_MAX];
-    cleanup_close int fd = -1;
+    cleanup_close int fd = openat(dir, path, O_WRONLY | O_CLOEXEC);
     int r;
 
-    (void)snprintf(path, sizeof(path), "%s/%d/%s", proc, (int)pid, name);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return error_errno(e, errno, "cannot open %s", path);
     r = write_all(fd, text, strlen(text));
     if (r < 0)
         return error_errno(e, -r, "cannot write %s", path);
     return 0;
+}
+
+static int write_proc(const char *proc, pid_t pid, const char *name, const char *text,
+                      struct error *e)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/%d/%s", proc, (int)pid, name);
+    return write_at(AT_FDCWD, path, text, e);
 }
 
 /* The caller's own map, each inside id onto itself: "INSIDE OUTSIDE COUNT" lines become "INSIDE
@@ -91,6 +96,19 @@ int userns_map(const char *proc, pid_t pid, bool root, struct error *e)
         (r = write_proc(proc, pid, "gid_map", gids, e)) < 0)
         return explain_map(r, e);
     return 0;
+}
+
+int userns_map_self(int self, uid_t uid, gid_t gid, struct error *e)
+{
+    char uids[64], gids[64];
+    int r;
+
+    (void)snprintf(uids, sizeof(uids), "%u %u 1\n", (unsigned)uid, (unsigned)uid);
+    (void)snprintf(gids, sizeof(gids), "%u %u 1\n", (unsigned)gid, (unsigned)gid);
+    r = write_at(self, "setgroups", "deny", e);
+    if (r == 0)
+        r = write_at(self, "uid_map", uids, e);
+    return r < 0 ? r : write_at(self, "gid_map", gids, e);
 }
 
 static long read_number(const char *path)

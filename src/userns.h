@@ -13,6 +13,10 @@
  * point of a procfs in which pid is visible as such. */
 int userns_map(const char *proc, pid_t pid, bool root, struct error *e);
 
+/* Maps these, which were the caller's before it put itself into a new user namespace, onto
+ * themselves. self: its own folder in a procfs (setgroups denied). 0 or -errno. */
+int userns_map_self(int self, uid_t uid, gid_t gid, struct error *e);
+
 /* Words for a clone(2) or unshare(2) that failed with err: the cause as far as this machine tells
  * it, and the remedy. */
 int userns_explain(int err, const char *what, struct error *e);
