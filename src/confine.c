@@ -13,19 +13,20 @@
  *            Should: come when all files of the set-up are read. Mustn't: come before the keeper
  *            and the gate are cloned, which it would hold too.
  *   root     Of root's supervisor: no capability, and files as nobody has them, since /etc holds
- *            what only root may read. Not where the ids are needed (--learn, abstract sockets):
- *            there single files of /etc are listed, and one that is replaced by another while the
- *            jail runs is not read any more.
- *   seccomp  No program is executed, no process made, traced, signalled or looked into, no
- *            namespace made or entered, nothing mounted, no other way around the above (io_uring,
- *            file handles, bpf). Refused with EPERM: modules of the host's may do without.
- *            Should: come last. Mustn't: refuse threads, which resolve.
+ *            what only root may read. Where the ids of others are borrowed (unix_ids.h: abstract
+ *            sockets of the policy) or a file is made (--learn), root's id stays and what this
+ *            takes of capabilities; there single files of /etc are listed, and one that is replaced
+ *            by another while the jail runs is not read any more.
+ *   dumpable  Not: no other process of the same user, the gate among them, takes its descriptors.
+ *   seccomp  confine_seccomp.c. Should: come last. Mustn't: refuse threads, which resolve.
  *
- * Landlock is a second fence: a kernel without it (before 5.13, or not in lsm=) does not stop the
- * jail; the log says so under -v. Anything else that fails does.
+ * Landlock is a second fence: where there is none (before Linux 5.13, not in lsm=, or sixteen
+ * layers of it around this one already) the jail runs, and the log says so under -v. The filter
+ * refuses to write and change files all the same; reading them stays. Anything else that fails ends
+ * the set-up.
  *
- * The gate needs other processes and their files (gate_process.c), so it keeps these, and loses the
- * internet: no socket but of AF_UNIX and AF_NETLINK, and no program is executed. */
+ * The gate needs other processes and their files (gate_process.c), so it keeps these. It loses the
+ * internet, writing, and of root's capabilities all but those to act as its callers. */
 #include "src/confine.h"
 
 #include <errno.h>
@@ -34,25 +35,28 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <limits.h>
-#include <sched.h>
-#include <seccomp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "src/confine_seccomp.h"
 #include "src/util.h"
 
 #define NOBODY 65534
-#define LOW32 0xffffffffU
+
+#define CAP(name) (1U << (name))
+#define TO_BE_OTHERS (CAP(CAP_SETUID) | CAP(CAP_SETGID))
+#define TO_REACH_FILES (CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH))
+#define TO_REPLACE_FILES (TO_REACH_FILES | CAP(CAP_FOWNER))
 
 /* Of newer kernels than the headers of Debian 12. */
 #define RIGHT_TRUNCATE (1ULL << 14)  /* ABI 3 */
@@ -88,6 +92,9 @@ static const char *const resolving[] = {
     "/run/systemd/machines",
     "/run/resolvconf",
     "/var/lib/sss/mc",
+    "/var/lib/libvirt/dnsmasq",
+    "/var/lib/misc",
+    "/var/db",
     "/proc/self/net", /* what listens on the loopback (host_listeners.h) */
 #ifdef CIJAIL_SANITIZED
     "/proc/self", /* the leak check, and reports */
@@ -241,12 +248,19 @@ static int restrict_files(struct confine *c, bool whole_etc, struct error *e)
 
 /* --- root --- */
 
-static int drop_capabilities(void)
+/* Of those that the process has. A user has none. */
+static int keep_capabilities(uint32_t keep)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
 
-    return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+    if (syscall(SYS_capget, &head, caps) < 0)
+        return -errno;
+    caps[0].permitted &= keep;
+    caps[0].effective &= keep;
+    caps[1].permitted = caps[1].effective = 0;
+    caps[0].inheritable = caps[1].inheritable = 0;
+    return syscall(SYS_capset, &head, caps) < 0 ? -errno : 0;
 }
 
 /* Whether files are nobody's from now on; a namespace may have no such user. */
@@ -259,157 +273,63 @@ static bool read_as_nobody(void)
     return setfsuid((uid_t)-1) == NOBODY && setfsgid((gid_t)-1) == NOBODY;
 }
 
-/* --- seccomp --- */
-
-static const int refused_to_both[] = {
-    SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_writev),
-    /* namespaces and mounts */
-    SCMP_SYS(unshare), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-    SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(open_tree),
-    SCMP_SYS(move_mount), SCMP_SYS(mount_setattr), SCMP_SYS(swapon), SCMP_SYS(swapoff),
-    /* ways around a filter, and into the kernel */
-    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(bpf),
-    SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(open_by_handle_at),
-    SCMP_SYS(personality), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl),
-    SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(init_module), SCMP_SYS(finit_module),
-    SCMP_SYS(delete_module), SCMP_SYS(reboot), SCMP_SYS(acct), SCMP_SYS(settimeofday),
-    SCMP_SYS(clock_settime), SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(quotactl),
-    SCMP_SYS(iopl), SCMP_SYS(ioperm)};
-
-/* Other processes; the keeper is ended by a pidfd that is there already. */
-static const int refused_to_supervisor[] = {SCMP_SYS(fork),
-                                            SCMP_SYS(vfork),
-                                            SCMP_SYS(setns),
-                                            SCMP_SYS(process_vm_readv),
-                                            SCMP_SYS(pidfd_open),
-                                            SCMP_SYS(pidfd_getfd),
-                                            SCMP_SYS(kill),
-                                            SCMP_SYS(tkill),
-                                            SCMP_SYS(rt_sigqueueinfo),
-                                            SCMP_SYS(rt_tgsigqueueinfo),
-                                            SCMP_SYS(kcmp),
-                                            SCMP_SYS(process_madvise)};
-
-static const int refused_ids[] = {SCMP_SYS(setuid),   SCMP_SYS(setgid),    SCMP_SYS(setreuid),
-                                  SCMP_SYS(setregid), SCMP_SYS(setresuid), SCMP_SYS(setresgid),
-                                  SCMP_SYS(setfsuid), SCMP_SYS(setfsgid),  SCMP_SYS(setgroups),
-                                  SCMP_SYS(capset)};
-
-struct filter {
-    scmp_filter_ctx ctx;
-    int r; /* of the first rule that failed */
-};
-
-static void refuse(struct filter *f, int call, int err, const struct scmp_arg_cmp *when)
-{
-    if (f->r == 0)
-        f->r =
-            seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO((uint32_t)err), call, when ? 1 : 0, when);
-}
-
-static void refuse_all(struct filter *f, const int *calls, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        refuse(f, calls[i], EPERM, NULL);
-}
-
-/* Of the families that the command cannot have either. */
-static void refuse_odd(struct filter *f)
-{
-    const struct scmp_arg_cmp beyond = SCMP_A0(SCMP_CMP_GT, AF_NETLINK);
-    const struct scmp_arg_cmp sti = SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, TIOCSTI);
-    const struct scmp_arg_cmp linux_console = SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, TIOCLINUX);
-
-    refuse(f, SCMP_SYS(socket), EAFNOSUPPORT, &beyond);
-    refuse(f, SCMP_SYS(ioctl), EPERM, &sti);
-    refuse(f, SCMP_SYS(ioctl), EPERM, &linux_console);
-}
-
-static void refuse_processes(struct filter *f)
-{
-    const struct scmp_arg_cmp no_thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
-    const struct scmp_arg_cmp others = SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid());
-
-    refuse_all(f, refused_to_supervisor, ARRAY_LEN(refused_to_supervisor));
-    refuse(f, SCMP_SYS(clone), EPERM, &no_thread);
-    refuse(f, SCMP_SYS(clone3), ENOSYS, NULL); /* its flags are in memory; libc takes clone then */
-    refuse(f, SCMP_SYS(tgkill), EPERM, &others);
-}
-
-static void refuse_internet(struct filter *f)
-{
-    static const scmp_datum_t families[] = {AF_INET, AF_INET6};
-
-    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-        const struct scmp_arg_cmp family = SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, families[i]);
-        refuse(f, SCMP_SYS(socket), EAFNOSUPPORT, &family);
-    }
-}
-
-static int load(bool gate, bool borrows_ids)
-{
-    struct filter f = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
-
-    if (!f.ctx)
-        return -ENOMEM;
-    f.r = seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-    if (f.r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
-        f.r = seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    refuse_all(&f, refused_to_both, ARRAY_LEN(refused_to_both));
-    refuse_odd(&f);
-    if (gate)
-        refuse_internet(&f);
-    else
-        refuse_processes(&f);
-    if (!gate && !borrows_ids)
-        refuse_all(&f, refused_ids, ARRAY_LEN(refused_ids));
-    if (f.r == 0)
-        f.r = seccomp_load(f.ctx);
-    seccomp_release(f.ctx);
-    return f.r;
-}
-
-/* Sets no_new_privs too. */
-static int refuse_calls(bool gate, bool borrows_ids, struct error *e)
-{
-#ifdef CIJAIL_SANITIZED /* the leak check traces the process by another one */
-    (void)load;
-    (void)gate;
-    (void)borrows_ids;
-    (void)e;
-    return 0;
-#else
-    int r = load(gate, borrows_ids);
-
-    return r < 0 ? error_errno(e, -r, "cannot install the %s's seccomp filter",
-                               gate ? "gate" : "supervisor")
-                 : 0;
-#endif
-}
-
 /* --- public --- */
+
+/* What follows is of one thread, and of those that it starts. */
+static bool has_one_thread(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/task", &st) == 0 && st.st_nlink == 3; /* ".", "..", one */
+}
+
+static int give_up_privileges(uint32_t caps, struct error *e)
+{
+    int r;
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_errno(e, errno, "prctl PR_SET_NO_NEW_PRIVS");
+    r = keep_capabilities(caps);
+    return r < 0 ? error_errno(e, -r, "cannot give up capabilities") : 0;
+}
 
 int confine_supervisor(struct confine *c, struct error *e)
 {
+    const struct confine_seccomp filter = {.keeps_ids = geteuid() == 0 && c->borrows_ids,
+                                           .writes_files = c->learn_folder >= 0};
     bool root = geteuid() == 0;
-    bool keeps_ids = c->borrows_ids || c->learn_folder >= 0;
-    bool nobody = root && !keeps_ids && read_as_nobody();
+    bool nobody = root && !c->borrows_ids && c->learn_folder < 0 && read_as_nobody();
     int r;
 
+    if (!has_one_thread())
+        return error_set(e, EBUSY, "the supervisor has threads before it is confined");
     tzset(); /* reads the time zone's file, once */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return error_errno(e, errno, "prctl PR_SET_NO_NEW_PRIVS");
-    r = restrict_files(c, !root || nobody, e);
+    r = give_up_privileges(
+        (c->borrows_ids ? TO_BE_OTHERS : 0) | (c->learn_folder >= 0 ? TO_REPLACE_FILES : 0), e);
+    if (r == 0)
+        r = restrict_files(c, !root || nobody, e);
     if (r < 0)
         return r;
-    if (nobody && (r = drop_capabilities()) < 0)
-        return error_errno(e, -r, "the supervisor cannot give up its capabilities");
-    return refuse_calls(false, keeps_ids && root, e);
+#ifndef CIJAIL_SANITIZED /* the leak check traces the process */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_errno(e, errno, "prctl PR_SET_DUMPABLE");
+#endif
+    return confine_seccomp(&filter, e);
 }
 
 int confine_gate(struct error *e)
 {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return error_errno(e, errno, "prctl PR_SET_NO_NEW_PRIVS");
-    return refuse_calls(true, true, e);
+    const struct confine_seccomp filter = {.gate = true, .keeps_ids = true};
+    int r = give_up_privileges(TO_BE_OTHERS | TO_REACH_FILES, e);
+
+    return r < 0 ? r : confine_seccomp(&filter, e);
+}
+
+int confine_gate_files(struct error *e)
+{
+    const struct rlimit none = {0, 0};
+
+    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || setrlimit(RLIMIT_FSIZE, &none) < 0)
+        return error_errno(e, errno, "the gate: cannot set its limit on files");
+    return 0;
 }

@@ -10,7 +10,7 @@
 struct confine {
     bool borrows_ids;      /* acts with the ids of others as long as it lives (unix_ids.h) */
     int learn_folder;      /* files are made and replaced there at the end; -1 */
-    bool without_landlock; /* out: the kernel has none, and the files have stayed */
+    bool without_landlock; /* out: there is none, and the files can be read */
 };
 
 /* The supervisor, after it has opened what it needs, while it has one thread, before the command
@@ -19,5 +19,9 @@ int confine_supervisor(struct confine *c, struct error *e);
 
 /* The gate's process (gate_process.h), likewise. */
 int confine_gate(struct error *e);
+
+/* And once it serves: no file grows or is written to any more, standard error among them. 0, or
+ * -errno. */
+int confine_gate_files(struct error *e);
 
 #endif

@@ -3,21 +3,24 @@
  *
  * To make a connection for a process of the jail, its descriptors, its memory and its root
  * directory must be at hand: that takes the caller's rights over processes and files. This process
- * has these. It has no socket of the internet's, cannot make one, and executes nothing (confine.h);
- * the supervisor has the network, and lost the files before the command started.
+ * has these. It has no socket of the internet's, cannot make one, executes nothing and writes no
+ * file (confine.h); the supervisor has the network, and lost the files before the command started.
  *
  * It is forked by the supervisor, holds the sockets that the policy names as they are then
  * (unix_judge.h), and says READY; the supervisor lets the command go after that. It ends with the
  * supervisor, and the jail ends with it: the calls that it does not answer any more fail with
- * ENOSYS (seccomp_unotify(2)). */
+ * ENOSYS (seccomp_unotify(2)). Nothing of the jail can signal or trace it: its PID and user
+ * namespaces are the host's. While it is stopped the jail's connects wait, and nothing else. */
 #include "src/gate_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "src/confine.h"
@@ -52,7 +55,7 @@ static void serve(struct unix_judge *judge, int listener)
     struct unix_gate gate = {.listener = listener, .reports = GATE_FD, .judge = judge};
     struct error e;
 
-    if (unix_gate_start(&gate, &e) < 0)
+    if (unix_gate_start(&gate, &e) < 0 || confine_gate_files(&e) < 0)
         die("%s", e.text);
 }
 
@@ -95,7 +98,13 @@ int gate_process_start(struct gate_process *g, const struct policy *policy, stru
     }
     (void)close(fds[1]);
     g->fd = fds[0];
-    return g->pid < 0 ? error_errno(e, -g->pid, "cannot fork for the gate") : 0;
+    if (g->pid < 0) {
+        int err = (int)-g->pid;
+        g->pid = 0;
+        return error_errno(e, err, "cannot fork for the gate");
+    }
+    g->pidfd = (int)syscall(SYS_pidfd_open, g->pid, 0);
+    return g->pidfd < 0 ? error_errno(e, errno, "pidfd_open") : 0;
 }
 
 int gate_process_pass(const struct gate_process *g, enum launch_type type, int fd)
@@ -104,4 +113,15 @@ int gate_process_pass(const struct gate_process *g, enum launch_type type, int f
 
     (void)close(fd);
     return r;
+}
+
+void gate_process_end(struct gate_process *g)
+{
+    if (g->pid <= 0)
+        return;
+    if (g->pidfd >= 0) /* else it ends with its socket */
+        (void)syscall(SYS_pidfd_send_signal, g->pidfd, SIGKILL, NULL, 0);
+    while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    g->pid = 0;
 }

@@ -10,7 +10,8 @@
 #include "src/policy.h"
 
 struct gate_process {
-    pid_t pid;
+    pid_t pid; /* 0: there is none */
+    int pidfd;
     int fd; /* SOCK_SEQPACKET: struct launch_msg there, READY and LOG_UNIX (msg.h) back */
 };
 
@@ -19,5 +20,8 @@ int gate_process_start(struct gate_process *g, const struct policy *policy, stru
 
 /* Passes a descriptor on, and closes it: LAUNCH_DIAG first, then LAUNCH_LISTENER. 0, or -errno. */
 int gate_process_pass(const struct gate_process *g, enum launch_type type, int fd);
+
+/* Kills and reaps it, whether it runs, hangs or is stopped. fd stays. */
+void gate_process_end(struct gate_process *g);
 
 #endif

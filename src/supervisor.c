@@ -109,16 +109,29 @@ void supervisor_begin_ending(struct supervisor *s, int result)
     supervisor_finish_if_all_said(s);
 }
 
+/* A proxy that is stopped, or hangs. */
+static void tell_of_silence(const struct supervisor *s)
+{
+    const struct proxy *proxies[] = {&s->dns, &s->http};
+
+    for (size_t i = 0; i < ARRAY_LEN(proxies); i++)
+        if (proxies[i]->channel)
+            log_error(s->log, "%s did not end in time: what it had to report is not in the log",
+                      proxies[i]->name);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
 
     (void)fd;
     (void)what;
-    if (s->phase == PHASE_ENDING)
+    if (s->phase == PHASE_ENDING) {
+        tell_of_silence(s);
         (void)event_base_loopbreak(s->base);
-    else if (s->phase == PHASE_SETUP)
+    } else if (s->phase == PHASE_SETUP) {
         supervisor_give_up(s, ETIMEDOUT, "the jail was not ready after %d s", SETUP_SECONDS);
+    }
 }
 
 /* --- set-up --- */
@@ -327,14 +340,8 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
         die("cannot start the event loop");
 }
 
-static void wait_for_end(pid_t pid)
-{
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
 /* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any
- * more. The gate ends when its socket does. */
+ * more. */
 static void end_processes(struct supervisor *s)
 {
     if (s->gate.channel)
@@ -342,9 +349,9 @@ static void end_processes(struct supervisor *s)
     else if (s->gate_process.fd >= 0)
         (void)close(s->gate_process.fd);
     if (s->keeper_fd >= 0 && syscall(SYS_pidfd_send_signal, s->keeper_fd, SIGKILL, NULL, 0) == 0)
-        wait_for_end(s->keeper);
-    if (s->gate_process.pid > 0)
-        wait_for_end(s->gate_process.pid);
+        while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
+            ;
+    gate_process_end(&s->gate_process);
 }
 
 /* A dry run never looks like a run; what was not run at all (126, 127) is none. */
@@ -418,7 +425,7 @@ int supervisor_run(const struct options *options, const struct policy *policy, s
 
     s->options = options;
     s->policy = policy;
-    s->diag = s->keeper_fd = s->gate_process.fd = -1;
+    s->diag = s->keeper_fd = s->gate_process.fd = s->gate_process.pidfd = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;
     warn_of_sockets();

@@ -24,7 +24,7 @@ static int give_files_up(struct supervisor *s, struct error *e)
     int r = confine_supervisor(&c, e);
 
     if (r == 0 && c.without_landlock && s->options->verbose)
-        warn_text("this kernel has no Landlock (landlock(7)): cijail itself keeps its files");
+        warn_text("no Landlock is to be had (landlock(7)): cijail itself can read files");
     return r;
 }
 
@@ -185,6 +185,7 @@ void supervisor_on_gate_closed(struct channel *c, const char *reason, void *arg)
 
     channel_free(c);
     s->gate.channel = NULL;
+    s->gate_process.fd = -1; /* was the channel's */
     if (s->phase != PHASE_ENDING)
         supervisor_give_up(s, EPIPE, "the gate for the jail's connections %s",
                            reason ? reason : "ended unexpectedly");

@@ -52,7 +52,9 @@ socket.socket(socket.AF_UNIX).connect(sys.argv[1])
 print("connected")' "$1"
 echo the command writes >files/written
 END2
-    run "$taken_over" -e https://registry.example/ -e http://by-hosts-file.example/ -e "$T_TMP/socket" -- bash job.sh "$T_TMP/socket"
+    # By a pipe: the gate can write to no file, standard error among them.
+    run bash -c '"$@" 2>&1 >job.out | cat >&2; status=${PIPESTATUS[0]}; cat job.out; exit $status' - \
+        "$taken_over" -e https://registry.example/ -e http://by-hosts-file.example/ -e "$T_TMP/socket" -- bash job.sh "$T_TMP/socket"
     t_status 0
     t_count 26 "$(attacks_of supervisor)" ': refused (EACCES|EPERM|ENOENT|ENOSYS|EAFNOSUPPORT)$'
     t_eq "$(attacks_of supervisor | grep -v ': refused E')" ''
@@ -63,8 +65,8 @@ END2
     t_match "$out" '^connected$'
 }
 
-t_case 'the gate: no socket of the internet, nothing is executed; it makes the connection'
-t_count 8 "$(attacks_of gate)" ': refused (EACCES|EPERM|ENOSYS|EAFNOSUPPORT)$'
+t_case 'the gate: no socket of the internet, nothing is executed or written; it makes the connection'
+t_count 20 "$(attacks_of gate)" ': refused (EACCES|EPERM|ENOSYS|EAFNOSUPPORT)$'
 t_eq "$(attacks_of gate | grep -v ': refused E')" ''
 
 t_case 'the gate ends: the jail ends with it'
@@ -76,5 +78,31 @@ wait $supervisor
 t_eq $? 125
 t_true grep -q "the gate for the jail's connections ended unexpectedly" gate.err
 t_false alive 'sleep 60$'
+
+t_case 'the gate and the proxies are stopped: the jail ends all the same'
+for victim in cijail-gate cijail-dnsproxy cijail-httpproxy; do
+    rm -f up go
+    $real -e https://registry.example/ -- sh -c 'echo x >up; until [ -e go ]; do sleep 0.05; done; exit 7' >stop.out 2>stop.err </dev/null &
+    supervisor=$!
+    until_true test -s up
+    kill -STOP "$(pgrep -x "${victim:0:15}")"
+    touch go
+    wait $supervisor
+    t_eq $? 7
+    [[ $victim == cijail-gate ]] || t_true grep -q "$victim did not end in time: what it had to report is not in the log" stop.err
+    t_false pgrep -x "${victim:0:15}"
+done
+
+t_case 'without Landlock: the request is answered, seccomp holds'
+for inject in ENOSYS EOPNOTSUPP EPERM; do
+    T_LIMIT=90 run strace -f -qq -o /dev/null -e trace=landlock_create_ruleset -e inject=landlock_create_ruleset:error=$inject \
+        "$taken_over" -v -e https://registry.example/ -- curl -s -o /dev/null -w '%{http_code}\n' https://registry.example/pkg/lodash
+    t_status 0
+    t_match "$out" '^200$'
+    t_match "$err" 'no Landlock is to be had'
+    for name in write truncate create mkdir symlink mknod unlink execve fork clone3 kill tgkill pidfd process-vm-writev setns; do
+        t_match "$err" "^compromised: supervisor: $name: refused "
+    done
+done
 
 t_done
