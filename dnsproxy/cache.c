@@ -12,6 +12,7 @@
 
 #include "src/util.h"
 
+#define CUT_TYPE 0    /* of no question (query_type_is_meta) */
 #define BUCKETS 16384 /* a power of two; for about as many answers of some 500 bytes */
 
 struct cache {
@@ -170,6 +171,26 @@ struct cached *cache_put(struct cache *c, const struct cache_key *key, const str
     while (c->bytes > c->max && c->oldest != e)
         drop(c, c->oldest);
     return e;
+}
+
+void cache_put_cut(struct cache *c, const char *name, const struct msg_server *server,
+                   const struct answer *a, uint64_t now)
+{
+    struct cache_key key = cache_key(c, name, strlen(name), CUT_TYPE, server);
+    (void)cache_put(c, &key, a, now);
+}
+
+struct cached *cache_find_cut(struct cache *c, const char *name, const struct msg_server *server,
+                              uint64_t now)
+{
+    for (const char *dot; name; name = dot ? dot + 1 : NULL) {
+        struct cache_key key = cache_key(c, name, strlen(name), CUT_TYPE, server);
+        struct cached *e = cache_find(c, &key, now);
+        if (e && cache_is_fresh(e, now))
+            return e;
+        dot = strchr(name, '.');
+    }
+    return NULL;
 }
 
 void cache_each(struct cache *c, cache_visit_cb *visit, void *arg)

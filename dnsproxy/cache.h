@@ -71,6 +71,14 @@ struct answer_view cache_view(const struct cached *e, uint64_t now);
 struct cached *cache_put(struct cache *c, const struct cache_key *key, const struct answer *a,
                          uint64_t now);
 
+/* A name that does not exist has no types, and nothing below it exists (RFC 8020, 2): keeps an
+ * NXDOMAIN of name itself (no CNAME led away from it) for all of them; finds the one that holds now
+ * for name or a name above it. name is canonical. */
+void cache_put_cut(struct cache *c, const char *name, const struct msg_server *server,
+                   const struct answer *a, uint64_t now);
+struct cached *cache_find_cut(struct cache *c, const char *name, const struct msg_server *server,
+                              uint64_t now);
+
 void cache_each(struct cache *c, cache_visit_cb *visit, void *arg);
 size_t cache_bytes(const struct cache *c);
 

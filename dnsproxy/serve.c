@@ -76,6 +76,21 @@ static bool serve_cached(struct dnsproxy *p, const struct client *c, const struc
     return true;
 }
 
+/* Out of the cache: the name, or one above it, does not exist. */
+static bool serve_cut(struct dnsproxy *p, const struct client *c, const struct query *q,
+                      uint32_t endpoint)
+{
+    uint64_t now = now_ms();
+    struct cached *e = cache_find_cut(p->cache, q->name, &c->server, now);
+    if (!e)
+        return false;
+    if (endpoint != POLICY_INDEX_NONE)
+        log_allow(p, q->name, q->qtype, endpoint, 1);
+    struct answer_view v = cache_view(e, now);
+    serve_answer(p, c, q, 0, &v);
+    return true;
+}
+
 /* A query for an allowed name. */
 static void serve_allowed(struct dnsproxy *p, const struct client *c, const struct query *q,
                           const struct cache_key *key, const struct endpoint *ep)
@@ -91,7 +106,8 @@ static void serve_allowed(struct dnsproxy *p, const struct client *c, const stru
         serve_made(p, c, q);
         return;
     }
-    if (upstream_ask(p->upstream, c, q, key, policy_index(&p->policy, ep)) < 0)
+    uint32_t endpoint = policy_index(&p->policy, ep);
+    if (!serve_cut(p, c, q, endpoint) && upstream_ask(p->upstream, c, q, key, endpoint) < 0)
         serve_answer(p, c, q, LDNS_RCODE_SERVFAIL, NULL);
 }
 

@@ -250,7 +250,7 @@ static void remember(struct upstream *u, const struct slot *s, const struct answ
     upstream_teach(u, s->name, a->address, a->address_count, a->ttl);
 }
 
-static void succeed(struct upstream *u, uint32_t i, const struct answer *a)
+static void succeed(struct upstream *u, uint32_t i, const struct answer *a, bool hosts_below)
 {
     struct slot *s = &u->slots[i];
     struct answer_view v = answer_view(a);
@@ -263,6 +263,8 @@ static void succeed(struct upstream *u, uint32_t i, const struct answer *a)
         e->endpoint = s->endpoint;
         e->taught_s = now / 1000;
     }
+    if (a->rcode == LDNS_RCODE_NXDOMAIN && a->ancount == 0 && !hosts_below)
+        cache_put_cut(u->p->cache, s->name, &s->server, a, now);
     finish(u, i, 0, &v);
 }
 
@@ -305,7 +307,7 @@ void upstream_reply(struct upstream *u, const struct msg_reply *m)
     struct answer *a = &u->p->answer;
     switch (answer_build(&u->p->policy, &asked, m->data, m->data_len, a)) {
     case ANSWER_GOOD:
-        succeed(u, i, a);
+        succeed(u, i, a, m->hosts_below != 0);
         return;
     case ANSWER_TRUNCATED:
         s->tcp = true;

@@ -46,11 +46,11 @@ int channel_send_soon(struct channel *c, const void *m);
 #define CHANNEL_CATCH_UP 1024
 void channel_catch_up(struct channel *c);
 
-/* Messages waiting to be sent. */
 /* Is it over, or was it freed while one of its callbacks runs? Nothing is to be kept for it then.
  */
 bool channel_is_over(const struct channel *c);
 
+/* Messages waiting to be sent. */
 size_t channel_queued(const struct channel *c);
 
 #endif

@@ -134,6 +134,21 @@ size_t hosts_file_find(struct hosts_file *h, const char *name, int family,
     return n;
 }
 
+bool hosts_file_has_below(struct hosts_file *h, const char *name)
+{
+    size_t len = strlen(name);
+
+    update(h);
+    for (size_t i = 0; i < h->count; i++) {
+        size_t n = strlen(h->hosts[i].name);
+
+        if (n >= len && strcmp(h->hosts[i].name + n - len, name) == 0 &&
+            (n == len || h->hosts[i].name[n - len - 1] == '.'))
+            return true;
+    }
+    return false;
+}
+
 struct hosts_file *hosts_file_new(const char *path)
 {
     struct hosts_file *h = xcalloc(1, sizeof(*h));

@@ -2,6 +2,7 @@
 #ifndef CIJAIL_HOSTS_FILE_H
 #define CIJAIL_HOSTS_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,5 +17,8 @@ void hosts_file_free(struct hosts_file *h);
  * anew when it has changed, which is looked for once a second. Returns how many. */
 size_t hosts_file_find(struct hosts_file *h, const char *name, int family,
                        uint8_t out[HOSTS_FILE_ADDRESSES][16]);
+
+/* Has it the canonical name, or any below it? */
+bool hosts_file_has_below(struct hosts_file *h, const char *name);
 
 #endif

@@ -76,7 +76,7 @@ static bool check_reply(const struct msg_reply *m, size_t len)
 {
     return len >= offsetof(struct msg_reply, data) && m->error >= 0 &&
            len == offsetof(struct msg_reply, data) + m->data_len &&
-           (m->error == 0 || m->data_len == 0);
+           (m->error == 0 || m->data_len == 0) && m->hosts_below <= 1;
 }
 
 static bool check_log_request(const struct msg_log_request *m)

@@ -118,7 +118,9 @@ struct msg_reply {
     int32_t error;   /* 0, or a positive errno: no upstream answered (ETIMEDOUT), refused by policy
                         (EACCES) */
     uint16_t dns_id; /* id of the query that was sent: data must carry it */
-    uint16_t data_len; /* 0 if error */
+    uint16_t data_len;   /* 0 if error */
+    uint8_t hosts_below; /* 1: hosts(5) has the name of an NXDOMAIN or names below it */
+    uint8_t pad[7];
     uint8_t data[MSG_REPLY_MAX];
 };
 

@@ -72,7 +72,7 @@ uint16_t upstream_random(struct upstream_dns *u)
 /* --- replies --- */
 
 static void send_reply(struct upstream_dns *u, struct channel *c, uint64_t id, int err,
-                       uint16_t dns_id, const uint8_t *data, size_t len)
+                       uint16_t dns_id, bool hosts_below, const uint8_t *data, size_t len)
 {
     struct msg_reply *m = &u->reply;
 
@@ -80,6 +80,7 @@ static void send_reply(struct upstream_dns *u, struct channel *c, uint64_t id, i
     m->error = err;
     m->dns_id = dns_id;
     m->data_len = (uint16_t)len;
+    m->hosts_below = hosts_below;
     if (len)
         memcpy(m->data, data, len);
     msg_init(m, MSG_REPLY, offsetof(struct msg_reply, data) + len);
@@ -95,12 +96,19 @@ static void stop_attempt(struct upstream_query *q)
     q->server = NULL;
 }
 
+/* What an NXDOMAIN must not cut off (RFC 8020). */
+static bool hosts_hold_below(const struct upstream_query *q, const uint8_t *data, size_t len)
+{
+    return len >= UPSTREAM_HEADER && (data[3] & 15) == RCODE_NXDOMAIN &&
+           q->wanted.sa.sa_family == 0 && hosts_file_has_below(q->owner->hosts, q->name);
+}
+
 static void finish(struct upstream_query *q, int err, const uint8_t *data, size_t len)
 {
     struct upstream_dns *u = q->owner;
 
     if (q->channel)
-        send_reply(u, q->channel, q->id, err, q->dns_id, data, len);
+        send_reply(u, q->channel, q->id, err, q->dns_id, hosts_hold_below(q, data, len), data, len);
     stop_attempt(q);
     free(q->in);
     *q->at = q->next;
@@ -353,13 +361,13 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     struct upstream_query *q;
 
     if (!is_allowed(u, m)) {
-        send_reply(u, c, m->id, EACCES, 0, NULL, 0);
+        send_reply(u, c, m->id, EACCES, 0, false, NULL, 0);
         return;
     }
     learn_asked(u->learn, m->name, &m->server);
     q = take_query(u);
     if (!q) {
-        send_reply(u, c, m->id, EAGAIN, 0, NULL, 0);
+        send_reply(u, c, m->id, EAGAIN, 0, false, NULL, 0);
         return;
     }
     resolv_conf_update(&u->conf);
@@ -374,6 +382,7 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     set_server(&q->wanted, &m->server);
     upstream_packet_build(q, m->name);
     link_active(u, q);
+    copy_string(q->name, sizeof(q->name), m->name);
     if (!event_pending(u->tick, EV_TIMEOUT, NULL))
         (void)event_add(u->tick, &tick);
     if (!answer_from_hosts(q, m->name))

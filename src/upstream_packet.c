@@ -9,7 +9,7 @@
 #define OPT_LEN 11
 #define HOSTS_TTL 10 /* seconds: the file may change */
 
-enum { RCODE_FORMERR = 1, RCODE_NXDOMAIN = 3, RCODE_NOTIMP = 4 };
+enum { RCODE_FORMERR = 1, RCODE_NOTIMP = 4 };
 
 static void put16(uint8_t *p, unsigned v)
 {

@@ -14,6 +14,7 @@
 #define UPSTREAM_QUERY_SIZE (2 + 12 + NAME_SIZE + 2 + 4 + 11)
 #define UPSTREAM_SOCKETS 8 /* of one server, at one time */
 #define UPSTREAM_HEADER 12
+#define RCODE_NXDOMAIN 3
 #define UPSTREAM_HOSTS_MAX (UPSTREAM_QUERY_SIZE + HOSTS_FILE_ADDRESSES * 28)
 
 struct upstream_dns;
@@ -39,6 +40,7 @@ struct upstream_query {
     uint8_t packet[UPSTREAM_QUERY_SIZE]; /* with the two bytes of TCP's length before it */
     size_t packet_len;                   /* without these */
     size_t question_len;
+    char name[NAME_SIZE];              /* that was asked for; canonical */
     struct upstream_query *next, **at; /* in active, or among the free ones */
 };
 

@@ -38,9 +38,10 @@ def answers(query, tcp):
     question, name, qtype = parse(query)
     good = reply(query, [record(GOOD, ttl=1 if mode == "ttl1" else 60)]) if qtype == 1 else reply(query)
     evil = reply(query, [record(EVIL)])
+    nxdomain = reply(query, [SOA], rcode=3, counts=(1, 0, 1, 0))
     other = b"\5other\7example\0\0\1\0\1"
     return {
-        "good": [(0, good)], "ttl1": [(0, good)], "slow": [(0.7, good)], "silent": [],
+        "good": [(0, good)], "ttl1": [(0, good)], "slow": [(0.3, good)], "silent": [],
         "wrong-id": [(0, bytes([evil[0] ^ 0xff]) + evil[1:]), (0.1, good)],
         "wrong-question": [(0, reply(query, [record(EVIL)], question=other)), (0.1, good)],
         "spoofed": [(0, reply(query, [record(EVIL)], ident=struct.pack(">H", i))) for i in range(0, 2000)
@@ -52,17 +53,33 @@ def answers(query, tcp):
         "oversized": [(0, reply(query, [record(EVIL[:2] * 30000)]))],
         "counts": [(0, reply(query, [record(EVIL)], counts=(1, 65535, 65535, 65535)))],
         "query-back": [(0, query)],
-        "late": [(1.6, evil)] if name == "a.example" else [(0, good)],
+        "late": [] if name == "a.example" else [(0, good)],
+        "nxdomain": [(0, nxdomain if name.endswith("missing.example") else good)],
         "servfail": [(0, reply(query, rcode=2))], "refused": [(0, reply(query, rcode=5))],
         "noedns": [(0, reply(query, rcode=1) if query[11] else good)],
         "truncated": [(0, good if tcp else reply(query, flags=0x8380))],
     }[mode]
 
 
+def send_late(s, query, peer, kept):
+    """In mode late: the answer to the first question for a.example comes when b.example is asked for."""
+    name = parse(query)[1]
+    if name == "a.example":
+        kept.append((reply(query, [record(EVIL)]), peer))
+    elif name == "b.example" and kept:
+        message, first = kept[0]
+        s.sendto(message, first)
+        s.sendto(message, peer)
+        print("late", flush=True)
+
+
 def serve_udp(s):
+    kept = []
     while True:
         query, peer = s.recvfrom(4096)
         print("asked udp", parse(query)[1], flush=True)
+        if mode == "late":
+            send_late(s, query, peer, kept)
         for delay, message in answers(query, False):
             time.sleep(delay)
             try:

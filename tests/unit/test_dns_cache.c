@@ -111,6 +111,25 @@ static void test_time_is_written(void **state)
     cache_free(c);
 }
 
+/* RFC 8020, 2: nothing is below a name that does not exist, whatever the type. */
+static void test_cut(void **state)
+{
+    static const struct msg_server other = {.family = AF_INET, .address = {203, 0, 113, 5}};
+    struct cache *c = cache_new(CACHE_BYTES, count_drop, NULL);
+
+    (void)state;
+    make(60, 16);
+    cache_put_cut(c, "a.example", &gateway, &answer, NOW);
+    assert_non_null(cache_find_cut(c, "a.example", &gateway, NOW));
+    assert_non_null(cache_find_cut(c, "d.c.b.a.example", &gateway, NOW));
+    assert_null(cache_find_cut(c, "b.a.example", &other, NOW));
+    assert_null(cache_find_cut(c, "ba.example", &gateway, NOW));
+    assert_null(cache_find_cut(c, "example", &gateway, NOW));
+    assert_null(cache_find_cut(c, "b.a.example", &gateway, NOW + 60000)); /* a stale one cuts not */
+    assert_null(get(c, "a.example", 1, NOW));
+    cache_free(c);
+}
+
 static void test_not_kept(void **state)
 {
     struct cache *c = cache_new(100000, count_drop, NULL);
@@ -192,9 +211,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_question),     cmocka_unit_test(test_times),
-        cmocka_unit_test(test_time_is_written), cmocka_unit_test(test_not_kept),
-        cmocka_unit_test(test_replaced),        cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_reverse),
+        cmocka_unit_test(test_time_is_written), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_not_kept),        cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_bound),           cmocka_unit_test(test_reverse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,6 +182,10 @@ static void test_reply(void **state)
     BAD(*m);
     msg_init(m, MSG_REPLY, fixed + MSG_REPLY_MAX);
     GOOD(*m);
+    m->hosts_below = 1;
+    GOOD(*m);
+    m->hosts_below = 2;
+    BAD(*m);
     free(m);
 }
 
