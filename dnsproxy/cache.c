@@ -76,13 +76,20 @@ static void list_add(struct cache *c, struct cached *e)
 
 static void drop(struct cache *c, struct cached *e)
 {
-    c->drop(c->arg, e);
     list_remove(c, e);
     *e->at = e->next;
     if (e->next)
         e->next->at = e->at;
     c->bytes -= e->size;
+    c->drop(c->arg, e);
     free(e);
+}
+
+static void drop_oldest(struct cache *c)
+{
+    struct cached *e = c->oldest;
+    e->older = NULL; /* as it is: said for the analyser */
+    drop(c, e);
 }
 
 static struct cached *find(const struct cache *c, const struct cache_key *key)
@@ -169,7 +176,7 @@ struct cached *cache_put(struct cache *c, const struct cache_key *key, const str
     list_add(c, e);
     c->bytes += e->size;
     while (c->bytes > c->max && c->oldest != e)
-        drop(c, c->oldest);
+        drop_oldest(c);
     return e;
 }
 
@@ -220,6 +227,6 @@ void cache_free(struct cache *c)
     if (!c)
         return;
     while (c->oldest)
-        drop(c, c->oldest);
+        drop_oldest(c);
     free(c);
 }

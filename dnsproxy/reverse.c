@@ -47,7 +47,8 @@ static bool read_ipv4(const char *text, size_t len, struct answer_address *a)
     a->family = AF_INET;
     for (unsigned i = 0; i < 4; i++)
         a->address[i] = (uint8_t)b[i];
-    (void)snprintf(again, sizeof(again), "%hhu.%hhu.%hhu.%hhu", b[3], b[2], b[1], b[0]);
+    (void)snprintf(again, sizeof(again), "%u.%u.%u.%u", a->address[3], a->address[2], a->address[1],
+                   a->address[0]);
     return strcmp(copy, again) == 0;
 }
 

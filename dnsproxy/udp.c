@@ -25,8 +25,8 @@ union control {
 
 struct reply {
     struct sockaddr_storage to;
-    union control control;
     uint8_t data[DNS_UDP_EDNS];
+    union control control;
 };
 
 struct udp {

@@ -316,6 +316,9 @@ static int isolate_allow_call(scmp_filter_ctx ctx, int call)
     case SCMP_SYS(sendmsg):
         return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
                                 SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+    case SCMP_SYS(sendmmsg):
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
+                                SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
     case SCMP_SYS(fcntl):
         return isolate_allow_fcntl(ctx);
 #ifndef ISOLATE_ASAN

@@ -18,7 +18,7 @@ int isolate_confine(struct error *e);
 /* Stage 3, before the first byte of the jail is read: a seccomp filter that kills the process on
  * any system call whose number is not in calls (n of them); the ones that every process needs
  * (memory, exit, signals' return, time) are added. mmap and mprotect with PROT_EXEC are refused. Of
- * fcntl, ioctl, sendto and sendmsg only what serving needs is left (isolate.c). */
+ * fcntl, ioctl, sendto, sendmsg and sendmmsg only what serving needs is left (isolate.c). */
 int isolate_seccomp(const int *calls, size_t n, struct error *e);
 
 /* Reads a whole inherited memfd of at most max bytes from its start. As read_file (util.h). */

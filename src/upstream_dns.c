@@ -138,14 +138,22 @@ static void drop_server(struct upstream_dns *u)
     }
 }
 
-/* NULL: too many are in use. */
-static struct upstream_server *get_server(struct upstream_dns *u,
-                                          const union resolver_address *address)
+static struct upstream_server *find_server(const struct upstream_dns *u,
+                                           const union resolver_address *address)
 {
     struct upstream_server *s = u->servers;
 
     while (s && !same_address(&s->address, address))
         s = s->next;
+    return s;
+}
+
+/* NULL: too many are in use. */
+static struct upstream_server *get_server(struct upstream_dns *u,
+                                          const union resolver_address *address)
+{
+    struct upstream_server *s = find_server(u, address);
+
     if (s)
         return s;
     if (u->server_count >= SERVERS_MAX)
@@ -181,28 +189,35 @@ static const union resolver_address *candidates(const struct upstream_query *q, 
     return u->conf.servers;
 }
 
+static bool failed_lately(const struct upstream_dns *u, const union resolver_address *address)
+{
+    const struct upstream_server *s = find_server(u, address);
+
+    return s && s->penalty_ms > now_ms();
+}
+
 /* The next one of this round: the first that has not been asked and did not fail lately, else the
  * first that has not been asked; NULL: all have been, or too many servers are in use. */
 static struct upstream_server *next_server(struct upstream_query *q)
 {
     size_t count, best;
     const union resolver_address *list = candidates(q, &count);
-    struct upstream_server *found = NULL;
 
     best = count;
     for (size_t i = 0; i < count; i++) {
-        struct upstream_server *s = q->tried & 1u << i ? NULL : get_server(q->owner, &list[i]);
-
-        if (!s || (found && s->penalty_ms > now_ms()))
+        if (q->tried & 1u << i)
             continue;
-        if (found && found->penalty_ms <= now_ms())
+        if (!failed_lately(q->owner, &list[i])) {
+            best = i;
             break;
-        found = s;
-        best = i;
+        }
+        if (best == count)
+            best = i;
     }
-    if (found)
-        q->tried |= 1u << best;
-    return found;
+    if (best == count)
+        return NULL;
+    q->tried |= 1u << best;
+    return get_server(q->owner, &list[best]);
 }
 
 static bool all_tried(const struct upstream_query *q)

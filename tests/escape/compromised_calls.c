@@ -62,7 +62,7 @@ ATTACK(connect_inet, SYS_connect, DNS_FD_UDP4, to("198.51.100.66", 53), sizeof(s
 ATTACK(connect_unix, SYS_connect, DNS_FD_UDP4, &docker, sizeof(docker))
 ATTACK(bind_inet, SYS_bind, DNS_FD_UDP4, to("0.0.0.0", 0), sizeof(somewhere))
 ATTACK(listen_again, SYS_listen, DNS_FD_UDP4, 1)
-ATTACK(sendmmsg_any, SYS_sendmmsg, DNS_FD_UDP4, buffer, 0, 0)
+ATTACK(sendmmsg_open, SYS_sendmmsg, HTTP_FD_LISTEN4, buffer, 0, MSG_FASTOPEN)
 ATTACK(fast_open, SYS_sendto, HTTP_FD_LISTEN4, "x", 1, MSG_FASTOPEN, to("198.51.100.66", 80),
        sizeof(somewhere))
 
@@ -194,7 +194,7 @@ const struct attack attack_calls[] = {
     {"connect-unix", connect_unix},
     {"bind", bind_inet},
     {"listen", listen_again},
-    {"sendmmsg", sendmmsg_any},
+    {"sendmmsg", sendmmsg_open},
     {"fast-open", fast_open},
     {"open-root", open_root},
     {"open-passwd", open_passwd},
