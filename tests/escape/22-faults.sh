@@ -3,18 +3,7 @@
 # a hang, and leaves nothing behind. FAULTS=all: every call, not the first of each kind alone.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
-state() {
-    ps ax -o args= | grep -vE '^(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' | sort
-    find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" 2>/dev/null | sort
-    wc -l </proc/self/mountinfo
-    readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
-}
-before=$(state)
-t_same_state() {
-    local i
-    for ((i = 0; i < 200; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.02; done
-    t_eq "$(state)" "$before"
-}
+before=$(t_state)
 
 t_case 'the twin: without a jail the address answers'
 run python3 "$T_LIB/connect.py" tcp 198.51.100.66 80
@@ -28,7 +17,7 @@ t_eq "$err" ''
 t_true test "$(grep -c '^ok: refused' <<<"$out")" -ge 20
 t_true test "$(grep -c '^ok' <<<"$out")" -ge 60
 t_eq "$(grep '^not ok' <<<"$out")" ''
-t_same_state
+t_same_state "$before"
 
 policy=(-e https://registry.example/ -e https://refused.example/ -e http://dead.example/)
 fetch='curl -s -o /dev/null -w "%{http_code}\n" -m 20'
@@ -40,7 +29,7 @@ for n in 4 6 8 10 12 14 16 20 24 32 48 64; do
     t_true test "$status" = 7 -a -e ran -o "$status" = 125 -a -n "$err" -a ! -e ran -o "$status" = 127
     t_under 10000
 done
-t_same_state
+t_same_state "$before"
 
 t_case 'few processes and little memory: an error, or a jail'
 for limit in '-v 20000' '-v 60000' '-v 200000' '-f 0' '-s 64' '-l 0'; do
@@ -50,7 +39,7 @@ for limit in '-v 20000' '-v 60000' '-v 200000' '-f 0' '-s 64' '-l 0'; do
     t_assert "status $status without a word" test "$status" = 7 -o -n "$err" -o "$status" = 139 -o "$status" = 153
     t_under 10000
 done
-t_same_state
+t_same_state "$before"
 
 t_case 'a log that cannot be written to'
 run cijail -v --log /dev/full "${policy[@]}" -- sh -c "$fetch https://registry.example/pkg/lodash; exit 7"
@@ -102,7 +91,7 @@ for victim in supervisor keeper gate init cijail-dnsproxy cijail-httpproxy; do
     status=$? ms=$(((${EPOCHREALTIME/./} - begin) / 1000)) err=$(cat kill.err) out=$(cat kill.out) last="kill $victim"
     t_true test $status = 125 -o $status = 137 -a $victim = supervisor -o $status = 143
     t_true test -n "$err" -o $victim = supervisor
-    t_same_state
+    t_same_state "$before"
 done
 
 t_case 'each process of a jail is killed: no hang, nothing left, no network'
@@ -136,7 +125,7 @@ for victim in supervisor gate keeper init cijail-dnsproxy cijail-httpproxy; do
     *) t_match "$err" "$victim was killed by signal 9 .*; the jail's network has ended" ;;
     esac
     rm -f go
-    t_same_state
+    t_same_state "$before"
 done
 
 t_done

@@ -22,5 +22,13 @@ tests_escape_compromised_cijail_SOURCES = tests/escape/compromised_host.c
 tests_escape_compromised_cijail_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=dialer_dial -Wl,--wrap=unix_judge_connect
 tests_escape_compromised_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
 
-escape-programs: $(ESCAPE_BUILT)
+# Of no program: what tests/escape/29-no-memory.sh has loaded before the programs as they are.
+NO_MEMORY_BUILT = tests/escape/no_memory.so
+EXTRA_DIST += tests/escape/no_memory.c
+CLEANFILES += $(NO_MEMORY_BUILT)
+$(NO_MEMORY_BUILT): tests/escape/no_memory.c
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CC) $(CPPFLAGS) -D_GNU_SOURCE -std=gnu11 -Wall -Wextra -O2 -fPIC -shared \
+		-o $@ $(top_srcdir)/tests/escape/no_memory.c
+
+escape-programs: $(ESCAPE_BUILT) $(NO_MEMORY_BUILT)
 .PHONY: escape-programs

@@ -222,3 +222,16 @@ wire_stop() { # the marks' own questions and answers, told by their ids, are lef
         on && ($6 + 0) in id && /NXDomain/ { delete id[$6 + 0]; next }
         on' "$T_NET/wire.log")
 }
+
+# What a run of cijail could leave behind on the machine: processes, files, mounts and namespaces.
+t_state() {
+    ps ax -o args= | grep -vE '^(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' | sort
+    find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" 2>/dev/null | sort
+    wc -l </proc/self/mountinfo
+    readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
+}
+t_same_state() { # STATE: it is as it was, after some seconds at most
+    local i
+    for ((i = 0; i < 200; i++)); do [[ $(t_state) == "$1" ]] && break; sleep 0.02; done
+    t_eq "$(t_state)" "$1"
+}
