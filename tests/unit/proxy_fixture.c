@@ -41,6 +41,7 @@ void fixture_start(struct fixture *f, const char *text, const char *roots)
     f->proxy = proxy_new(&policy, roots ? xstrdup(roots) : NULL, roots ? strlen(roots) : 0, fds[1],
                          100, &e);
     assert_non_null(f->proxy);
+    assert_int_equal(proxy_send_ca(f->proxy, &e), 0);
     if (https) {
         assert_true(recv(f->channel, message, sizeof(message), 0) > 0);
         assert_int_equal(((struct msg_head *)(void *)message)->type, MSG_CA);
