@@ -30,6 +30,7 @@
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/reply.h"
+#include "httpproxy/via.h"
 #include "src/util.h"
 
 static void on_upstream_ready(void *arg)
@@ -220,6 +221,7 @@ static void use(struct exchange *x, struct upstream *up)
     x->request.keep_trailers =
         up->shared; /* HTTP/1.1 servers may take them for fields of the head */
     become_active(x);
+    via_rewrite(x);
 }
 
 static void connect_server(struct exchange *x)
@@ -254,6 +256,8 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
         exchange_fail(x, 502, "%s", e.text);
         return;
     }
+    x->upstream->absolute = x->absolute;
+    via_rewrite(x);
     if (x->scheme != URL_HTTPS)
         return;
     x->upstream->http1_only = x->upgrade[0]; /* 101 is HTTP/1.1's */

@@ -44,6 +44,8 @@ struct exchange {
     uint64_t dial; /* EXCHANGE_DIALING: its id */
     struct upstream *upstream;
     bool retried;
+    bool absolute;   /* the dial has led to a proxy that takes URLs (via.h) */
+    bool rewritten;  /* the head in send is one for such a proxy */
     struct buf send; /* head and body on their way to the server */
     size_t head_len;
     uint64_t written;   /* bytes of send that went out */

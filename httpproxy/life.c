@@ -28,8 +28,8 @@
 #include "src/util.h"
 
 /* What serving needs, beside what every process does (isolate.c). The loop: epoll. Sockets: those
- * that are accepted here or come over the channel; none can be made. Tunnels (relay.c, raw.c): the
- * last line. sysinfo: qsort of the C
+ * that are accepted here or come over the channel; none can be made, but for pairs of AF_UNIX
+ * (via_bridge.c). Tunnels (relay.c, raw.c): the last line but one. sysinfo: qsort of the C
  * library asks for the size of the memory when libcrypto sorts the roots. write: words on stderr.
  */
 static const int serve_calls[] = {
@@ -38,7 +38,7 @@ static const int serve_calls[] = {
     SCMP_SYS(sendmsg),    SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),     SCMP_SYS(close),
     SCMP_SYS(fcntl),      SCMP_SYS(sysinfo),     SCMP_SYS(write),        SCMP_SYS(getsockname),
     SCMP_SYS(splice),     SCMP_SYS(pipe2),       SCMP_SYS(getsockopt),   SCMP_SYS(poll),
-    SCMP_SYS(ppoll),      SCMP_SYS(getpeername),
+    SCMP_SYS(ppoll),      SCMP_SYS(getpeername), SCMP_SYS(socketpair),
 };
 
 static bool is_open(int fd)

@@ -8,6 +8,7 @@
 #define LIMIT_SKIP 65536            /* of an unwanted body that is read to keep the connection */
 #define LIMIT_KEPT_MEMORY (1 << 20) /* free, of the heap, before it goes back to the system */
 #define LIMIT_LINGER (16u << 20)    /* read and thrown away before a close */
+#define LIMIT_VIA_HEAD 16384        /* of the answer to CONNECT of a proxy of the host's network */
 #define LIMIT_ROOTS (16u << 20)     /* of PEM that upstreams are verified with */
 
 /* Counts. */
@@ -27,6 +28,7 @@
 #define LIMIT_HEAD_MS 30000        /* a request head, from its first byte */
 #define LIMIT_IDLE_MS 120000       /* a client connection between requests */
 #define LIMIT_DIAL_MS 150000       /* the dialer's answer */
+#define LIMIT_VIA_MS 90000         /* TLS with such a proxy, and its answer */
 #define LIMIT_HANDSHAKE_MS 120000  /* TLS with a client, which may be at a thousand of them */
 #define LIMIT_SERVER_TLS_MS 30000  /* TLS with a server */
 #define LIMIT_STALL_MS 300000      /* no byte moves: response head or body */

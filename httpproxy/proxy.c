@@ -15,6 +15,7 @@
 #include "httpproxy/session.h"
 #include "httpproxy/stream.h"
 #include "httpproxy/upstream.h"
+#include "httpproxy/via.h"
 #include "src/relay.h"
 #include "src/util.h"
 
@@ -83,7 +84,8 @@ static bool all_said(struct proxy *p)
     if (channel_queued(p->channel) > 0)
         return false;
     return now_ms() >= p->finish_deadline ||
-           (p->session_count == 0 && relays_undelivered(p->relays) == 0);
+           (p->session_count == 0 && relays_undelivered(p->relays) == 0 &&
+            vias_undelivered(p->vias) == 0);
 }
 
 /* Runs those that wait now; who queues again meanwhile waits for the next turn. */
@@ -132,6 +134,8 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
     }
     if (fd >= 0)
         (void)close(fd);
+    if (m->type == MSG_PARENT)
+        vias_told(p->vias, (const struct msg_parent *)(const void *)m);
     if (m->type == MSG_FINISH) {
         listen_close(p);
         end_all(p, "the command ended first", true);
@@ -216,8 +220,9 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     listen_init(p);
     p->upstreams = upstreams_new(p, roots, roots_len);
     p->h2 = h2_pool_new(p);
+    p->vias = vias_new(p);
     p->relays = relays_new(p->base, (session_max + LIMIT_RELAYS_PART - 1) / LIMIT_RELAYS_PART);
-    unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH;
+    unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH | 1u << MSG_PARENT;
     p->channel =
         channel_new(p->base, channel_fd, types, 1u << MSG_DIALED, on_message, on_closed, p);
     if ((policy_has_scheme(&p->policy, URL_HTTPS) || p->policy.dry_run) && make_ca(p, e) < 0) {
@@ -235,6 +240,7 @@ void proxy_free(struct proxy *p, const char *why)
     end_all(p, why, false);
     relays_free(p->relays);
     h2_pool_free(p->h2);
+    vias_free(p->vias);
     upstreams_free(p->upstreams);
     (void)event_del(&p->tick);
     (void)event_del(&p->run);

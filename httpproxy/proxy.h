@@ -18,6 +18,7 @@ struct h2_pool;
 struct relays;
 struct session;
 struct upstreams;
+struct vias;
 
 TAILQ_HEAD(session_list, session);
 
@@ -48,6 +49,7 @@ struct proxy {
     BIO_METHOD *bio;
     struct upstreams *upstreams;
     struct h2_pool *h2;           /* connections to servers that speak HTTP/2 */
+    struct vias *vias;            /* what goes by a proxy of the host's network */
     struct relays *relays;        /* tunnels that are nobody's session any more (raw.c) */
     size_t raw_count;             /* sessions that may become one */
     struct session_list sessions; /* all of them */

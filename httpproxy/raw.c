@@ -89,7 +89,7 @@ static void find_address(const struct session *s, struct msg_log_tunnel *m)
     m->family = s->authority.kind == URL_HOST_IPV6 ? AF_INET6 : AF_INET;
     if (s->authority.kind != URL_HOST_NAME)
         (void)inet_pton(m->family, s->authority.host, m->address);
-    if (fd < 0 || getpeername(fd, &peer.sa, &len) < 0)
+    if (fd < 0 || s->raw->via || getpeername(fd, &peer.sa, &len) < 0)
         return;
     if (peer.sa.sa_family == AF_INET)
         memcpy(m->address, &peer.v4.sin_addr, sizeof(peer.v4.sin_addr));
@@ -102,8 +102,14 @@ static void find_address(const struct session *s, struct msg_log_tunnel *m)
 
 static void log_refused(struct session *s, const char *sni, const char *reason)
 {
+    char target[URL_HOST_SIZE + 16];
     struct msg_log_tunnel m;
 
+    if (s->raw->via && s->authority.kind == URL_HOST_NAME) { /* no address is known */
+        connect_target(&s->authority, target, sizeof(target));
+        log_deny(s->proxy, "CONNECT", target, reason);
+        return;
+    }
     memset(&m, 0, sizeof(m));
     msg_init(&m, MSG_LOG_TUNNEL, sizeof(m));
     find_address(s, &m);

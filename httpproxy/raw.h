@@ -21,6 +21,7 @@ struct raw {
     uint64_t dial; /* RAW_DIALING: its id */
     struct stream server;
     bool server_end;
+    bool via; /* server is, or leads to, a proxy of the host's network */
     struct client_hello hello;
     size_t looked; /* bytes of session.in that hello has had */
 };

@@ -13,6 +13,7 @@
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/via.h"
 
 bool response_pull(struct exchange *x)
 {
@@ -98,6 +99,8 @@ static void take_final(struct exchange *x, const struct head_response *r)
 {
     enum head_body out = framing(x, r);
 
+    if (via_withholds(x, r->status))
+        return;
     if (!x->request.done || out == BODY_CLOSE)
         x->keep_alive = false;
     if (!put_head(x, r, out, !x->keep_alive))

@@ -20,6 +20,7 @@
 #include "httpproxy/limits.h"
 #include "httpproxy/raw.h"
 #include "httpproxy/session.h"
+#include "httpproxy/via.h"
 #include "src/util.h"
 
 #define NO_SLOT UINT32_MAX
@@ -309,24 +310,40 @@ void upstream_cancel(struct proxy *p, uint64_t id)
 
 void upstream_on_dialed(struct proxy *p, const struct msg_dialed *m, int fd)
 {
+    struct dial *d = find_dial(p->upstreams, m->id);
+
+    if (!d || !d->session || fd < 0 || m->error || m->via == MSG_VIA_NOTHING) {
+        upstream_dialed(p, m->id, fd, m->error, m->text, false);
+        return;
+    }
+    if (d->session->raw)
+        d->session->raw->via = true;
+    via_begin(p->vias, m, fd);
+}
+
+void upstream_dialed(struct proxy *p, uint64_t id, int fd, int error, const char *text,
+                     bool absolute)
+{
     struct upstreams *u = p->upstreams;
     cleanup_close int owned = fd;
-    struct dial *d = find_dial(u, m->id);
+    struct dial *d = find_dial(u, id);
     struct session *s = d ? d->session : NULL;
 
     if (!d)
         return;
-    free_slot(u, (uint32_t)m->id);
+    free_slot(u, (uint32_t)id);
     if (!s) {
         u->orphans--;
         proxy_changed(p);
         return;
     }
-    int err = fd >= 0 ? m->error : m->error ? m->error : EPROTO;
+    int err = fd >= 0 ? error : error ? error : EPROTO;
     int given = err ? -1 : steal_fd(&owned);
-    if (s->raw)
-        raw_dialed(s, given, err, m->text);
-    else
-        exchange_dialed(s->exchange, given, err, m->text);
+    if (s->raw) {
+        raw_dialed(s, given, err, text);
+    } else {
+        s->exchange->absolute = absolute;
+        exchange_dialed(s->exchange, given, err, text);
+    }
     session_run(s);
 }

@@ -14,6 +14,7 @@ struct upstream {
     bool shared;         /* a stream of an HTTP/2 connection (h2_upstream.c): never kept */
     bool http1_only;     /* HTTP/2 is not offered */
     bool reused;         /* has served a request before */
+    bool absolute;       /* a proxy of the host's network, which takes URLs (via.h) */
     uint64_t idle_since; /* now_ms() */
 };
 
@@ -51,6 +52,12 @@ int upstream_dial_raw(struct session *s, const struct url_authority *a, unsigned
 
 /* The dialer's answer; takes over fd. */
 void upstream_on_dialed(struct proxy *p, const struct msg_dialed *m, int fd);
+
+/* The end of a dial: of the dialer's answer, or, if that led to a proxy of the host's network, of
+ * what that has answered (via.c). fd, which is taken over, or a positive errno and text. absolute:
+ * as in struct upstream. */
+void upstream_dialed(struct proxy *p, uint64_t id, int fd, int err, const char *text,
+                     bool absolute);
 
 /* A connection out of a dialled socket, which is taken over, also on failure. NULL and the reason.
  */

@@ -11,7 +11,13 @@
  * endpoint, or to an address that the jail has been told for such a name (learned.c), and logged
  * here, where the address is known that it leads to.
  *
- * In a dry run any host is dialled, at any address but those of this host's loopback. */
+ * In a dry run any host is dialled, at any address but those of this host's loopback.
+ *
+ * Where the caller's network has a proxy (parent.h), that is connected to instead, once the policy
+ * has been asked. It is also who resolves the name, so the addresses are not seen here. For a
+ * tunnel and for https the request (CONNECT) is written here, before httpproxy has the socket: it
+ * cannot ask for another host, and does not know the credentials. Only where the proxy is spoken to
+ * by TLS, or takes URLs (http), is that httpproxy's to write. */
 #include "src/dialer.h"
 
 #include <arpa/inet.h>
@@ -22,6 +28,7 @@
 
 #include "src/address.h"
 #include "src/connector.h"
+#include "src/parent_dial.h"
 #include "src/util.h"
 
 #define DIALS_MAX 1024    /* at once; more wait in line */
@@ -34,9 +41,10 @@ struct dial {
     bool listed;     /* in the policy; always, but for dry runs */
     uint32_t scheme; /* enum url_scheme, or MSG_DIAL_RAW */
     struct url_authority authority;
-    uint32_t endpoint;       /* index of the word that allows it */
-    char name[NAME_SIZE];    /* MSG_DIAL_RAW: the endpoint's name that it is for, or "" */
-    struct dial *next, **at; /* in active or waiting */
+    const struct parent *parent; /* NULL: directly */
+    uint32_t endpoint;           /* index of the word that allows it */
+    char name[NAME_SIZE];        /* MSG_DIAL_RAW: the endpoint's name that it is for, or "" */
+    struct dial *next, **at;     /* in active or waiting */
 };
 
 struct dialer {
@@ -45,6 +53,15 @@ struct dialer {
     size_t active_count, waiting_count;
     bool starting; /* those in line, further up the stack */
 };
+
+static void reply_via(struct channel *c, uint64_t id, int fd, enum msg_via via, const char *text)
+{
+    struct msg_dialed m = {.id = id, .via = via};
+
+    msg_init(&m, MSG_DIALED, sizeof(m));
+    copy_string(m.text, sizeof(m.text), text);
+    (void)channel_send(c, &m, fd);
+}
 
 static void reply(struct channel *c, uint64_t id, int fd, int err, const char *text)
 {
@@ -86,21 +103,27 @@ static void start_waiting(struct dialer *d)
     d->starting = false;
 }
 
-/* Answers, frees the dial and starts the next one in line. */
-static void finish(struct dial *dial, int fd, int err, const char *text)
+/* Frees a dial that has been answered, and starts the next one in line. */
+static void end(struct dial *dial)
 {
     struct dialer *d = dial->dialer;
 
-    if (dial->channel)
-        reply(dial->channel, dial->id, fd, err, text);
-    else if (fd >= 0)
-        (void)close(fd);
     *dial->at = dial->next;
     if (dial->next)
         dial->next->at = dial->at;
     free(dial);
     d->active_count--;
     start_waiting(d);
+}
+
+/* Answers. */
+static void finish(struct dial *dial, int fd, int err, const char *text)
+{
+    if (dial->channel)
+        reply(dial->channel, dial->id, fd, err, text);
+    else if (fd >= 0)
+        (void)close(fd);
+    end(dial);
 }
 
 static const void *address_data(const union resolver_address *a)
@@ -110,7 +133,7 @@ static const void *address_data(const union resolver_address *a)
     return &((const struct sockaddr_in6 *)(const void *)&a->sa)->sin6_addr;
 }
 
-/* A tunnel is there: says where to. */
+/* A tunnel is there, or the proxy is that makes it: says where to. */
 static void log_made(const struct dial *dial, int fd)
 {
     const struct dialer_setup *setup = &dial->dialer->setup;
@@ -122,7 +145,13 @@ static void log_made(const struct dial *dial, int fd)
                                 .port = dial->authority.port,
                                 .protocol = IPPROTO_TCP};
 
-    if (getpeername(fd, &peer.sa, &len) < 0)
+    if (dial->parent && (dial->name[0] || dial->authority.kind == URL_HOST_NAME)) {
+        log_connect_by_name(setup->log, m.decision, m.endpoint,
+                            dial->name[0] ? dial->name : dial->authority.host, m.port);
+        return;
+    }
+    if (dial->parent ? !resolver_literal(&dial->authority, &peer)
+                     : getpeername(fd, &peer.sa, &len) < 0)
         return;
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     m.family = (uint8_t)peer.sa.sa_family;
@@ -167,14 +196,6 @@ static void on_connected(void *arg, int fd, int err)
     finish(dial, fd, err, text);
 }
 
-static void set_port(union resolver_address *a, uint16_t port)
-{
-    if (a->sa.sa_family == AF_INET)
-        ((struct sockaddr_in *)(void *)&a->sa)->sin_port = htons(port);
-    else
-        ((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port = htons(port);
-}
-
 /* https proves the server's name to the proxy, so that an address in a private network is as good
  * as any; plain http proves nothing, and neither does a tunnel, to this side: there the policy must
  * name the address and port as well, or say that the name may be private (NAME!private). */
@@ -214,7 +235,7 @@ static void on_resolved(void *arg, const union resolver_address *addresses, size
         if (!may_connect(dial, &addresses[i]))
             continue;
         good[count] = addresses[i];
-        set_port(&good[count++], dial->authority.port);
+        resolver_set_port(&good[count++], dial->authority.port);
     }
     if (count == 0) {
         address_format(addresses[0].sa.sa_family, address_data(&addresses[0]), 0, shown);
@@ -228,17 +249,61 @@ static void on_resolved(void *arg, const union resolver_address *addresses, size
     connector_start(dial->dialer->setup.base, good, count, on_connected, dial);
 }
 
+/* What the proxy is asked to connect to: a name rather than an address of it. */
+static void format_target(const struct dial *dial, char *buf, size_t size)
+{
+    const struct url_authority *a = &dial->authority;
+    const char *host = dial->name[0] ? dial->name : a->host;
+
+    (void)snprintf(buf, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, a->port);
+}
+
+static enum msg_via via(const struct dial *dial)
+{
+    if (dial->scheme == URL_HTTP)
+        return dial->parent->tls ? MSG_VIA_TLS_HTTP : MSG_VIA_HTTP;
+    return dial->parent->tls ? MSG_VIA_TLS_CONNECT : MSG_VIA_CONNECT;
+}
+
+/* The proxy of the host's network is connected, or not. */
+static void on_parent(void *arg, int fd, int err, const char *text)
+{
+    struct dial *dial = arg;
+    cleanup_close int owned = fd;
+    char target[NAME_SIZE + 16];
+    int r;
+
+    if (fd < 0) {
+        finish(dial, -1, err, text);
+        return;
+    }
+    format_target(dial, target, sizeof(target));
+    if (via(dial) == MSG_VIA_CONNECT && (r = parent_send_connect(fd, dial->parent, target)) < 0) {
+        finish(dial, -1, -r, "this host's proxy cannot be asked");
+        return;
+    }
+    if (dial->scheme == MSG_DIAL_RAW)
+        log_made(dial, fd);
+    if (dial->channel)
+        reply_via(dial->channel, dial->id, steal_fd(&owned), via(dial), target);
+    end(dial);
+}
+
 static void begin(struct dial *dial)
 {
     const struct url_authority *a = &dial->authority;
-    union resolver_address literal = {.storage = {.ss_family = AF_UNSPEC}};
+    union resolver_address literal;
 
+    if (dial->parent) {
+        parent_dial(dial->dialer->setup.base, dial->dialer->setup.resolver, dial->parent, on_parent,
+                    dial);
+        return;
+    }
     if (a->kind == URL_HOST_NAME) {
         resolver_lookup(dial->dialer->setup.resolver, a->host, on_resolved, dial);
         return;
     }
-    literal.sa.sa_family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
-    if (inet_pton(literal.sa.sa_family, a->host, (void *)(uintptr_t)address_data(&literal)) != 1) {
+    if (!resolver_literal(a, &literal)) {
         finish(dial, -1, EINVAL, "not an address");
         return;
     }
@@ -246,7 +311,7 @@ static void begin(struct dial *dial)
         finish(dial, -1, EACCES, "the loopback of the host is not reached, in a dry run neither");
         return;
     }
-    set_port(&literal, a->port);
+    resolver_set_port(&literal, a->port);
     connector_start(dial->dialer->setup.base, &literal, 1, on_connected, dial);
 }
 
@@ -318,6 +383,18 @@ static bool claim(struct dialer *d, struct channel *c, const struct msg_dial *m,
     return true;
 }
 
+/* The proxy that it goes by; a tunnel to an address of a name goes by the name's. */
+static const struct parent *choose_parent(const struct dialer *d, uint32_t scheme,
+                                          const struct url_authority *a, const char *name)
+{
+    struct url_authority named = {.kind = URL_HOST_NAME, .port = a->port};
+
+    if (!name[0] || a->kind == URL_HOST_NAME)
+        return parents_choose(d->setup.parents, scheme, a);
+    copy_string(named.host, sizeof(named.host), name);
+    return parents_choose(d->setup.parents, scheme, &named);
+}
+
 static const char *why_not(const struct msg_dial *m, const struct url_authority *a)
 {
     if (m->scheme == MSG_DIAL_RAW && a->kind != URL_HOST_NAME)
@@ -357,6 +434,7 @@ void dialer_dial(struct dialer *d, struct channel *c, const struct msg_dial *m)
                           .listed = ep != NULL,
                           .scheme = m->scheme,
                           .authority = a,
+                          .parent = choose_parent(d, m->scheme, &a, name),
                           .endpoint = policy_index(d->setup.policy, ep)};
     copy_string(dial->name, sizeof(dial->name), name);
     if (d->active_count >= DIALS_MAX) {

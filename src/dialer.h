@@ -7,6 +7,7 @@
 #include "src/channel.h"
 #include "src/learned.h"
 #include "src/log.h"
+#include "src/parent.h"
 #include "src/policy.h"
 #include "src/raw.h"
 #include "src/resolver.h"
@@ -21,6 +22,7 @@ struct dialer_setup {
     struct learned *learned;
     struct raw *raw; /* connections that are made already */
     struct log *log; /* tunnels that were made */
+    const struct parents *parents; /* NULL: all is connected to directly */
 };
 
 struct dialer *dialer_new(const struct dialer_setup *setup);

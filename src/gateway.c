@@ -243,6 +243,7 @@ static int build_network(struct gateway *g, struct error *e)
         return r;
     ruleset_from_policy(&rules, g->l->policy);
     rules.with_ipv6 = g->ipv6;
+    rules.names |= g->l->by_parent; /* to the transparent listeners: httpproxy asks that proxy */
     r = prepare_network(g, &rules, e);
     ruleset_free(&rules);
     if (r < 0)

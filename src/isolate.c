@@ -319,6 +319,10 @@ static int isolate_allow_call(scmp_filter_ctx ctx, int call)
     case SCMP_SYS(sendmmsg):
         return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1,
                                 SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+    case SCMP_SYS(socketpair): /* leads nowhere but to this process itself */
+        return seccomp_rule_add(
+            ctx, SCMP_ACT_ALLOW, call, 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+            SCMP_A1(SCMP_CMP_EQ, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     case SCMP_SYS(fcntl):
         return isolate_allow_fcntl(ctx);
 #ifndef ISOLATE_ASAN

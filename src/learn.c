@@ -338,6 +338,16 @@ static bool add_by_name(struct learn *l, const struct msg_log_connect *m)
     return any;
 }
 
+void learn_connect_by_name(struct learn *l, const char *name, uint16_t port)
+{
+    char word[NAME_SIZE + 8];
+
+    if (!l)
+        return;
+    (void)snprintf(word, sizeof(word), "%s:%u", name, port);
+    add_word(&l->raw, KINDS_RAW, word, 1);
+}
+
 void learn_connect(struct learn *l, uint32_t decision, const struct msg_log_connect *m)
 {
     bool has_ports = (m->protocol == IPPROTO_TCP || m->protocol == IPPROTO_UDP) && m->port > 0;

@@ -24,6 +24,9 @@ void learn_request(struct learn *l, uint32_t decision, uint32_t endpoint, const 
                    const char *url);
 void learn_resolve(struct learn *l, uint32_t decision, const char *name, uint32_t count);
 void learn_connect(struct learn *l, uint32_t decision, const struct msg_log_connect *m);
+
+/* A connection that was made to a name, whose address is not known. */
+void learn_connect_by_name(struct learn *l, const char *name, uint16_t port);
 void learn_unix(struct learn *l, uint32_t decision, const char *path, const char *real);
 
 /* A name (canonical) is asked for at the server: by what the log may fold no name is lost. */

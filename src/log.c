@@ -393,6 +393,24 @@ void log_named_connect(struct log *l, const struct msg_log_connect *m, const cha
     event(l, m->decision, key, json, m->count);
 }
 
+void log_connect_by_name(struct log *l, uint32_t decision, uint32_t endpoint, const char *name,
+                         uint16_t port)
+{
+    char key[NAME_SIZE + 64], json[JSON_SIZE];
+    struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
+
+    learn_connect_by_name(l->learn, name, port);
+    begin_text(l, &k, decision);
+    put(&k, "connect ");
+    put_escaped(&k, name);
+    put(&k, ":%u", port);
+    begin_json(l, &j, decision, "connect");
+    put(&j, ",\"port\":%u,\"protocol\":\"tcp\"", port);
+    put_json_string(&j, "name", name);
+    put_endpoint(&j, l->policy, endpoint);
+    event(l, decision, key, json, 1);
+}
+
 void log_connect(struct log *l, const struct msg_log_connect *m)
 {
     log_named_connect(l, m, "", "");

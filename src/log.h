@@ -37,6 +37,11 @@ void log_connect(struct log *l, const struct msg_log_connect *m);
 void log_named_connect(struct log *l, const struct msg_log_connect *m, const char *name,
                        const char *reason);
 
+/* A connection that a proxy of the host's network makes (parent.h): to which address is not known.
+ */
+void log_connect_by_name(struct log *l, uint32_t decision, uint32_t endpoint, const char *name,
+                         uint16_t port);
+
 /* A tunnel that was refused for what the client said in it. */
 void log_tunnel(struct log *l, const struct msg_log_tunnel *m);
 

@@ -57,7 +57,23 @@ static bool check_dial(const struct msg_dial *m)
 
 static bool check_dialed(const struct msg_dialed *m)
 {
-    return m->error >= 0 && ends(m->text, sizeof(m->text));
+    return m->error >= 0 && m->via < (m->error ? 1 : MSG_VIA_END) && ends(m->text, sizeof(m->text));
+}
+
+/* What is put into a head as it is. */
+static bool is_authorization(const char *s, size_t size)
+{
+    if (!ends(s, size))
+        return false;
+    return s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= ")] ==
+           '\0';
+}
+
+static bool check_parent(const struct msg_parent *m)
+{
+    return m->use < MSG_PARENTS && m->port > 0 && m->port <= 65535 &&
+           is_host_text(m->host, sizeof(m->host)) &&
+           is_authorization(m->authorization, sizeof(m->authorization));
 }
 
 static bool check_server(const struct msg_server *s)
@@ -167,6 +183,8 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_log_tunnel);
     case MSG_LOG_UNIX:
         return sizeof(struct msg_log_unix);
+    case MSG_PARENT:
+        return sizeof(struct msg_parent);
     default:
         return 0;
     }
@@ -205,6 +223,8 @@ static bool check_fields(const void *m, uint32_t type)
         return check_log_tunnel(m);
     case MSG_LOG_UNIX:
         return check_log_unix(m);
+    case MSG_PARENT:
+        return check_parent(m);
     default:
         return false;
     }

@@ -6,7 +6,7 @@
  * build on one machine. Strings are NUL-terminated inside their arrays (msg_check verifies that).
  *
  *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_BATCH LOG_TUNNEL
- *   supervisor -> httpproxy   DIALED (with one descriptor if error is 0) FINISH
+ *   supervisor -> httpproxy   PARENT DIALED (with one descriptor if error is 0) FINISH
  *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN
  *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE
  *   gate -> supervisor        READY LOG_UNIX
@@ -37,6 +37,7 @@ enum msg_type {
     MSG_LOG_TUNNEL,
     MSG_LOG_BATCH,
     MSG_LOG_UNIX,
+    MSG_PARENT,
     MSG_TYPE_END
 };
 
@@ -46,6 +47,7 @@ enum msg_type {
 #define MSG_METHOD_SIZE 32
 #define MSG_PATH_SIZE 112 /* sun_path and a NUL */
 #define MSG_REAL_SIZE 256
+#define MSG_AUTHORIZATION_SIZE 704
 #define MSG_REPLY_MAX 65535
 #define MSG_MAX (MSG_REPLY_MAX + 64) /* no message is longer */
 
@@ -81,13 +83,36 @@ struct msg_dial {
     char host[NAME_SIZE]; /* canonical */
 };
 
+/* What the socket of a DIALED leads to: what was asked for, or a proxy of the host's network
+ * (parent.h). */
+enum msg_via {
+    MSG_VIA_NOTHING,
+    MSG_VIA_CONNECT,     /* that has been sent CONNECT: its answer is to be read */
+    MSG_VIA_TLS_CONNECT, /* that is to be spoken to by TLS, and asked by CONNECT for text */
+    MSG_VIA_HTTP,        /* that is to be asked in absolute-form (RFC 9112, 3.2.2) */
+    MSG_VIA_TLS_HTTP,    /* the same, by TLS */
+    MSG_VIA_END
+};
+
 struct msg_dialed {
     struct msg_head head;
     uint64_t id;
     int32_t
         error; /* 0, or a positive errno; EHOSTUNREACH with text for a name that does not resolve */
-    uint32_t pad;
+    uint32_t via;             /* enum msg_via; 0 if error */
     char text[MSG_TEXT_SIZE]; /* why not, for a person */
+};
+
+enum msg_parent_use { MSG_PARENT_HTTP, MSG_PARENT_TUNNEL, MSG_PARENTS };
+
+/* What httpproxy has to know to speak to a proxy of the host's network for itself; not sent where
+ * the dialer's CONNECT is all that is to be said. */
+struct msg_parent {
+    struct msg_head head;
+    uint32_t use; /* enum msg_parent_use */
+    uint32_t port;
+    char host[NAME_SIZE];                       /* canonical */
+    char authorization[MSG_AUTHORIZATION_SIZE]; /* of Proxy-Authorization; may be empty */
 };
 
 enum msg_transport { MSG_UDP = 1, MSG_TCP = 2 };

@@ -31,6 +31,7 @@
 #include "src/util.h"
 
 #define LOW32 0xffffffffu
+#define SOCK_TYPE_BITS 0xfu
 
 /* Refused with EPERM, whatever their arguments. A call that libseccomp does not know of this
  * architecture is not there. */
@@ -74,6 +75,7 @@ static const int refused[] = {SCMP_SYS(socket),
 static int add_rules(scmp_filter_ctx ctx)
 {
     static const unsigned typing[] = {TIOCSTI, TIOCLINUX};
+    static const unsigned pairs[] = {SOCK_DGRAM, SOCK_RAW};
     int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
     for (size_t i = 0; i < ARRAY_LEN(refused) && r == 0; i++) {
@@ -84,6 +86,10 @@ static int add_rules(scmp_filter_ctx ctx)
     for (size_t i = 0; i < ARRAY_LEN(typing) && r == 0; i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
                              SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, typing[i]));
+    /* A pair of datagram sockets can send to any path. */
+    for (size_t i = 0; i < ARRAY_LEN(pairs) && r == 0; i++)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socketpair), 1,
+                             SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, pairs[i]));
     /* Sending is not connecting. */
     if (r == 0)
         r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 1,

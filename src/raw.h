@@ -10,12 +10,14 @@
 #include "src/launch.h"
 #include "src/learned.h"
 #include "src/log.h"
+#include "src/parent.h"
 #include "src/policy.h"
 #include "src/relay.h"
 
 struct raw_judge {
     const struct policy *policy;
     struct learned *learned; /* NULL: nothing */
+    const struct parents *parents; /* NULL: all is connected to directly */
 };
 
 struct raw_setup {

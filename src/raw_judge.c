@@ -30,13 +30,13 @@ static bool is_url_port(const struct policy *p, uint16_t port)
 }
 
 static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t,
-                          struct raw_verdict *v)
+                          struct raw_verdict *v, const char **name)
 {
     const struct endpoint *ep;
 
     if (!j->learned || !policy_has_name_port(j->policy, t->port))
         return false;
-    ep = learned_match_latest(j->learned, t->family, t->address, t->port, NULL);
+    ep = learned_match_latest(j->learned, t->family, t->address, t->port, name);
     if (!ep)
         return false;
     v->decision = MSG_ALLOW;
@@ -46,22 +46,44 @@ static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const str
     return true;
 }
 
+/* It goes by a proxy of the host's network: httpproxy dials, since that proxy's answer is to be
+ * read. */
+static bool goes_by_parent(const struct raw_judge *j, const struct msg_tuple *t, const char *name)
+{
+    struct url_authority a = {.kind = URL_HOST_NAME, .port = t->port};
+
+    if (!j->parents || policy_means_loopback(t->family, t->address))
+        return false;
+    copy_string(a.host, sizeof(a.host), name);
+    if (!name[0]) {
+        a.kind = t->family == AF_INET ? URL_HOST_IPV4 : URL_HOST_IPV6;
+        if (!inet_ntop(t->family, t->address, a.host, sizeof(a.host)))
+            return false;
+    }
+    return parents_choose(j->parents, MSG_DIAL_RAW, &a) != NULL;
+}
+
 struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t)
 {
     const struct endpoint *ep = policy_match_address(j->policy, t->family, t->address, t->port);
     struct raw_verdict v = {.to = MSG_TO_RELAY,
                             .decision = ep ? MSG_ALLOW : MSG_DENY,
                             .endpoint = policy_index(j->policy, ep)};
+    const char *name = "";
 
     if (!ep && protocol == IPPROTO_TCP && is_url_port(j->policy, t->port)) {
         v.allowed = true;
         v.to = MSG_TO_INTERCEPT;
-    } else if (ep || judge_learned(j, protocol, t, &v)) {
+    } else if (ep || judge_learned(j, protocol, t, &v, &name)) {
         v.allowed = v.connect = true;
     } else if (j->policy->dry_run && !policy_means_loopback(t->family, t->address) &&
                !is_gateway(t)) {
         v.allowed = v.connect = true;
         v.decision = MSG_WOULD_DENY;
+    }
+    if (v.connect && protocol == IPPROTO_TCP && goes_by_parent(j, t, name)) {
+        v.connect = false;
+        v.to = MSG_TO_INTERCEPT;
     }
     return v;
 }

@@ -4,6 +4,7 @@
  * Everything else (waiters, cache) belongs to the loop alone. */
 #include "src/resolver.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -242,4 +243,26 @@ void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void
     r->lookups = l;
     r->lookup_count++;
     enqueue(r, l);
+}
+
+void resolver_set_port(union resolver_address *a, uint16_t port)
+{
+    if (a->sa.sa_family == AF_INET)
+        ((struct sockaddr_in *)(void *)&a->sa)->sin_port = htons(port);
+    else
+        ((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port = htons(port);
+}
+
+bool resolver_literal(const struct url_authority *a, union resolver_address *out)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&out->sa;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)&out->sa;
+    int family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
+
+    memset(out, 0, sizeof(*out));
+    out->sa.sa_family = (sa_family_t)family;
+    resolver_set_port(out, a->port);
+    return a->kind != URL_HOST_NAME &&
+           inet_pton(family, a->host,
+                     family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr) == 1;
 }

@@ -4,7 +4,10 @@
 
 #include <event2/event.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <sys/socket.h>
+
+#include "src/url.h"
 
 #define RESOLVER_ADDRESSES 16
 
@@ -25,5 +28,9 @@ struct resolver *resolver_new(struct event_base *base);
 /* Answers by cb, from the event loop, once. Identical questions share one lookup; an answer is used
  * for 5 s more. A full queue is answered at once with an error. */
 void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void *arg);
+
+/* An address that is a URL's host, with its port. False if it is none. */
+bool resolver_literal(const struct url_authority *a, union resolver_address *out);
+void resolver_set_port(union resolver_address *a, uint16_t port);
 
 #endif

@@ -39,6 +39,7 @@
 #include "src/log.h"
 #include "src/memfd.h"
 #include "src/mirror.h"
+#include "src/parent.h"
 #include "src/raw.h"
 #include "src/relay.h"
 #include "src/resolver.h"
@@ -197,6 +198,8 @@ static int prepare(struct supervisor *s, struct error *e)
     l->policy = s->policy;
     l->root = geteuid() == 0;
     l->roots = -1;
+    if ((r = supervisor_find_parents(s, e)) < 0)
+        return r;
     if (!getcwd(l->cwd, sizeof(l->cwd)))
         return error_errno(e, errno, "cannot read the working directory's path");
     if ((r = libexec_find("cijail-dnsproxy", "dnsproxy", l->dnsproxy_path, e)) < 0 ||
@@ -210,7 +213,7 @@ static int prepare(struct supervisor *s, struct error *e)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;
-    if (!policy_has_scheme(s->policy, URL_HTTPS) && !s->policy->dry_run)
+    if (!supervisor_needs_roots(s))
         return 0;
     if ((r = ca_bundle_find(&l->bundle, e)) < 0)
         return r;
@@ -250,6 +253,7 @@ static int start_keeper(struct supervisor *s, struct error *e)
     if (s->keeper < 0)
         return userns_explain(-s->keeper, "cannot make the jail's user and PID namespaces", e);
     if (s->keeper == 0) {
+        parents_forget(&s->parents);
         close_supervisors_ends(&s->launch);
         gateway_main(&s->launch);
     }
@@ -288,7 +292,7 @@ static void start_raw(struct supervisor *s)
 {
     const struct raw_setup setup = {
         .base = s->base,
-        .judge = {.policy = s->policy, .learned = s->learned},
+        .judge = {.policy = s->policy, .learned = s->learned, .parents = &s->parents},
         .log = s->log,
         .relays = s->relays,
     };
@@ -315,7 +319,8 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
                                                   .resolver = s->resolver,
                                                   .learned = s->learned,
                                                   .raw = s->raw,
-                                                  .log = s->log});
+                                                  .log = s->log,
+                                                  .parents = &s->parents});
     s->upstream = upstream_dns_new(s->base, s->policy);
     upstream_dns_set_learn(s->upstream, s->learn);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
@@ -330,6 +335,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->gate.channel =
         channel_new(s->base, s->gate_process.fd, 1u << MSG_READY | 1u << MSG_LOG_UNIX, 0,
                     supervisor_on_proxy_message, supervisor_on_gate_closed, &s->gate);
+    supervisor_tell_parents(s);
     s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
     s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
     s->signal_event = watch(s, s->signals, supervisor_on_signal, false);

@@ -12,6 +12,7 @@
 #include "src/gate_process.h"
 #include "src/launch.h"
 #include "src/options.h"
+#include "src/parent.h"
 #include "src/policy.h"
 
 /* Of the limit on descriptors; the relays' part is three quarters at most. */
@@ -33,6 +34,7 @@ struct supervisor {
     const struct options *options;
     const struct policy *policy;
     struct launch launch;
+    struct parents parents;
     pid_t keeper;
     int keeper_fd; /* pidfd: a supervisor that is confined may signal no other process */
     struct gate_process gate_process;
@@ -81,6 +83,19 @@ channel_message_cb supervisor_on_proxy_message; /* of a struct proxy */
 channel_closed_cb supervisor_on_proxy_closed;
 channel_closed_cb supervisor_on_gate_closed; /* likewise */
 void supervisor_catch_up_with_dns(void *s);
+
+/* --- supervisor_parent.c: the proxies of the caller's network --- */
+
+/* Reads them from the environment, if anything is to be connected to, and takes their credentials
+ * out of it in any case. 0, or -EINVAL or -ENOTSUP and the reason. */
+int supervisor_find_parents(struct supervisor *s, struct error *e);
+
+/* Servers, or such a proxy, are verified. */
+bool supervisor_needs_roots(const struct supervisor *s);
+
+/* What httpproxy has to say to such a proxy by itself: where that takes URLs, and where it is
+ * spoken to by TLS. Of another one it learns nothing. */
+void supervisor_tell_parents(struct supervisor *s);
 
 /* --- supervisor_jail.c: the keeper, init and the command; event callbacks of a supervisor --- */
 

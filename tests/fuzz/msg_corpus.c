@@ -62,6 +62,27 @@ static size_t fill_dialed(void *arg)
     return sizeof(*m);
 }
 
+static size_t fill_dialed_via(void *arg)
+{
+    struct msg_dialed *m = arg;
+
+    m->id = 1;
+    m->via = MSG_VIA_TLS_CONNECT;
+    copy_string(m->text, sizeof(m->text), "staex.io:443");
+    return sizeof(*m);
+}
+
+static size_t fill_parent(void *arg)
+{
+    struct msg_parent *m = arg;
+
+    m->use = MSG_PARENT_TUNNEL;
+    m->port = 3128;
+    copy_string(m->host, sizeof(m->host), "proxy.example");
+    copy_string(m->authorization, sizeof(m->authorization), "Basic dXNlcjpwYXNzd29yZA==");
+    return sizeof(*m);
+}
+
 static size_t fill_query(void *arg)
 {
     struct msg_query *m = arg;
@@ -274,6 +295,8 @@ static const struct seed {
     {"dial", MSG_DIAL, fill_dial},
     {"dial_raw", MSG_DIAL, fill_dial_raw},
     {"dialed", MSG_DIALED, fill_dialed},
+    {"dialed_via", MSG_DIALED, fill_dialed_via},
+    {"parent", MSG_PARENT, fill_parent},
     {"query", MSG_QUERY, fill_query},
     {"query_server", MSG_QUERY, fill_query_server},
     {"reply", MSG_REPLY, fill_reply},

@@ -56,6 +56,7 @@ static void test_each_length_is_exact(void **state)
         [MSG_LEARN] = sizeof(struct msg_learn),
         [MSG_LOG_BATCH] = offsetof(struct msg_log_batch, data) + 1,
         [MSG_LOG_TUNNEL] = sizeof(struct msg_log_tunnel),
+        [MSG_PARENT] = sizeof(struct msg_parent),
     };
     uint64_t *buf = xcalloc(1, MSG_MAX + 8);
     for (unsigned t = MSG_READY; t < MSG_TYPE_END; t++) {
@@ -128,9 +129,43 @@ static void test_dialed(void **state)
     GOOD(m);
     m.error = -1;
     BAD(m);
+    m.error = ECONNREFUSED;
+    m.via = MSG_VIA_CONNECT;
+    BAD(m); /* a connection alone leads somewhere */
+    m.error = 0;
+    for (m.via = MSG_VIA_NOTHING; m.via < MSG_VIA_END; m.via++)
+        GOOD(m);
+    BAD(m);
+    m.via = MSG_VIA_NOTHING;
     m.error = 0;
     GOOD(m);
     memset(m.text, 'a', sizeof(m.text));
+    BAD(m);
+}
+
+static void test_parent(void **state)
+{
+    (void)state;
+    struct msg_parent m = {.use = MSG_PARENT_TUNNEL, .port = 3128, .host = "proxy.example"};
+    msg_init(&m, MSG_PARENT, sizeof(m));
+    GOOD(m);
+    copy_string(m.authorization, sizeof(m.authorization), "Basic YTpiLys=");
+    GOOD(m);
+    copy_string(m.authorization, sizeof(m.authorization), "Basic a\r\nB: c");
+    BAD(m);
+    memset(m.authorization, 'a', sizeof(m.authorization));
+    BAD(m);
+    m.authorization[0] = '\0';
+    GOOD(m);
+    m.use = MSG_PARENTS;
+    BAD(m);
+    m.use = MSG_PARENT_HTTP;
+    m.port = 0;
+    BAD(m);
+    m.port = 65536;
+    BAD(m);
+    m.port = 1;
+    m.host[0] = '\0';
     BAD(m);
 }
 
@@ -434,14 +469,23 @@ static void test_log_tunnel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),        cmocka_unit_test(test_each_length_is_exact),
-        cmocka_unit_test(test_ca),          cmocka_unit_test(test_dial),
-        cmocka_unit_test(test_dialed),      cmocka_unit_test(test_query),
-        cmocka_unit_test(test_reply),       cmocka_unit_test(test_log_request),
-        cmocka_unit_test(test_log_batch),   cmocka_unit_test(test_log_batch_fields),
-        cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
-        cmocka_unit_test(test_open),        cmocka_unit_test(test_opened),
-        cmocka_unit_test(test_unreachable), cmocka_unit_test(test_learn),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_each_length_is_exact),
+        cmocka_unit_test(test_ca),
+        cmocka_unit_test(test_dial),
+        cmocka_unit_test(test_dialed),
+        cmocka_unit_test(test_parent),
+        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_reply),
+        cmocka_unit_test(test_log_request),
+        cmocka_unit_test(test_log_batch),
+        cmocka_unit_test(test_log_batch_fields),
+        cmocka_unit_test(test_log_resolve),
+        cmocka_unit_test(test_log_connect),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_opened),
+        cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_learn),
         cmocka_unit_test(test_log_tunnel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
