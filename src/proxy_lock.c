@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "src/filter.h"
 #include "src/userns.h"
 #include "src/util.h"
 
@@ -36,7 +37,6 @@
 /* Refused with EPERM, whatever their arguments. A call that libseccomp does not know of this
  * architecture is not there. */
 static const int refused[] = {SCMP_SYS(socket),
-                              SCMP_SYS(socketpair),
                               SCMP_SYS(connect),
                               SCMP_SYS(bind),
                               SCMP_SYS(io_uring_setup),
@@ -103,15 +103,27 @@ static int add_rules(scmp_filter_ctx ctx)
     return r;
 }
 
-/* Sets no_new_privs, too. */
-static int refuse_calls(struct error *e)
+/* A filter_make_cb. */
+static void *make(const void *arg)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-    int r = ctx ? add_rules(ctx) : -ENOMEM;
 
-    if (r == 0)
-        r = seccomp_load(ctx);
+    (void)arg;
+    if (!ctx || add_rules(ctx) == 0)
+        return ctx;
     seccomp_release(ctx);
+    return NULL;
+}
+
+static int refuse_calls(struct error *e)
+{
+    cleanup_free struct filter *f = xmalloc(sizeof(*f));
+    int r = filter_compile(f, make, NULL);
+
+    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        r = -errno;
+    if (r == 0)
+        r = filter_install(f, 0);
     return r < 0 ? error_errno(e, -r, "cannot install a proxy's first seccomp filter") : 0;
 }
 

@@ -17,11 +17,14 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "src/filter.h"
 #include "src/util.h"
 
 #define LOW32 0xffffffffu
@@ -146,15 +149,21 @@ static void add_rules(struct rules *rules, bool with_unix, bool with_netlink)
     refuse_others(rules);
 }
 
-/* with_unix: connect(2) is notified, else AF_UNIX sockets are refused. NULL: no memory. */
-static scmp_filter_ctx make(bool with_unix, bool with_netlink)
+struct kind {
+    bool with_unix; /* connect(2) is notified, else AF_UNIX sockets are refused */
+    bool with_netlink;
+};
+
+/* A filter_make_cb. */
+static void *make(const void *arg)
 {
+    const struct kind *kind = arg;
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
         return NULL;
-    add_rules(&rules, with_unix, with_netlink);
-    if (with_unix && rules.r == 0)
+    add_rules(&rules, kind->with_unix, kind->with_netlink);
+    if (kind->with_unix && rules.r == 0)
         rules.r = seccomp_rule_add(rules.ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
     if (rules.r == 0)
         return rules.ctx;
@@ -162,37 +171,28 @@ static scmp_filter_ctx make(bool with_unix, bool with_netlink)
     return NULL;
 }
 
-/* -errno. libseccomp has one code for all errors of the kernel. */
-static int load(scmp_filter_ctx ctx)
-{
-    int r;
-
-    errno = 0;
-    r = seccomp_load(ctx);
-    return r < 0 && errno != 0 ? -errno : r;
-}
-
 int seccomp_prepare(struct seccomp_filter *f, bool with_netlink, struct error *e)
 {
-    *f = (struct seccomp_filter){.ctx = make(true, with_netlink), .with_netlink = with_netlink};
-    return f->ctx ? 0 : error_set(e, ENOMEM, "cannot make the command's seccomp filter");
+    const struct kind kind = {.with_unix = true, .with_netlink = with_netlink};
+    int r;
+
+    *f = (struct seccomp_filter){.code = xmalloc(sizeof(*f->code)), .with_netlink = with_netlink};
+    r = filter_compile(f->code, make, &kind);
+    return r < 0 ? error_errno(e, -r, "cannot make the command's seccomp filter") : 0;
 }
 
 int seccomp_confine_command(struct seccomp_filter *f, int *listener, struct error *e)
 {
-    int r = load(f->ctx);
+    int r = filter_install(f->code, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 
-    *listener = -1;
-    if (r == 0)
-        *listener = seccomp_notify_fd(f->ctx);
-    if (r == 0 && *listener < 0)
-        r = -EBADF;
-    seccomp_release(f->ctx);
+    *listener = r >= 0 ? r : -1;
     if (r == -EBUSY) { /* the kernel allows one listener in a chain of filters */
-        f->ctx = make(false, f->with_netlink);
-        r = f->ctx ? load(f->ctx) : -ENOMEM;
-        seccomp_release(f->ctx);
+        const struct kind kind = {.with_netlink = f->with_netlink};
+        r = filter_compile(f->code, make, &kind);
+        if (r == 0)
+            r = filter_install(f->code, 0);
     }
-    f->ctx = NULL;
+    free(f->code);
+    f->code = NULL;
     return r < 0 ? error_errno(e, -r, "cannot install the command's seccomp filter") : 0;
 }

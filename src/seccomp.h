@@ -6,8 +6,10 @@
 
 #include "src/error.h"
 
+struct filter;
+
 struct seccomp_filter {
-    void *ctx; /* scmp_filter_ctx */
+    struct filter *code; /* owned */
     bool with_netlink;
 };
 

@@ -6,7 +6,7 @@
 in_test_internet "$@"
 
 url='[METHOD,...:]https://HOST[:PORT]/PREFIX'
-any='a URL (https://HOST[:PORT]/PREFIX), NAME, NAME:PORT, ADDRESS:PORT, ADDRESS/LEN:PORT, [ADDRESS6]:PORT,'
+any='a URL (https://HOST[:PORT]/PREFIX), NAME, NAME!private, NAME:PORT, ADDRESS:PORT, ADDRESS/LEN:PORT, [ADDRESS6]:PORT,'
 any+=' /path/to/socket, @abstract or [netlink]'
 
 # refused MESSAGE CIJAIL-ARGUMENT...: this is all that is said, and nothing is run. CIJAIL_ENDPOINTS is $endpoints.

@@ -5,7 +5,8 @@ A run without faults tells how many allocations each process makes. Then, one ru
 Nth on, for Ns that get farther apart (with "all", of far more). Prints a line a run: "ok ..." if cijail refused with
 125 and a message before the command ran; if the command ran, to its own end, or to one that cijail gave a reason for;
 or if a library crashed in a process (libcrypto, libseccomp and others do not look at each allocation) and the jail
-ended with it, or its network; else "not ok ...". The command tries an address that is denied, before and after it does what is allowed.
+ended with it, or its network; else "not ok ...". The command tries an address that is denied, before and after it does what is allowed, and
+calls that its seccomp filter refuses.
 """
 import concurrent.futures
 import json
@@ -27,6 +28,19 @@ COMMAND = """
 probe() { (echo >/dev/tcp/198.51.100.66/80) 2>/dev/null && touch open; }
 touch ran
 probe
+python3 -c '
+import ctypes, errno, os, socket
+def refused(call, error):
+    try: call()
+    except OSError as e: return e.errno == error
+def io_uring():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(425, 0, 0) < 0: raise OSError(ctypes.get_errno(), "")
+whole = all((refused(lambda: socket.socket(17, socket.SOCK_RAW), errno.EAFNOSUPPORT),
+             refused(lambda: socket.socket(38, socket.SOCK_SEQPACKET), errno.EAFNOSUPPORT),
+             refused(lambda: socket.socket(1, socket.SOCK_DGRAM), errno.EPROTONOSUPPORT),
+             refused(lambda: socket.socket(16, socket.SOCK_RAW, 9), errno.EPROTONOSUPPORT), refused(io_uring, errno.ENOSYS)))
+if not whole: open("open", "w")' || touch open
 curl -s -o /dev/null -w '%{http_code}\\n' -m 5 https://registry.example/pkg/lodash >fetched
 curl -s -o /dev/null -m 5 --noproxy '*' http://registry.example/
 dig +tries=1 +time=2 registry.example @192.0.2.53 >/dev/null
@@ -104,9 +118,9 @@ def judge_report(folder, status, err):
 
 def judge(folder, status, err):
     there = {name: os.path.exists(f"{folder}/{name}") for name in ("open", "ran", "done")}
-    killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11) and err and not there["ran"]
+    killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11) and not there["ran"]
     if there["open"]:
-        return "not ok: the network was open"
+        return "not ok: the network was open, or the filter not whole"
     if killed and (status == 7 or not there["ran"]):
         return "ok: crashed"
     if status == 7 and there["done"]:
@@ -154,6 +168,8 @@ for victim, (_, depth) in VICTIMS.items():
     calls, _ = told(f"{top}/whole")
     print(f"{victim} makes {calls[depth]} allocations", flush=True)
     runs += [(victim, n, last) for n in sample(calls[depth]) for last in (n, NEVER)]
+    if victim == "jail":  # of the making of the command's filter some more
+        runs += [(victim, n, n) for n in range(50, calls[depth], 197)]
 with concurrent.futures.ThreadPoolExecutor(4) as pool:
     for line in pool.map(lambda run: fault(*run), runs):
         print(line, flush=True)
