@@ -20,8 +20,8 @@ struct dialer_setup {
     const struct policy *policy;
     struct resolver *resolver;
     struct learned *learned;
-    struct raw *raw; /* connections that are made already */
-    struct log *log; /* tunnels that were made */
+    struct raw *raw;               /* connections that are made already */
+    struct log *log;               /* tunnels that were made */
     const struct parents *parents; /* NULL: all is connected to directly */
 };
 

@@ -22,10 +22,10 @@ struct proxy_process {
 
 void proxy_process_init(struct proxy_process *p, const char *name, const char *path);
 
-/* Forks and executes it, locked (proxy_lock.h), with its descriptors, which are closed here. mounts:
- * the jail's mount namespace, in which it starts; -1: it starts before the command does. Its
- * environment is empty, its session its own. 0 or -errno; what fails after the fork is told by its
- * exit status. */
+/* Forks and executes it, locked (proxy_lock.h), with its descriptors, which are closed here.
+ * mounts: the jail's mount namespace, in which it starts; -1: it starts before the command does.
+ * Its environment is empty, its session its own. 0 or -errno; what fails after the fork is told by
+ * its exit status. */
 int proxy_process_start(struct proxy_process *p, int mounts, struct error *e);
 
 /* Closes the descriptors of one that has not started: it never will. */

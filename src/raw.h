@@ -16,7 +16,7 @@
 
 struct raw_judge {
     const struct policy *policy;
-    struct learned *learned; /* NULL: nothing */
+    struct learned *learned;       /* NULL: nothing */
     const struct parents *parents; /* NULL: all is connected to directly */
 };
 

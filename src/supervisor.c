@@ -244,6 +244,18 @@ static void close_others_ends(struct launch *l)
         (void)close(l->roots);
 }
 
+/* What set-up failed with, r and *e, may come of the end of the keeper, which has said why. */
+static int keepers_word(struct supervisor *s, int r, struct error *e)
+{
+    struct launch_msg m;
+    ssize_t n = recv(s->launch.gate_supervisor, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n != (ssize_t)sizeof(m) || m.type != LAUNCH_ERROR)
+        return r;
+    m.text[sizeof(m.text) - 1] = '\0';
+    return error_set(e, -r, "%s", m.text);
+}
+
 static int start_keeper(struct supervisor *s, struct error *e)
 {
     struct launch_msg m;
@@ -266,7 +278,7 @@ static int start_keeper(struct supervisor *s, struct error *e)
         return error_errno(e, errno, "pidfd_open");
     r = userns_map("/proc", m.value, s->launch.root, e);
     if (r < 0)
-        return r;
+        return keepers_word(s, r, e);
     (void)launch_send(s->launch.gate_supervisor, LAUNCH_MAPPED, 0, NULL);
     return 0; /* if it has ended, its last message says why */
 }

@@ -3,6 +3,7 @@
 #include "src/supervisor_parts.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -117,6 +118,13 @@ static void begin_running(struct supervisor *s)
     (void)event_add(s->signal_event, NULL);
 }
 
+static bool is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0;
+}
+
 void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -126,6 +134,8 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (launch_recv_fd(fd, &m, &passed) < 0) {
         (void)event_del(s->init_event);
+        if (s->phase == PHASE_SETUP && is_readable(s->launch.gate_supervisor))
+            supervisor_on_gate(s->launch.gate_supervisor, EV_READ, s); /* its end is init's, too */
         if (s->phase != PHASE_ENDING)
             supervisor_give_up(s, EPIPE, "the jail's init ended unexpectedly");
         return;

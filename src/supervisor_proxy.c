@@ -37,8 +37,8 @@ static void go(void *arg)
         return;
     if (give_files_up(s, &e) < 0)
         supervisor_give_up(s, EPERM, "%s", e.text);
-    else if (launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem) < 0)
-        supervisor_give_up(s, EPIPE, "the jail's init ended during set-up");
+    else /* if it has ended, its last message, or the keeper's, says why */
+        (void)launch_send(s->launch.init_supervisor, LAUNCH_GO, 0, s->ca_pem);
 }
 
 /* Init has the rest of the set-up to do, and may be far from it: what it is told waits. */
