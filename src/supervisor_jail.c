@@ -134,9 +134,10 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (launch_recv_fd(fd, &m, &passed) < 0) {
         (void)event_del(s->init_event);
-        if (s->phase == PHASE_SETUP && is_readable(s->launch.gate_supervisor))
+        while (s->phase == PHASE_SETUP && !s->error.text[0] &&
+               is_readable(s->launch.gate_supervisor))
             supervisor_on_gate(s->launch.gate_supervisor, EV_READ, s); /* its end is init's, too */
-        if (s->phase != PHASE_ENDING)
+        if (s->phase != PHASE_ENDING && !s->error.text[0])
             supervisor_give_up(s, EPIPE, "the jail's init ended unexpectedly");
         return;
     }
