@@ -78,13 +78,15 @@ static void free_via(struct via *c)
 
 void vias_free(struct vias *v)
 {
-    struct via *c;
+    struct via *c, *next;
     struct via_bridge *b;
 
     if (!v)
         return;
-    while ((c = TAILQ_FIRST(&v->list)))
+    for (c = TAILQ_FIRST(&v->list); c; c = next) {
+        next = TAILQ_NEXT(c, all);
         free_via(c);
+    }
     while ((b = TAILQ_FIRST(&v->bridges)))
         via_bridge_free(b);
     explicit_bzero(v->parents, sizeof(v->parents));

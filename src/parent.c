@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "src/address.h"
+#include "src/net.h"
 #include "src/util.h"
 
 #define CREDENTIALS_MAX 512 /* USER:PASSWORD, decoded */
@@ -297,6 +298,16 @@ static const char *first_set(const char *const *names, size_t n, const char **na
     return NULL;
 }
 
+/* Of a jail around this one: what it has it lets through to those that connect themselves, too, and
+ * says of each connection whether it was made, which a CONNECT does not. */
+static void forget_outer_jail(struct parent *p)
+{
+    const struct url_authority *a = &p->authority;
+
+    if (a->port == PROXY_PORT && (strcmp(a->host, GW_IPV4) == 0 || strcmp(a->host, GW_IPV6) == 0))
+        *p = (struct parent){.set = false};
+}
+
 int parents_from_environment(struct parents *out, struct error *e)
 {
     static const char *const http[] = {"http_proxy", "all_proxy", "ALL_PROXY"};
@@ -315,6 +326,8 @@ int parents_from_environment(struct parents *out, struct error *e)
     value = first_set(none, ARRAY_LEN(none), &name);
     if (value)
         parent_parse_exceptions(value, out);
+    forget_outer_jail(&out->of[MSG_PARENT_HTTP]);
+    forget_outer_jail(&out->of[MSG_PARENT_TUNNEL]);
     return 0;
 }
 

@@ -224,9 +224,9 @@ exit 9
 END
 run cijail -e https://registry.example/pkg/ -- cijail -e 'https://registry.example/ https://files.example/' -- sh nested.sh
 t_status 9
-t_eq "$out" $'200 200\n200 403\n200 502' # the outer one: not this URL, not even this host
+t_eq "$out" $'200 200\n200 403\n200 502' # the outer one: not this URL, not even this name
 t_match "$err" ' cijail: deny - GET https://registry.example/other$'
-t_match "$err" ' cijail: deny - CONNECT files.example:443$' # the inner one goes by the outer one's proxy
+t_match "$err" ' cijail: deny resolve files.example A$'
 run cijail -e 'https://registry.example/ https://files.example/' -- cijail -e https://registry.example/pkg/ -- sh nested.sh
 t_status 9
 t_eq "$out" $'200 200\n200 403\n403 000' # the inner one

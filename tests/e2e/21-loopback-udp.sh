@@ -241,8 +241,8 @@ t_eq "$(sort -n sink.log | xargs)" "$(seq 60 | xargs)"
 t_case '3000 flows, of which no more than 1024 are kept'
 many_flows 127.0.0.1:7001 127.0.0.1
 t_eq "$out" $'3000\nb\'again\''
-t_true test "$flow_fds" -lt 1124
-t_true test "$flow_fds" -gt 200
+t_true test "$flow_sockets" -lt 1124
+t_true test "$flow_sockets" -gt 200
 
 t_case 'in a jail in a jail'
 run cijail -e '127.0.0.1:7001 [::1]:7002' -- "$CIJAIL" -e '127.0.0.1:7001 [::1]:7002' -- sh -c \
