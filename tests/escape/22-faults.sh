@@ -81,7 +81,8 @@ child_of() { # SUPERVISOR VICTIM
 t_case 'each process is killed while the jail is set up: an error, nothing left'
 for victim in supervisor keeper gate init cijail-dnsproxy cijail-httpproxy; do
     rm -f after
-    cijail "${policy[@]}" -- sh -c "$fetch https://registry.example/pkg/lodash >after; sleep 30" >kill.out 2>kill.err </dev/null &
+    # What starts dnsproxy is a query.
+    cijail "${policy[@]}" -- sh -c "getent hosts registry.example; $fetch https://registry.example/pkg/lodash >after; sleep 30" >kill.out 2>kill.err </dev/null &
     job=$!
     for ((i = 0; i < 2000; i++)); do pid=$(child_of $job $victim) && [[ -n $pid ]] && break; done
     begin=${EPOCHREALTIME/./}

@@ -28,8 +28,11 @@ struct native_call {
  * on the real one, the segment register by which it finds its canary is valgrind's. */
 __attribute__((no_stack_protector, noinline)) static long enter(const struct native_call *c)
 {
+    /* cppcheck-suppress constStatement */
     register long r10 __asm__("r10") = c->args[3];
+    /* cppcheck-suppress constStatement */
     register long r8 __asm__("r8") = c->args[4];
+    /* cppcheck-suppress constStatement */
     register long r9 __asm__("r9") = c->args[5];
     long r;
 

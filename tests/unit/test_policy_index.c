@@ -73,7 +73,7 @@ static void random_word(char *out)
         (void)sprintf(out, "%s:%u", text, 80 + below(2));
         break;
     case 2:
-        (void)sprintf(out, "192.0.2.%u:%u", below(3), below(2) ? 80 : 53);
+        (void)sprintf(out, "192.0.2.%u:%u", below(3), below(2) ? 80u : 53u);
         break;
     default:
         random_url(text, true);
