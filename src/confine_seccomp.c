@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/prctl.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "src/filter.h"
 #include "src/util.h"
 
 #define LOW32 0xffffffffU
@@ -78,19 +80,19 @@ static const int refused_writing[] = {SCMP_SYS(creat),     SCMP_SYS(truncate),  
                                       SCMP_SYS(mkdir),     SCMP_SYS(mkdirat),   SCMP_SYS(symlinkat),
                                       SCMP_SYS(mknod),     SCMP_SYS(mknodat),   SCMP_SYS(rmdir)};
 
-struct filter {
+struct rules {
     scmp_filter_ctx ctx;
     int r; /* of the first rule that failed */
 };
 
-static void refuse(struct filter *f, int call, int err, const struct scmp_arg_cmp *when)
+static void refuse(struct rules *f, int call, int err, const struct scmp_arg_cmp *when)
 {
     if (f->r == 0)
         f->r =
             seccomp_rule_add_array(f->ctx, SCMP_ACT_ERRNO((uint32_t)err), call, when ? 1 : 0, when);
 }
 
-static void refuse_all(struct filter *f, const int *calls, size_t n)
+static void refuse_all(struct rules *f, const int *calls, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         refuse(f, calls[i], EPERM, NULL);
@@ -99,7 +101,7 @@ static void refuse_all(struct filter *f, const int *calls, size_t n)
 /* --- sockets --- */
 
 /* Of the families that the command cannot have either; the gate has none of the internet's. */
-static void refuse_families(struct filter *f, bool gate)
+static void refuse_families(struct rules *f, bool gate)
 {
     const struct scmp_arg_cmp beyond = SCMP_A0(SCMP_CMP_GT, AF_NETLINK); /* of 64 bits */
 
@@ -113,7 +115,7 @@ static void refuse_families(struct filter *f, bool gate)
 }
 
 /* Typing into a terminal, and signals that the kernel sends to the owner of a descriptor. */
-static void refuse_controls(struct filter *f)
+static void refuse_controls(struct rules *f)
 {
     static const unsigned ioctls[] = {TIOCSTI, TIOCLINUX, FIOSETOWN, SIOCSPGRP};
     static const unsigned fcntls[] = {F_SETOWN, F_SETOWN_EX, F_SETSIG};
@@ -133,7 +135,7 @@ static void refuse_controls(struct filter *f)
 /* Of the supervisor's only threads; of the gate's the child that has no flag at all (unix_nested.c)
  * too. A rule compares an argument once, so there is one for each flag. clone3(2) has its flags in
  * memory; libc takes clone(2) where it is missing. */
-static void refuse_clone(struct filter *f, bool gate)
+static void refuse_clone(struct rules *f, bool gate)
 {
     const struct scmp_arg_cmp no_thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
 
@@ -147,7 +149,7 @@ static void refuse_clone(struct filter *f, bool gate)
     }
 }
 
-static void refuse_others(struct filter *f, bool gate)
+static void refuse_others(struct rules *f, bool gate)
 {
     const struct scmp_arg_cmp other = SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid());
     const struct scmp_arg_cmp numbered = SCMP_A0(SCMP_CMP_NE, 0);
@@ -160,7 +162,7 @@ static void refuse_others(struct filter *f, bool gate)
 
 /* --- files --- */
 
-static void refuse_writing(struct filter *f, bool gate)
+static void refuse_writing(struct rules *f, bool gate)
 {
     static const unsigned flags[] = {O_WRONLY, O_RDWR, O_CREAT, O_TRUNC};
     const struct scmp_arg_cmp shared = SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_SHARED, MAP_SHARED);
@@ -180,12 +182,14 @@ static void refuse_writing(struct filter *f, bool gate)
 
 /* --- public --- */
 
-static int load(const struct confine_seccomp *who)
+/* A filter_make_cb. */
+static void *make(const void *arg)
 {
-    struct filter f = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
+    const struct confine_seccomp *who = arg;
+    struct rules f = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!f.ctx)
-        return -ENOMEM;
+        return NULL;
     f.r = seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
     if (f.r == 0) /* a binary tree over the call numbers: most calls meet few comparisons */
         f.r = seccomp_attr_set(f.ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -201,21 +205,26 @@ static int load(const struct confine_seccomp *who)
     if (!who->writes_files)
         refuse_writing(&f, who->gate);
     if (f.r == 0)
-        f.r = seccomp_load(f.ctx);
+        return f.ctx;
     seccomp_release(f.ctx);
-    return f.r;
+    return NULL;
 }
 
 int confine_seccomp(const struct confine_seccomp *who, struct error *e)
 {
 #ifdef CIJAIL_SANITIZED /* the leak check traces the process by another one */
-    (void)load;
+    (void)make;
     (void)who;
     (void)e;
     return 0;
 #else
-    int r = load(who);
+    cleanup_free struct filter *f = xmalloc(sizeof(*f));
+    int r = filter_compile(f, make, who);
 
+    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        r = -errno;
+    if (r == 0)
+        r = filter_install(f, 0);
     return r < 0 ? error_errno(e, -r, "cannot install the %s's seccomp filter",
                                who->gate ? "gate" : "supervisor")
                  : 0;

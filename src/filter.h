@@ -16,7 +16,8 @@ typedef void *filter_make_cb(const void *arg);
 
 /* 0, -ENOMEM, or -errno. libseccomp (2.5.4) does not look at each of its allocations: one that
  * fails can yield a filter that lacks rules, and no error. So it is made twice, and must be the
- * same. */
+ * same; and after 4 s of processor time the process ends, with status 125 and a message. SIGPROF is
+ * as by default, and not blocked, when it returns. */
 int filter_compile(struct filter *f, filter_make_cb *make, const void *arg);
 
 /* seccomp(2) with SECCOMP_SET_MODE_FILTER and these flags. 0, the descriptor that is asked for with

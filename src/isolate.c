@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <poll.h>
 #include <sched.h>
@@ -39,6 +40,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "src/filter.h"
 #include "src/net.h"
 #include "src/util.h"
 
@@ -362,14 +364,11 @@ static int isolate_allow_memory(scmp_filter_ctx ctx, struct error *e)
     return 0;
 }
 
-/* Calls of another architecture (i386, x32) end the process; threads that a library may have
- * started get the filter too. */
+/* Calls of another architecture (i386, x32) end the process. */
 static int isolate_attributes(scmp_filter_ctx ctx, struct error *e)
 {
     int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
-    if (r == 0)
-        r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
     if (r == 0)
         r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (r == 0)
@@ -379,27 +378,50 @@ static int isolate_attributes(scmp_filter_ctx ctx, struct error *e)
     return 0;
 }
 
+struct isolate_list {
+    const int *calls;
+    size_t n;
+    struct error *e; /* why making it failed, and the code of that */
+    int *failed;
+};
+
+/* A filter_make_cb. */
+static void *isolate_make(const void *arg)
+{
+    const struct isolate_list *list = arg;
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+    if (!ctx) {
+        (void)error_set(list->e, ENOMEM, "seccomp: no memory for the filter");
+        return NULL;
+    }
+    if ((*list->failed = isolate_attributes(ctx, list->e)) == 0 &&
+        (*list->failed =
+             isolate_allow(ctx, isolate_base_calls, ARRAY_LEN(isolate_base_calls), list->e)) == 0 &&
+        (*list->failed = isolate_allow(ctx, list->calls, list->n, list->e)) == 0 &&
+        (*list->failed = isolate_allow_memory(ctx, list->e)) == 0)
+        return ctx;
+    seccomp_release(ctx);
+    return NULL;
+}
+
 int isolate_seccomp(const int *calls, size_t n, struct error *e)
 {
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int failed = 0;
+    const struct isolate_list list = {.calls = calls, .n = n, .e = e, .failed = &failed};
+    cleanup_free struct filter *f = xmalloc(sizeof(*f));
     int r;
 
-    if (!ctx)
-        return error_set(e, ENOMEM, "seccomp: no memory for the filter");
-    r = isolate_attributes(ctx, e);
-    if (r == 0)
-        r = isolate_allow(ctx, isolate_base_calls, ARRAY_LEN(isolate_base_calls), e);
-    if (r == 0)
-        r = isolate_allow(ctx, calls, n, e);
-    if (r == 0)
-        r = isolate_allow_memory(ctx, e);
-    if (r == 0) {
-        r = seccomp_load(ctx);
-        if (r < 0)
-            error_errno(e, -r, "seccomp: load the filter");
-    }
-    seccomp_release(ctx);
-    return r;
+    (void)error_set(e, ENOMEM, "seccomp: the filter was not made as it was meant to be");
+    r = filter_compile(f, isolate_make, &list);
+    if (r < 0)
+        return failed < 0 ? failed : r;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_errno(e, errno, "prctl PR_SET_NO_NEW_PRIVS");
+    r = filter_install(f, SECCOMP_FILTER_FLAG_TSYNC);
+    if (r > 0)
+        return error_set(e, EBUSY, "seccomp: a thread cannot have the filter");
+    return r < 0 ? error_errno(e, -r, "seccomp: load the filter") : 0;
 }
 
 int isolate_read_fd(int fd, size_t max, char **data, size_t *len, struct error *e)

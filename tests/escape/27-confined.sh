@@ -82,7 +82,8 @@ t_false alive 'sleep 60$'
 t_case 'the gate and the proxies are stopped: the jail ends all the same'
 for victim in cijail-gate cijail-dnsproxy cijail-httpproxy; do
     rm -f up go
-    $real -e https://registry.example/ -- sh -c 'echo x >up; until [ -e go ]; do sleep 0.05; done; exit 7' >stop.out 2>stop.err </dev/null &
+    # What has not been asked has not been started.
+    $real -e https://registry.example/ -- sh -c 'getent hosts registry.example; echo x >up; until [ -e go ]; do sleep 0.05; done; exit 7' >stop.out 2>stop.err </dev/null &
     supervisor=$!
     until_true test -s up
     kill -STOP "$(pgrep -x "${victim:0:15}")"

@@ -118,7 +118,8 @@ def judge_report(folder, status, err):
 
 def judge(folder, status, err):
     there = {name: os.path.exists(f"{folder}/{name}") for name in ("open", "ran", "done")}
-    killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11) and not there["ran"]
+    # Of the jail's command before it ran, or of the supervisor, which then is this program's child.
+    killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11, -6, -11) and not there["ran"]
     if there["open"]:
         return "not ok: the network was open, or the filter not whole"
     if killed and (status == 7 or not there["ran"]):

@@ -44,7 +44,7 @@ static void random_path(char *out)
 {
     static const char *const parts[] = {"", "/", "/a", "/a/", "/a/b", "/a/b/", "/ab", "/b?x=1"};
 
-    (void)strcpy(out, parts[below(ARRAY_LEN(parts))]);
+    (void)sprintf(out, "%s", parts[below(ARRAY_LEN(parts))]);
 }
 
 static void random_url(char *out, bool pattern)
