@@ -79,6 +79,7 @@ struct launch {
     const struct options *options;
     const struct policy *policy;
     bool root;            /* the caller's effective user is 0 */
+    bool makes_ca;        /* httpproxy makes one, for which the command waits */
     bool by_parent;       /* tunnels go by a proxy of the host's network (parent.h) */
     sigset_t caller_mask; /* the signal mask to give to the command */
     char cwd[PATH_MAX];

@@ -218,6 +218,7 @@ static int prepare(struct supervisor *s, struct error *e)
     if ((r = ca_bundle_find(&l->bundle, e)) < 0)
         return r;
     l->roots = ca_bundle_roots(&l->bundle, e);
+    l->makes_ca = policy_has_scheme(s->policy, URL_HTTPS) || s->policy->dry_run;
     return l->roots < 0 ? l->roots : 0;
 }
 
@@ -351,7 +352,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
     s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
     s->signal_event = watch(s, s->signals, supervisor_on_signal, false);
-    s->needs_ca = l->roots >= 0;
+    s->needs_ca = l->makes_ca;
     s->timer = evtimer_new(s->base, on_timer, s);
     s->drain_timer = event_new(s->base, -1, EV_PERSIST, on_drain, s);
     if (!s->timer || !s->drain_timer || event_add(s->timer, &setup) < 0)
