@@ -28,7 +28,7 @@ through() { # PROXY COMMAND...: the caller has this proxy
 direct() { through "$1" -v -- $unset_proxies "${@:2}"; }
 export CIJAIL_ENDPOINTS='https://registry.example/ http://registry.example/ https://files.example/ http://files.example/
     https://dead.example/ http://outside.example/ outside.example:7000 git.example:7000 git.example:22 198.51.100.20:7000
-    POST:https://origin.example/ registry.example:8443'
+    POST:https://origin.example/ files.example:8443'
 
 for proxy in "$plain" "$tls"; do
     kind=${proxy%%:*}
@@ -67,8 +67,21 @@ for proxy in "$plain" "$tls"; do
     t_match "$err" 'cijail: allow connect 198\.51\.100\.20:7000$'
     squid_saw 'CONNECT 198.51.100.20'
     t_match "$seen" 'TCP_TUNNEL/200 CONNECT 198\.51\.100\.20:7000$'
-    direct "$proxy" python3 $T_LIB/tls.py "$T_NET/ca.pem" registry.example 8443 registry.example # not squid's to allow
-    t_match "$err" 'does not allow registry\.example:8443 \(403\)'
+    direct "$proxy" python3 $T_LIB/tls.py "$T_NET/ca.pem" files.example 8443 files.example # not squid's to allow
+    t_match "$err" 'does not allow files\.example:8443 \(403\)'
+
+    t_case "HTTP/2 towards the server: $kind proxy"
+    before=$(grep -c '"GET /echo[^"]* HTTP/2.0"' "$T_NET/nginx/access.log")
+    CIJAIL_ENDPOINTS=https://registry.example:8443/ through "$proxy" -- \
+        curl -sS --http2 'https://registry.example:8443/echo?[1-3]'
+    t_count 3 "$out" '^GET https://registry\.example:8443/echo'
+    squid_saw 'CONNECT registry.example:8443'
+    t_count 1 "$seen" 'TCP_TUNNEL/200 CONNECT registry\.example:8443$'
+    t_true test "$(grep -c '"GET /echo[^"]* HTTP/2.0"' "$T_NET/nginx/access.log")" -ge $((before + 3))
+    CIJAIL_ENDPOINTS=https://registry.example:8443/pkg/ through "$proxy" -v -- \
+        curl -sS --http2 -w '%{http_version} %{http_code}' https://registry.example:8443/echo
+    t_match "$out" '2 403$'
+    t_eq "$(cat "$SQUID_LOG")" ''
 
     t_case "ssh, whose server speaks first: $kind proxy"
     echo "get $T_NET/ca.pem got.pem" >batch
@@ -237,12 +250,13 @@ t_status 0
 
 t_case 'the processes of cijail do not show them either'
 through "$plain" -- sh -c 'echo there >ready; sleep 5' &
+shown=$!
 until_true test -e ready
 for pid in $(pgrep -f 'cijail -- sh -c echo there') $(pgrep -x cijail-httpprox) $(pgrep -x cijail-dnsproxy); do
-    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -a s3cret | grep -v '^env ' >>shown
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -a s3cret | grep -v '^env ' >>shown
     echo x >>looked
 done
-wait
+wait $shown
 t_true test -s looked
 t_eq "$(grep -c s3cret shown)" 0
 

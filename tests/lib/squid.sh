@@ -14,7 +14,7 @@ auth_param basic children 1 startup=1
 acl known proxy_auth REQUIRED
 acl refused dstdomain files.example
 acl CONNECT method CONNECT
-acl tunnels port 443 22 7000
+acl tunnels port 443 8443 22 7000
 http_access deny CONNECT !tunnels
 http_access deny refused
 http_access allow known
