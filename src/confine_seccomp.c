@@ -107,7 +107,7 @@ static void refuse_families(struct rules *f, bool gate)
 
     refuse(f, SCMP_SYS(socket), EAFNOSUPPORT, &beyond);
     for (int family = 0; family < AF_NETLINK; family++) {
-        const struct scmp_arg_cmp one = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family);
+        const struct scmp_arg_cmp one = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family, 0);
         bool internet = family == AF_INET || family == AF_INET6;
         if (family != AF_UNIX && (gate || !internet))
             refuse(f, SCMP_SYS(socket), EAFNOSUPPORT, &one);
@@ -151,9 +151,9 @@ static void refuse_clone(struct rules *f, bool gate)
 
 static void refuse_others(struct rules *f, bool gate)
 {
-    const struct scmp_arg_cmp other = SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid());
-    const struct scmp_arg_cmp numbered = SCMP_A0(SCMP_CMP_NE, 0);
-    const struct scmp_arg_cmp no_end = SCMP_A1(SCMP_CMP_NE, SIGKILL);
+    const struct scmp_arg_cmp other = SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid(), 0);
+    const struct scmp_arg_cmp numbered = SCMP_A0(SCMP_CMP_NE, 0, 0);
+    const struct scmp_arg_cmp no_end = SCMP_A1(SCMP_CMP_NE, SIGKILL, 0);
 
     refuse(f, SCMP_SYS(tgkill), EPERM, &other);
     refuse(f, SCMP_SYS(prlimit64), EPERM, &numbered);
