@@ -103,7 +103,7 @@ static void refuse_all(struct rules *f, const int *calls, size_t n)
 /* Of the families that the command cannot have either; the gate has none of the internet's. */
 static void refuse_families(struct rules *f, bool gate)
 {
-    const struct scmp_arg_cmp beyond = SCMP_A0(SCMP_CMP_GT, AF_NETLINK); /* of 64 bits */
+    const struct scmp_arg_cmp beyond = SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0); /* of 64 bits */
 
     refuse(f, SCMP_SYS(socket), EAFNOSUPPORT, &beyond);
     for (int family = 0; family < AF_NETLINK; family++) {
