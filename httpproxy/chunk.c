@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "httpproxy/head_internal.h"
+#include "src/util.h"
 
 #define SIZE_DIGITS_MAX 15 /* below 2^60 */
 
@@ -33,14 +34,6 @@ void chunk_init(struct chunk_reader *c)
     *c = (struct chunk_reader){.state = SIZE};
 }
 
-static int hex_value(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static int bad(struct error *e, const char *what)
 {
     return error_set(e, EPROTO, "the chunked body %s", what);
@@ -48,7 +41,7 @@ static int bad(struct error *e, const char *what)
 
 static int read_size(struct chunk_reader *c, unsigned char byte, struct error *e)
 {
-    int digit = hex_value(byte);
+    int digit = hex_value((char)byte);
 
     if (digit >= 0) {
         if (++c->digits > SIZE_DIGITS_MAX)

@@ -45,14 +45,6 @@ static void encode_base64(const unsigned char *data, size_t len, char *out)
     *out = '\0';
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The decoded length, or -1 if it is too long, or a control character. */
 static int decode_percent(const char *text, size_t len, unsigned char *out, size_t size)
 {
@@ -60,8 +52,8 @@ static int decode_percent(const char *text, size_t len, unsigned char *out, size
 
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        if (c == '%' && len - i > 2 && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-            c = (unsigned char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+        if (c == '%' && len - i > 2 && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+            c = (unsigned char)(hex_value(text[i + 1]) << 4 | hex_value(text[i + 2]));
             i += 2;
         }
         if (n == size || c < ' ' || c == 0x7f)

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "src/url_split.h"
+#include "src/util.h"
 
 struct sink {
     char *text; /* room for URL_TARGET_MAX */
@@ -54,17 +55,6 @@ static bool is_unreserved(unsigned char c)
 static bool may_stand(unsigned char c, bool query)
 {
     return is_unreserved(c) || (c != '\0' && strchr("!$&'()*+,;=:@/", c)) || (query && c == '?');
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static int canon_encoded(struct sink *s, const char *text, size_t len, bool query, struct error *e)

@@ -291,3 +291,14 @@ int attached_fd(struct msghdr *h)
         memcpy(&fd, CMSG_DATA(c), sizeof(fd));
     return fd;
 }
+
+int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}

@@ -96,4 +96,7 @@ void attach_fd(struct msghdr *h, union fd_control *control, int fd);
  * caller's from here on. */
 int attached_fd(struct msghdr *h);
 
+/* Of a hexadecimal digit, 0 to 15; -1 for any other character. */
+int hex_value(char c);
+
 #endif
