@@ -225,7 +225,7 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH | 1u << MSG_PARENT;
     p->channel =
         channel_new(p->base, channel_fd, types, 1u << MSG_DIALED, on_message, on_closed, p);
-    if ((policy_has_scheme(&p->policy, URL_HTTPS) || p->policy.dry_run) && make_ca(p, e) < 0) {
+    if (policy_needs_ca(&p->policy) && make_ca(p, e) < 0) {
         proxy_free(p, NULL);
         return NULL;
     }

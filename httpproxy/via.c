@@ -207,8 +207,7 @@ static bool judge(struct via *c, size_t len)
     int status;
 
     if (head_parse_response(c->answer, len, "CONNECT", r, &e) < 0) {
-        (void)snprintf(text, sizeof(text), "the answer of this host's proxy is malformed");
-        fail(c, EPROTO, text);
+        fail(c, EPROTO, "the answer of this host's proxy is malformed");
         return true;
     }
     status = r->status;

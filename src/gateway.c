@@ -193,7 +193,7 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     g->http.fds[PROXY_FD_CHANNEL] = l->http_proxy;
     g->http.fds[PROXY_FD_CONFIG] = l->config;
     g->http.fds[HTTP_FD_ROOTS] = l->roots;
-    return !l->makes_ca ? 0 : proxy_process_start(&g->http, -1, e);
+    return !policy_needs_ca(l->policy) ? 0 : proxy_process_start(&g->http, -1, e);
 }
 
 /* What takes raw endpoints, beside dnsproxy's sockets. */

@@ -1,6 +1,7 @@
 #include "src/launch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -81,6 +82,13 @@ int launch_recv(int fd, struct launch_msg *m)
     if (passed >= 0)
         (void)close(passed); /* none is expected here */
     return r;
+}
+
+bool launch_waits(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0;
 }
 
 pid_t launch_number_in_proc(void)

@@ -69,6 +69,9 @@ struct launch_listen {
 int launch_send(int fd, enum launch_type type, int value, const char *text);
 int launch_recv(int fd, struct launch_msg *m);
 
+/* Would launch_recv come back at once? */
+bool launch_waits(int fd);
+
 /* The same with a descriptor: sent along if it is not negative; *passed is -1 or the receiver's
  * own, close-on-exec. */
 int launch_send_fd(int fd, enum launch_type type, int value, int pass);
@@ -79,7 +82,6 @@ struct launch {
     const struct options *options;
     const struct policy *policy;
     bool root;            /* the caller's effective user is 0 */
-    bool makes_ca;        /* httpproxy makes one, for which the command waits */
     bool by_parent;       /* tunnels go by a proxy of the host's network (parent.h) */
     sigset_t caller_mask; /* the signal mask to give to the command */
     char cwd[PATH_MAX];

@@ -626,6 +626,11 @@ bool policy_has_scheme(const struct policy *p, enum url_scheme scheme)
     return false;
 }
 
+bool policy_needs_ca(const struct policy *p)
+{
+    return p->dry_run || policy_has_scheme(p, URL_HTTPS);
+}
+
 bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port)
 {
     for (size_t i = 0; i < p->count; i++)

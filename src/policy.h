@@ -205,6 +205,9 @@ bool policy_has_kind(const struct policy *p, enum endpoint_kind kind);
 /* Any URL endpoint of this scheme? */
 bool policy_has_scheme(const struct policy *p, enum url_scheme scheme);
 
+/* Is TLS of the jail's opened, so that it needs a CA: any https endpoint, or a dry run? */
+bool policy_needs_ca(const struct policy *p);
+
 /* Any URL endpoint of this scheme and port? */
 bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port);
 

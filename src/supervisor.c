@@ -218,7 +218,6 @@ static int prepare(struct supervisor *s, struct error *e)
     if ((r = ca_bundle_find(&l->bundle, e)) < 0)
         return r;
     l->roots = ca_bundle_roots(&l->bundle, e);
-    l->makes_ca = policy_has_scheme(s->policy, URL_HTTPS) || s->policy->dry_run;
     return l->roots < 0 ? l->roots : 0;
 }
 
@@ -249,11 +248,10 @@ static void close_others_ends(struct launch *l)
 static int keepers_word(struct supervisor *s, int r, struct error *e)
 {
     struct launch_msg m;
-    ssize_t n = recv(s->launch.gate_supervisor, &m, sizeof(m), MSG_DONTWAIT);
 
-    if (n != (ssize_t)sizeof(m) || m.type != LAUNCH_ERROR)
+    if (!launch_waits(s->launch.gate_supervisor) ||
+        launch_recv(s->launch.gate_supervisor, &m) < 0 || m.type != LAUNCH_ERROR)
         return r;
-    m.text[sizeof(m.text) - 1] = '\0';
     return error_set(e, -r, "%s", m.text);
 }
 
@@ -352,7 +350,6 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
     s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
     s->signal_event = watch(s, s->signals, supervisor_on_signal, false);
-    s->needs_ca = l->makes_ca;
     s->timer = evtimer_new(s->base, on_timer, s);
     s->drain_timer = event_new(s->base, -1, EV_PERSIST, on_drain, s);
     if (!s->timer || !s->drain_timer || event_add(s->timer, &setup) < 0)

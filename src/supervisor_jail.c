@@ -3,7 +3,6 @@
 #include "src/supervisor_parts.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -118,13 +117,6 @@ static void begin_running(struct supervisor *s)
     (void)event_add(s->signal_event, NULL);
 }
 
-static bool is_readable(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-
-    return poll(&p, 1, 0) > 0;
-}
-
 void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
@@ -135,7 +127,7 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
     if (launch_recv_fd(fd, &m, &passed) < 0) {
         (void)event_del(s->init_event);
         while (s->phase == PHASE_SETUP && !s->error.text[0] &&
-               is_readable(s->launch.gate_supervisor))
+               launch_waits(s->launch.gate_supervisor))
             supervisor_on_gate(s->launch.gate_supervisor, EV_READ, s); /* its end is init's, too */
         if (s->phase != PHASE_ENDING && !s->error.text[0])
             supervisor_give_up(s, EPIPE, "the jail's init ended unexpectedly");

@@ -26,9 +26,8 @@ int supervisor_find_parents(struct supervisor *s, struct error *e)
 
 bool supervisor_needs_roots(const struct supervisor *s)
 {
-    if (policy_has_scheme(s->policy, URL_HTTPS) || s->policy->dry_run)
-        return true;
-    return s->parents.of[MSG_PARENT_HTTP].tls || s->parents.of[MSG_PARENT_TUNNEL].tls;
+    return policy_needs_ca(s->policy) || s->parents.of[MSG_PARENT_HTTP].tls ||
+           s->parents.of[MSG_PARENT_TUNNEL].tls;
 }
 
 void supervisor_tell_parents(struct supervisor *s)

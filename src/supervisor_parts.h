@@ -57,7 +57,6 @@ struct supervisor {
     size_t nofile;         /* the limit on descriptors */
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */
     enum phase phase;
-    bool needs_ca;      /* httpproxy is to make one before the command starts */
     bool went;          /* init has been told all that it waits for, or will be by the mirror */
     bool network_ended; /* and it has been said */
     bool ran;           /* the command was executed, and has ended */

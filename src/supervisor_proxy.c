@@ -52,7 +52,7 @@ void supervisor_go_if_ready(struct supervisor *s)
                                   .relays = s->relays,
                                   .init = s->launch.init_supervisor};
 
-    if (s->went || !s->gate.ready || (s->needs_ca && !s->ca_pem[0]))
+    if (s->went || !s->gate.ready || (policy_needs_ca(s->policy) && !s->ca_pem[0]))
         return;
     s->went = true;
     if (mirror_is_wanted(s->policy, s->options->allow_loopback))
@@ -76,7 +76,7 @@ static void take_unix(struct supervisor *s, const struct msg_log_unix *m)
 /* Once, and before the command begins. */
 static void take_ca(struct supervisor *s, const struct msg_ca *m)
 {
-    if (s->went || !s->needs_ca)
+    if (s->went || !policy_needs_ca(s->policy))
         return;
     copy_string(s->ca_pem, sizeof(s->ca_pem), m->pem);
     supervisor_go_if_ready(s);
