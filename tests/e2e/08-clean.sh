@@ -7,10 +7,7 @@ in_test_internet "$@"
 
 # Processes by name (those of the test, and the servers' threads, aside), files, mounts, namespaces that processes use.
 state() {
-    ps ax -o args= | grep -vE '^(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' | sort
-    find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" 2>/dev/null | sort
-    wc -l </proc/self/mountinfo
-    readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
+    t_state
     find /sys/fs/cgroup -type d 2>/dev/null | wc -l
 }
 
