@@ -98,6 +98,8 @@ void supervisor_begin_ending(struct supervisor *s, int result)
     s->result = result;
     if (s->gate.channel)
         channel_catch_up(s->gate.channel); /* what the command did is there */
+    if (s->closed && !s->network_ended)
+        log_error(s->log, "%s closed its channel; the jail's network had ended", s->closed);
     s->phase = PHASE_ENDING;
     (void)launch_send(s->launch.gate_supervisor, LAUNCH_ENDING, 0, NULL);
     msg_init(&m, MSG_FINISH, sizeof(m));

@@ -31,11 +31,25 @@ static void describe_status(int status, char *buf, size_t size)
         (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
 }
 
+static void on_proxy_ended(struct supervisor *s, const char *name, int status)
+{
+    char how[128];
+
+    describe_status(status, how, sizeof(how));
+    if (s->phase == PHASE_SETUP)
+        supervisor_give_up(s, EIO, "%s %s before it was ready", name, how);
+    else if (status == 0 && s->closed && strcmp(name, s->closed) != 0)
+        return; /* its channel was closed because of the other one's end, which is yet to be told */
+    else if (!s->network_ended)
+        log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
+                  name, how);
+    s->network_ended = true;
+}
+
 void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
     struct launch_msg m;
-    char how[128];
     int passed, r = launch_recv_fd(fd, &m, &passed);
 
     (void)what;
@@ -50,13 +64,7 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
     } else if (m.type == LAUNCH_CUT) {
         jail_abort(s->diag);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
-        describe_status(m.value, how, sizeof(how));
-        if (s->phase == PHASE_SETUP)
-            supervisor_give_up(s, EIO, "%s %s before it was ready", m.text, how);
-        else if (!s->network_ended)
-            log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
-                      m.text, how);
-        s->network_ended = true;
+        on_proxy_ended(s, m.text, m.value);
     }
 }
 

@@ -59,6 +59,7 @@ struct supervisor {
     enum phase phase;
     bool went;          /* init has been told all that it waits for, or will be by the mirror */
     bool network_ended; /* and it has been said */
+    const char *closed; /* the proxy whose channel was closed first while the command ran; NULL */
     bool ran;           /* the command was executed, and has ended */
     int result;         /* exit status, or -errno with error filled */
     struct error error;

@@ -166,6 +166,7 @@ void supervisor_on_proxy_closed(struct channel *c, const char *reason, void *arg
     if (s->phase == PHASE_ENDING)
         supervisor_finish_if_all_said(s);
     if (s->phase == PHASE_RUNNING) {
+        s->closed = s->closed ? s->closed : p->name;
         drop_proxy(&s->dns);
         drop_proxy(&s->http);
     }

@@ -18,7 +18,15 @@ struct parsed {
     int r;
 };
 
-/* words: NULL-terminated, without argv[0]. */
+static void parsed_free(struct parsed *p)
+{
+    policy_free(&p->policy);
+}
+
+/* All zero at first, freed at the end of its block. */
+#define PARSED __attribute__((cleanup(parsed_free))) struct parsed
+
+/* words: NULL-terminated, without argv[0]. What p held is freed. */
 static void parse(struct parsed *p, char **words)
 {
     char *argv[32] = {(char *)(uintptr_t) "cijail"};
@@ -28,6 +36,7 @@ static void parse(struct parsed *p, char **words)
         argv[argc] = words[argc - 1];
         argc++;
     }
+    policy_free(&p->policy);
     memset(p, 0, sizeof(*p));
     policy_init(&p->policy);
     p->r = options_parse(argc, argv, &p->options, &p->policy, &p->result, &p->e);
@@ -48,7 +57,7 @@ static int clear_environment(void **state)
 
 static void test_command_begins_at_first_word(void **state)
 {
-    struct parsed p;
+    PARSED p = {0};
 
     (void)state;
     PARSE(&p, "-v", "dig", "-e", "staex.io");
@@ -65,7 +74,7 @@ static void test_command_begins_at_first_word(void **state)
 
 static void test_endpoints_add_up(void **state)
 {
-    struct parsed p;
+    PARSED p = {0};
 
     (void)state;
     (void)setenv("CIJAIL_ENDPOINTS", "one.example # comment\ntwo.example", 1);
@@ -76,14 +85,13 @@ static void test_endpoints_add_up(void **state)
     assert_string_equal(p.policy.endpoints[1].word, "two.example");
     assert_int_equal(p.policy.endpoints[1].line, 2);
     assert_string_equal(p.policy.endpoints[4].word, "five.example");
-    policy_free(&p.policy);
 }
 
 static void test_policy_file(void **state)
 {
     char path[] = "/tmp/cijail-test-policy.XXXXXX";
     int fd = mkstemp(path);
-    struct parsed p;
+    PARSED p = {0};
 
     (void)state;
     assert_true(fd >= 0);
@@ -94,7 +102,6 @@ static void test_policy_file(void **state)
     assert_int_equal(p.policy.count, 1);
     assert_string_equal(p.policy.endpoints[0].source, path);
     assert_int_equal(p.policy.endpoints[0].line, 2);
-    policy_free(&p.policy);
     (void)unlink(path);
     PARSE(&p, "-p", path, "true");
     assert_int_equal(p.r, -ENOENT);
@@ -105,12 +112,11 @@ static void test_policy_file(void **state)
 
 static void expect_error(char **words, const char *needle)
 {
-    struct parsed p;
+    PARSED p = {0};
 
     parse(&p, words);
     if (p.r >= 0 || !strstr(p.e.text, needle))
         fail_msg("expected an error with '%s', got %d '%s'", needle, p.r, p.r < 0 ? p.e.text : "");
-    policy_free(&p.policy);
 }
 
 static void test_errors(void **state)
@@ -130,7 +136,7 @@ static void test_errors(void **state)
 
 static void test_switch_variables(void **state)
 {
-    struct parsed p;
+    PARSED p = {0};
 
     (void)state;
     (void)setenv("CIJAIL_DRY_RUN", "0", 1);
@@ -155,7 +161,7 @@ static void test_switch_variables(void **state)
 
 static void test_loopback(void **state)
 {
-    struct parsed p;
+    PARSED p = {0};
 
     (void)state;
     PARSE(&p, "true");
