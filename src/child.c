@@ -63,20 +63,34 @@ static void set_environment(const struct launch *l, bool with_ca)
         ca_bundle_set_environment(&l->bundle);
 }
 
-/* How a child of init tells init what went wrong before execve: words, or an errno of execve
- * itself. */
+/* What a child of init tells init before execve: an error of the set-up in words; or that execve is
+ * all that is left to do, and then perhaps its errno. */
+enum { REPORT_ERROR, REPORT_EXECUTES, REPORT_EXEC_FAILED };
+
 struct child_report {
-    int exec_errno; /* 0: a set-up error, text says which */
+    int type;
+    int exec_errno;
     char text[ERROR_TEXT_MAX];
 };
 
-static void report_and_exit(int fd, int exec_errno, const struct error *e)
+static void report_and_exit(int fd, const struct error *e)
 {
-    struct child_report report = {.exec_errno = exec_errno};
+    struct child_report report = {.type = REPORT_ERROR};
 
-    if (e)
-        copy_string(report.text, sizeof(report.text), e->text);
+    copy_string(report.text, sizeof(report.text), e->text);
     (void)write_all(fd, &report, sizeof(report));
+    _exit(125);
+}
+
+static void execute(char **command, int up)
+{
+    struct child_report report = {.type = REPORT_EXECUTES};
+
+    if (write_all(up, &report, sizeof(report)) < 0)
+        _exit(125); /* init has ended */
+    (void)execvp(command[0], command);
+    report = (struct child_report){.type = REPORT_EXEC_FAILED, .exec_errno = errno};
+    (void)write_all(up, &report, sizeof(report));
     _exit(125);
 }
 
@@ -98,10 +112,10 @@ static void command_prepare(struct init *in, int up, struct seccomp_filter *filt
     if (write_all(up, &number, sizeof(number)) < 0)
         _exit(125); /* init reports its own error */
     if (number < 0) /* a report follows, and no ids are to be mapped */
-        report_and_exit(up, 0, &e);
+        report_and_exit(up, &e);
     r = seccomp_prepare(filter, policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK), &e);
     if (r < 0)
-        report_and_exit(up, 0, &e);
+        report_and_exit(up, &e);
 }
 
 /* The last steps to the command: its filter, its signals, and no descriptor of cijail's. */
@@ -138,12 +152,11 @@ static void command_main(struct init *in, int up, int down)
     set_environment(l, go == GO_WITH_CA);
     if (chdir(l->cwd) < 0) {
         (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
-        report_and_exit(up, 0, &e);
+        report_and_exit(up, &e);
     }
     if (command_confine(in, &filter, &e) < 0)
-        report_and_exit(up, 0, &e);
-    (void)execvp(l->options->command[0], l->options->command);
-    report_and_exit(up, errno, NULL);
+        report_and_exit(up, &e);
+    execute(l->options->command, up);
 }
 
 /* --- init --- */
@@ -185,15 +198,36 @@ static int read_exact(int fd, void *data, size_t len)
     return 0;
 }
 
-/* Comes back if there is none, since execve has closed the pipe. */
+/* The command's process ended without a word: a library aborted it, say, or somebody killed it. */
+static void fail_of_command(struct init *in)
+{
+    struct error e;
+    int status;
+
+    if (waitpid(in->command, &status, 0) != in->command)
+        (void)error_set(&e, EPROTO, "the command's process ended during set-up");
+    else if (WIFSIGNALED(status))
+        (void)error_set(&e, EPROTO,
+                        "the command's process was killed by signal %d (%s) during set-up",
+                        WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        (void)error_set(&e, EPROTO, "the command's process ended with status %d during set-up",
+                        WEXITSTATUS(status));
+    fail(in, &e);
+}
+
+/* Comes back once the command is executed. */
 static void hear_report(struct init *in)
 {
     struct child_report report;
     struct error e;
 
     if (read_exact(in->up, &report, sizeof(report)) < 0)
+        fail_of_command(in);
+    if (report.type == REPORT_EXECUTES &&
+        read_exact(in->up, &report, sizeof(report)) < 0) /* execve has closed the pipe */
         return;
-    if (report.exec_errno) {
+    if (report.type == REPORT_EXEC_FAILED) {
         (void)launch_send(in->l->init_child, LAUNCH_EXEC_FAILED, report.exec_errno, NULL);
         _exit(125);
     }
@@ -226,10 +260,8 @@ static void fork_command(struct init *in)
     (void)close(down[0]);
     in->up = up[0];
     in->down = down[1];
-    if (read_exact(in->up, &number, sizeof(number)) < 0) {
-        (void)error_set(&e, EPROTO, "the command's process ended during set-up");
-        fail(in, &e);
-    }
+    if (read_exact(in->up, &number, sizeof(number)) < 0)
+        fail_of_command(in);
     if (number < 0)
         hear_report(in);
     if (userns_map("/proc", number, in->l->root, &e) < 0)

@@ -1,10 +1,11 @@
 /* raw_tcp.c: TCP to raw endpoints, the host's side first.
  *
- *   open     dnsproxy has a SYN of the jail that the rules hold (dnsproxy/held.c). It is judged,
- * and a socket of this network connects, for as long as the kernel tries. kept     connected:
- * dnsproxy gives the SYN back, and the kernel of the gateway completes the jail's connection with
- * the transparent listener joined   that connection is accepted, known by the jail's port and the
- * destination, and relayed (relay.h)
+ * - open: dnsproxy has a SYN of the jail that the rules hold (dnsproxy/held.c). It is judged, and
+ *   a socket of this network connects, for as long as the kernel tries.
+ * - kept: connected; dnsproxy gives the SYN back, and the kernel of the gateway completes
+ *   the jail's connection with the transparent listener.
+ * - joined: that connection is accepted, known by the jail's port and the destination,
+ *   and relayed (relay.h).
  *
  * What is kept for a NAME:PORT endpoint (MSG_TO_INTERCEPT) is claimed by httpproxy, which has
  * accepted the jail's connection and looks for a ClientHello before it relays.
@@ -13,8 +14,10 @@
  * half is not there. What is kept and not claimed is closed. The descriptors of what is under way
  * are taken from the relays' share.
  *
- * Syscalls: socket, connect, getsockopt, accept4, getsockname, getpeername, close. */
+ * Syscalls: socket, connect, getsockopt, accept4, getsockname, getpeername,
+ * fcntl (F_DUPFD_CLOEXEC), close. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,6 +54,7 @@ struct raw_tcp {
     struct raw_setup what;
     struct listener listeners[LISTENERS];
     size_t listener_count, count;
+    int spare; /* given up where no other descriptor is left; -1: none */
     struct event *retry;
     struct opening *buckets[BUCKETS];
 };
@@ -286,7 +290,30 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
         (void)event_add(r->listeners[i].event, NULL);
 }
 
-/* What cannot be taken now, for want of a descriptor, waits in the backlog. */
+/* For want of a descriptor one connection of the jail is reset, with the one outside that is kept
+ * for it: were none accepted, those that are kept would keep the descriptors. False: there is no
+ * spare. */
+static bool reset_one(struct raw_tcp *r, int listener)
+{
+    struct msg_tuple t;
+    struct opening *o;
+    int client;
+
+    if (r->spare < 0)
+        return false;
+    (void)close(r->spare);
+    client = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client >= 0) {
+        o = tuple_of(client, &t) ? find(r, &t) : NULL;
+        if (o && o->kept)
+            relay_reset(unlink_opening(o));
+        relay_reset(client);
+    }
+    r->spare = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+    return client >= 0;
+}
+
+/* What cannot be taken now waits in the backlog. */
 static void pause_listening(struct raw_tcp *r)
 {
     static const struct timeval wait = {0, RETRY_MS * 1000};
@@ -307,6 +334,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
             join(r, client);
             continue;
         }
+        if ((errno == EMFILE || errno == ENFILE) && reset_one(r, fd))
+            continue;
         if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
             pause_listening(r);
         return;
@@ -331,6 +360,8 @@ void raw_tcp_listen(struct raw_tcp *r, int fd)
     l->event = event_new(r->what.base, fd, EV_READ | EV_PERSIST, on_accept, r);
     if (!l->event || event_add(l->event, NULL) < 0)
         die("cannot watch a descriptor");
+    if (r->spare < 0)
+        r->spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     r->listener_count++;
 }
 
@@ -339,6 +370,7 @@ struct raw_tcp *raw_tcp_new(const struct raw_setup *setup)
     struct raw_tcp *r = xcalloc(1, sizeof(*r));
 
     r->what = *setup;
+    r->spare = -1;
     r->retry = evtimer_new(setup->base, on_retry, r);
     if (!r->retry)
         die("cannot make a timer");

@@ -68,6 +68,20 @@ t_match "$err" 'cannot write the log: No space left on device'
 t_match "$err" '--learn: cannot write full/learned: No space left on device'
 t_count 2 "$err" .
 
+t_case "the command's process dies before it executes the command: an error"
+for rule in 436:2\&4 436:2\&8; do # close_range(2) with CLOSE_RANGE_CLOEXEC; the twin: with a flag that there is not
+    rm -f ran
+    run python3 "$T_LIB/deny-syscall.py" "$rule" kill cijail -- sh -c 'touch ran; exit 7'
+    if [[ $rule == *4 ]]; then
+        t_status 125
+        t_match "$err" "^cijail: .*the command's process was killed by signal 31 \(Bad system call\) during set-up"
+        t_false test -e ran
+    else
+        t_status 7
+    fi
+done
+t_same_state "$before"
+
 # As soon as it is there, in the midst of the set-up.
 child_of() { # SUPERVISOR VICTIM
     case $2 in

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """deny-syscall.py RULE[,RULE...] ERRNO COMMAND...: runs COMMAND under a seccomp filter, as a container engine has one.
+With "kill" for ERRNO the process that makes the call is killed, as by a signal SIGSYS.
 
 RULE: "NUMBER" (the call), or "NUMBER:ARG:VALUE" (if its argument ARG, 32 bits, is VALUE), or "NUMBER:ARG&MASK" (if
 it has bits of MASK). x86-64 and arm64 numbers are the caller's business.
@@ -10,7 +11,7 @@ import struct
 import sys
 
 LOAD, JEQ, JSET, RET = 0x20, 0x15, 0x45, 0x06
-ALLOW, ERRNO = 0x7FFF0000, 0x00050000
+ALLOW, ERRNO, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 
 
 def statement(code, k, yes=0, no=0):
@@ -18,7 +19,7 @@ def statement(code, k, yes=0, no=0):
 
 
 program = b""
-refuse = ERRNO | int(sys.argv[2])
+refuse = KILL if sys.argv[2] == "kill" else ERRNO | int(sys.argv[2])
 for rule in sys.argv[1].split(","):
     number, _, condition = rule.partition(":")
     program += statement(LOAD, 0)
