@@ -23,14 +23,14 @@ says_hello() { timeout 20 python3 "$T_LIB/unix.py" say "$1" | grep -q hello; }
 relay() { exec 5<>/dev/tcp/198.51.100.10/80 && printf 'HEAD / HTTP/1.0\r\n\r\n' >&5 && timeout 20 head -c 4 <&5 | grep -q HTTP; }
 {
     many https 20 curl -sf -m 20 https://registry.example/pkg/lodash
-    many transparent 10 curl -sf -m 20 --noproxy '*' --resolve registry.example:443:198.51.100.10 https://registry.example/pkg/lodash
-    many dns 20 dig +tries=1 +time=10 registry.example
-    many server 10 dig +tcp +tries=1 +time=10 @192.0.2.53 registry.example
-    many raw 20 relay
-    many unix 20 says_hello "$PWD/allowed"
-    many evil-url 5 curl -sf -m 20 https://evil.example/
-    many evil-tcp 5 timeout 20 bash -c '</dev/tcp/198.51.100.66/80'
-    many evil-unix 5 says_hello "$PWD/denied"
+    many transparent 5 curl -sf -m 20 --noproxy '*' --resolve registry.example:443:198.51.100.10 https://registry.example/pkg/lodash
+    many dns 16 dig +tries=1 +time=10 registry.example
+    many server 4 dig +tcp +tries=1 +time=10 @192.0.2.53 registry.example
+    many raw 12 relay
+    many unix 8 says_hello "$PWD/allowed"
+    many evil-url 2 curl -sf -m 20 https://evil.example/
+    many evil-tcp 2 timeout 20 bash -c '</dev/tcp/198.51.100.66/80'
+    many evil-unix 2 says_hello "$PWD/denied"
     wait
 } >"$1.tmp"
 sort "$1.tmp" | uniq -c | awk '{ print $2, $3, $1 }' >"$1"
@@ -46,9 +46,9 @@ END
 mkfifo down
 works() { # FILE
     local name
-    t_match "$(cat "$1")" '^evil-url failed 5$'
-    t_match "$(cat "$1")" '^evil-tcp failed 5$'
-    t_match "$(cat "$1")" '^evil-unix failed 5$'
+    t_match "$(cat "$1")" '^evil-url failed 2$'
+    t_match "$(cat "$1")" '^evil-tcp failed 2$'
+    t_match "$(cat "$1")" '^evil-unix failed 2$'
     [[ -n ${2:-} ]] || for name in https transparent dns server raw unix; do t_no_match "$(cat "$1")" "^$name failed"; done
 }
 
