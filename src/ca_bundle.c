@@ -96,6 +96,7 @@ int ca_bundle_find(struct ca_bundle *b, struct error *e)
     }
     if (system && !openssl_file)
         system->trusted = true;
+    java_stores_find(&b->java);
     for (size_t i = 0; i < b->count; i++)
         if (b->files[i].trusted)
             return 0;
@@ -131,6 +132,19 @@ int ca_bundle_roots(const struct ca_bundle *b, struct error *e)
     }
     r = memfd_seal(fd, e);
     return r < 0 ? r : steal_fd(&fd);
+}
+
+struct java_store *ca_bundle_java(const struct ca_bundle *b)
+{
+    struct java_store *s;
+
+    if (b->java.count == 0)
+        return NULL;
+    s = java_store_new();
+    for (size_t i = 0; i < b->count; i++)
+        if (b->files[i].trusted)
+            java_store_add(s, b->files[i].pem, b->files[i].len);
+    return s;
 }
 
 void ca_bundle_set_environment(const struct ca_bundle *b)

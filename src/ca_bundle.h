@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "src/error.h"
+#include "src/java_store.h"
 
 #define CA_BUNDLE_MAX (16u << 20) /* bytes of one file of roots */
 #define CA_BUNDLE_FILES 32
@@ -27,9 +28,11 @@ struct ca_bundle {
     struct ca_file files[CA_BUNDLE_FILES];
     size_t count;
     char main_path[PATH_MAX]; /* what unset variables are set to */
+    struct java_stores java;
 };
 
-/* Finds the system's bundles and those that the caller's variables name, and reads them. -ENOENT
+/* Finds the system's bundles, those that the caller's variables name, which are read, and the
+ * stores of Java. -ENOENT
  * and a remedy if there are no roots at all. */
 int ca_bundle_find(struct ca_bundle *b, struct error *e);
 void ca_bundle_free(struct ca_bundle *b);
@@ -37,6 +40,10 @@ void ca_bundle_free(struct ca_bundle *b);
 /* A sealed memfd with the roots for upstream: those of SSL_CERT_FILE, or else the system's, and
  * those of every other variable that the caller set. Returns the descriptor or -errno. */
 int ca_bundle_roots(const struct ca_bundle *b, struct error *e);
+
+/* The same roots for the stores of Java, to which the jail's CA is to be added (java_store.h). NULL
+ * if there are none; the caller's to free. */
+struct java_store *ca_bundle_java(const struct ca_bundle *b);
 
 /* Sets, in this process's environment, each CA variable that the caller had not set to main_path.
  */

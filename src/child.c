@@ -59,8 +59,10 @@ static void set_environment(const struct launch *l, bool with_ca)
     (void)unsetenv("all_proxy");
     (void)unsetenv("ALL_PROXY");
     (void)setenv("NODE_USE_ENV_PROXY", "1", 1);
-    if (with_ca)
-        ca_bundle_set_environment(&l->bundle);
+    if (!with_ca)
+        return;
+    ca_bundle_set_environment(&l->bundle);
+    java_stores_set_environment(&l->bundle.java, GW_IPV4, PROXY_PORT);
 }
 
 /* What a child of init tells init before execve: an error of the set-up in words; or that execve is
@@ -356,16 +358,20 @@ static void set_up(struct init *in, bool *with_ca)
 {
     struct launch *l = in->l;
     struct mounts mounts = {.root = l->root, .ipv6 = in->ipv6, .policy = l->policy};
+    struct java_store *java = NULL;
     struct launch_msg go;
     struct error e;
 
     if (mounts_setup(&mounts, &e) < 0)
         fail(in, &e);
     link_jail(in);
+    if (policy_needs_ca(l->policy)) /* which is made meanwhile */
+        java = ca_bundle_java(&l->bundle);
     wait_for_go(in, &go);
     *with_ca = go.text[0] != '\0';
-    if (*with_ca && mounts_add_ca(&l->bundle, go.text, &e) < 0)
+    if (*with_ca && mounts_add_ca(&l->bundle, java, go.text, &e) < 0)
         fail(in, &e);
+    java_store_free(java);
 }
 
 /* Reaps whatever has ended. True, with its status, once the command has. */

@@ -7,6 +7,7 @@
  *   /sys                        as root: read-only, for the same reason
  *   /etc/resolv.conf            (or what it points to) the gateway
  *   the files of roots          the same and the jail's CA
+ *   the stores of Java          these roots and the jail's CA
  *   /run/systemd, /dev/log ...  empty: services of the host that would resolve or send on behalf of
  *                               the jail (in a dry run those alone
  *                               that resolve), and devices that are no files
@@ -399,7 +400,22 @@ int mounts_setup(const struct mounts *m, struct error *e)
     return r < 0 ? r : mount_proc(m, e);
 }
 
-int mounts_add_ca(const struct ca_bundle *bundle, const char *ca_pem, struct error *e)
+static int cover_java_stores(struct stage *s, const struct java_stores *stores,
+                             struct java_store *java, const char *ca_pem, struct error *e)
+{
+    const unsigned char *data;
+    size_t len;
+    int r = 0;
+
+    java_store_add(java, ca_pem, strlen(ca_pem));
+    data = java_store_finish(java, &len);
+    for (size_t i = 0; r == 0 && i < stores->count; i++)
+        r = cover_with_text(s, stores->paths[i], (const char *)data, len, "", e);
+    return r;
+}
+
+int mounts_add_ca(const struct ca_bundle *bundle, struct java_store *java, const char *ca_pem,
+                  struct error *e)
 {
     struct stage s = {.fd = -1};
     int r = open_stage(&s, e);
@@ -408,5 +424,7 @@ int mounts_add_ca(const struct ca_bundle *bundle, const char *ca_pem, struct err
         const struct ca_file *f = &bundle->files[i];
         r = cover_with_text(&s, f->path, f->pem, f->len, ca_pem, e);
     }
+    if (r == 0 && java)
+        r = cover_java_stores(&s, &bundle->java, java, ca_pem, e);
     return r < 0 ? r : close_stage(&s, e);
 }

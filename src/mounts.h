@@ -19,7 +19,10 @@ struct mounts {
  * namespace. Leaves a mount namespace in which nothing propagates from or to the host. */
 int mounts_setup(const struct mounts *m, struct error *e);
 
-/* After that: covers each file of the bundle by the same and the jail's CA. */
-int mounts_add_ca(const struct ca_bundle *bundle, const char *ca_pem, struct error *e);
+/* After that: covers each file of the bundle by the same and the jail's CA; and each store of Java
+ * by java (ca_bundle_java; NULL if there is none), and the CA, which is
+ * added to that. */
+int mounts_add_ca(const struct ca_bundle *bundle, struct java_store *java, const char *ca_pem,
+                  struct error *e);
 
 #endif
