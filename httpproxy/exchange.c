@@ -11,8 +11,9 @@
  * The server is connected to only now that the request has been judged. A kept connection may turn
  * out to be dead: then the request is sent once more on a fresh one, if the first attempt cannot
  * have had an effect: nothing of a response has come, and nothing of the body has been sent, or
- * there is none and the method is idempotent (RFC 9112, 9.3.1). Until then what was written stays
- * in exchange.send (pinned).
+ * there is none and the method is idempotent (RFC 9112, 9.3.1). A server that speaks HTTP/2 can say
+ * that it has done nothing (RFC 9113, 8.7): then any request is sent once more, with its body, if
+ * that fits the queue. Until then what was written stays in exchange.send (pinned).
  *
  * An early response (413 in the middle of an upload) is passed on at once with "Connection: close".
  * The body goes on as long as the server takes it; when the response is over, so is the exchange.
@@ -350,7 +351,10 @@ static bool move_body(struct exchange *x)
         return false;
     if (buf_len(&s->in) > 0 && buf_len(&x->send) == 0 && !x->pinned)
         buf_reserve(&x->send, LIMIT_BUFFER);
+    size_t start = x->send.start;
     int r = body_move(&x->request, &s->in, &x->send, &e);
+    if (x->send.start != start) /* long trailers: what was written had to make room */
+        x->pinned = false;
     if (r < 0)
         exchange_fail(x, 400, "the request's body is malformed: %s", e.text);
     else if (!x->request.done && s->eof && buf_len(&s->in) == 0)
@@ -367,6 +371,13 @@ static bool pull_request(struct exchange *x)
         return true;
     }
     return move_body(x) || r > 0;
+}
+
+/* Of a request that may be refused by HTTP/2 the body, too, stays as long as there is room for more
+ * of it. */
+static bool keeps_body(const struct exchange *x)
+{
+    return x->upstream->shared && (x->request.done || buf_room(&x->send) > BODY_OVERHEAD);
 }
 
 static bool push_request(struct exchange *x)
@@ -386,7 +397,7 @@ static bool push_request(struct exchange *x)
         buf_consume_keep(&x->send, (size_t)n);
     else
         buf_consume(&x->send, (size_t)n);
-    if (x->written > x->head_len)
+    if (x->written > x->head_len && !keeps_body(x))
         exchange_unpin(x);
     return true;
 }
