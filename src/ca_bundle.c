@@ -45,6 +45,16 @@ static const char *const variables[] = {
     "BUNDLE_SSL_CA_CERT",
 };
 
+const char *ca_bundle_system_path(size_t i)
+{
+    return i < ARRAY_LEN(system_paths) ? system_paths[i] : NULL;
+}
+
+const char *ca_bundle_variable(size_t i)
+{
+    return i < ARRAY_LEN(variables) ? variables[i] : NULL;
+}
+
 static struct ca_file *find_same(struct ca_bundle *b, const struct stat *st)
 {
     for (size_t i = 0; i < b->count; i++)

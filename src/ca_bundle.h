@@ -45,6 +45,11 @@ int ca_bundle_roots(const struct ca_bundle *b, struct error *e);
  * if there are none; the caller's to free. */
 struct java_store *ca_bundle_java(const struct ca_bundle *b);
 
+/* The places where systems have their roots, and the variables that name such a file: each by its
+ * number, the most usual first; NULL after the last one. */
+const char *ca_bundle_system_path(size_t i);
+const char *ca_bundle_variable(size_t i);
+
 /* Sets, in this process's environment, each CA variable that the caller had not set to main_path.
  */
 void ca_bundle_set_environment(const struct ca_bundle *b);

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "src/jail_environment.h"
 #include "src/jail_listen.h"
 #include "src/launch.h"
 #include "src/mounts.h"
@@ -44,21 +45,19 @@ struct init {
 
 /* --- the command --- */
 
+/* A jail_environment_cb. */
+static void set_variable(void *arg, const char *name, const char *value)
+{
+    (void)arg;
+    if (value)
+        (void)setenv(name, value, 1);
+    else
+        (void)unsetenv(name);
+}
+
 static void set_environment(const struct launch *l, bool with_ca)
 {
-    static const char proxy[] = "http://" GW_IPV4 ":3128";
-    static const char no_proxy[] = "localhost,127.0.0.0/8,::1";
-
-    _Static_assert(PROXY_PORT == 3128, "the proxy's port stands in the text above");
-    (void)setenv("http_proxy", proxy, 1);
-    (void)setenv("HTTP_PROXY", proxy, 1);
-    (void)setenv("https_proxy", proxy, 1);
-    (void)setenv("HTTPS_PROXY", proxy, 1);
-    (void)setenv("no_proxy", no_proxy, 1);
-    (void)setenv("NO_PROXY", no_proxy, 1);
-    (void)unsetenv("all_proxy");
-    (void)unsetenv("ALL_PROXY");
-    (void)setenv("NODE_USE_ENV_PROXY", "1", 1);
+    jail_environment(set_variable, NULL);
     if (!with_ca)
         return;
     ca_bundle_set_environment(&l->bundle);

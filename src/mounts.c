@@ -31,12 +31,11 @@
 #include <unistd.h>
 
 #include "src/autofs.h"
-#include "src/net.h"
+#include "src/jail_resolv_conf.h"
 #include "src/util.h"
 
 #define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
 #define RESOLV_CONF "/etc/resolv.conf"
-#define RESOLV_LINE_MAX 2048 /* of its search domains */
 
 #define MOUNT_TABLE "/proc/self/mounts"
 
@@ -54,6 +53,16 @@ static const char *const covered[] = {
     "/dev/hfi1_1",      "/dev/vmci",  "/dev/vboxguest",    "/dev/vboxuser",   "/dev/uinput",
     "/dev/uhid",        "/dev/vhci",  "/dev/kmsg",
 };
+
+bool mounts_is_covered(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
+        size_t n = strlen(covered[i]);
+        if (strncmp(path, covered[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
+            return true;
+    }
+    return false;
+}
 
 struct stage {
     int fd;         /* the tmpfs's root */
@@ -102,43 +111,6 @@ static int cover_with_text(struct stage *s, const char *target, const char *text
         (r = write_all(fd, more, strlen(more))) < 0)
         return error_errno(e, -r, "cannot write %s for the jail", target);
     return attach_read_only(s->fd, name, target, e);
-}
-
-/* How the host completes short names (resolv.conf(5)): its search domains, and how many dots make
- * a name that is tried as it is. The last of each counts. */
-static void copy_search(FILE *f)
-{
-    cleanup_free char *text = NULL;
-    char *line, *save = NULL, *search = NULL, *ndots = NULL;
-    size_t len;
-
-    if (read_file(RESOLV_CONF, 65536, &text, &len, NULL) < 0)
-        return;
-    for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        if (!strncmp(line, "search", 6) || !strncmp(line, "domain", 6))
-            search = line;
-        if (!strncmp(line, "options", 7) && strstr(line, "ndots:"))
-            ndots = strstr(line, "ndots:");
-    }
-    if (search && strlen(search) < RESOLV_LINE_MAX)
-        (void)fprintf(f, "%s\n", search);
-    if (ndots)
-        (void)fprintf(f, "options ndots:%d\n", atoi(ndots + strlen("ndots:")));
-}
-
-static size_t resolv_conf_text(const struct mounts *m, char *buf, size_t size)
-{
-    FILE *f = fmemopen(buf, size, "w");
-
-    if (!f)
-        return 0;
-    (void)fprintf(f, "# cijail: names are resolved by the gateway of the jail\nnameserver %s\n",
-                  GW_IPV4);
-    if (m->ipv6)
-        (void)fprintf(f, "nameserver %s\n", GW_IPV6);
-    copy_search(f);
-    (void)fclose(f);
-    return strlen(buf);
 }
 
 /* In the stage, the folders above folder + rest (which begins with '/'). */
@@ -289,9 +261,9 @@ static int cover_automounters(struct stage *s, const struct autofs *a, struct er
 static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char *resolv,
                              struct error *e)
 {
-    char text[4096];
+    char text[JAIL_RESOLV_CONF_MAX];
 
-    return cover_with_text(s, resolv, text, resolv_conf_text(m, text, sizeof(text)), "", e);
+    return cover_with_text(s, resolv, text, jail_resolv_conf(m->ipv6, text), "", e);
 }
 
 static int open_stage(struct stage *s, struct error *e)

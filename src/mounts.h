@@ -15,6 +15,9 @@ struct mounts {
     const struct policy *policy; /* what it names is not covered */
 };
 
+/* Is the path one of the host's services or devices that a jail does not see, or in one? */
+bool mounts_is_covered(const char *path);
+
 /* In the jail's own mount namespace, with CAP_SYS_ADMIN over it, as init of the jail's PID
  * namespace. Leaves a mount namespace in which nothing propagates from or to the host. */
 int mounts_setup(const struct mounts *m, struct error *e);
