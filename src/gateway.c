@@ -8,6 +8,10 @@
  *   unshare G -> clone init (P2) -> sysctls, rules, sockets, routes -> httpproxy, if it makes a CA
  *   -> wait for J -> veth pair, addresses -> tell init
  *
+ * Of a container's jail (container.c) init is not cloned here: its part is the envoy's, which makes
+ * the pair, since this process has no rights over J. There the proxies start at once, and nothing
+ * is executed once the container runs.
+ *
  * After that it holds the sockets of the proxies that have not started, starts each when something
  * waits for it (proxy_process.c), and waits for its children; when a proxy ends before its time it
  * takes the link away. It never reads a byte of the jail. */
@@ -193,6 +197,10 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     g->http.fds[PROXY_FD_CHANNEL] = l->http_proxy;
     g->http.fds[PROXY_FD_CONFIG] = l->config;
     g->http.fds[HTTP_FD_ROOTS] = l->roots;
+    if (l->container) {
+        int r = proxy_process_start(&g->dns, -1, e);
+        return r < 0 ? r : proxy_process_start(&g->http, -1, e);
+    }
     return !policy_needs_ca(l->policy) ? 0 : proxy_process_start(&g->http, -1, e);
 }
 
@@ -225,6 +233,17 @@ static int prepare_network(struct gateway *g, const struct ruleset *rules, struc
     return r;
 }
 
+/* The envoy makes the link. */
+static int send_gateway(struct gateway *g, struct error *e)
+{
+    cleanup_close int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+    if (ns < 0)
+        return error_errno(e, errno, "cannot open /proc/self/ns/net");
+    (void)launch_send_fd(g->l->pair_keeper, LAUNCH_GATEWAY, 0, ns); /* if it ended, it said why */
+    return 0;
+}
+
 /* Init has its network now. If it has ended, it has told the supervisor why. */
 static void wait_for_jail(struct gateway *g)
 {
@@ -246,19 +265,22 @@ static int build_network(struct gateway *g, struct error *e)
     rules.names |= g->l->by_parent; /* to the transparent listeners: httpproxy asks that proxy */
     r = prepare_network(g, &rules, e);
     ruleset_free(&rules);
+    if (r == 0 && g->l->container)
+        r = send_gateway(g, e);
     if (r < 0)
         return r;
     wait_for_jail(g);
     return netns_link_gateway(g->init, g->ipv6, e);
 }
 
+/* Returns init's number, or 0 if there is none: a container has its own. */
 static pid_t start_init(struct gateway *g, struct error *e)
 {
-    pid_t pid = launch_clone(CLONE_NEWPID);
+    pid_t pid = g->l->container ? 0 : launch_clone(CLONE_NEWPID);
 
     if (pid < 0)
         return error_errno(e, -pid, "cannot make the jail's PID namespace");
-    if (pid == 0) {
+    if (pid == 0 && !g->l->container) {
         close_fd(&g->l->gate_keeper);
         close_fd(&g->l->pair_keeper);
         close_fd(&g->l->dns_proxy);

@@ -47,6 +47,10 @@ enum launch_type {
     LAUNCH_LISTEN,      /* supervisor -> init: text: struct launch_listen; one at a time */
     LAUNCH_ENDING,      /* supervisor -> keeper: the command has ended, the proxies' end is due */
     LAUNCH_LISTENING,   /* init -> supervisor: the answer: with a descriptor, or value: errno */
+    /* of a container's jail (container.h) */
+    LAUNCH_GATEWAY, /* keeper -> envoy: with a descriptor: G, to be linked to */
+    LAUNCH_READY,   /* envoy -> supervisor: after LAUNCH_GO: the container may start */
+    LAUNCH_ABORT,   /* supervisor -> envoy: the link was taken away (jail_abort.h) */
 };
 
 /* What a socket of LAUNCH_RELAY is. */
@@ -78,8 +82,11 @@ int launch_send_fd(int fd, enum launch_type type, int value, int pass);
 int launch_send_listen(int fd, const struct launch_listen *at);
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed);
 
+struct container;
+
 struct launch {
     const struct options *options;
+    struct container *container; /* NULL: the jail is for a command */
     const struct policy *policy;
     bool root;            /* the caller's effective user is 0 */
     bool by_parent;       /* tunnels go by a proxy of the host's network (parent.h) */

@@ -24,7 +24,7 @@ int libexec_find(const char *name, const char *folder, char out[PATH_MAX], struc
     if (slash)
         *slash = '\0';
     if (try(out, self, "/../libexec/", "cijail", name) || try(out, self, "/../", folder, name) ||
-        try(out, LIBEXECDIR, "", "", name))
+        try(out, self, "", "", name) || try(out, LIBEXECDIR, "", "", name))
         return 0;
     return error_set(
         e, ENOENT,

@@ -124,17 +124,23 @@ static void netns_describe(struct rtnl_link *link, const char *name)
     rtnl_link_set_mtu(link, LINK_MTU);
 }
 
-static int netns_add_veth(struct nl_sock *sk, pid_t jail_pid, struct error *e)
+/* Makes the pair: here the end of that name, the other one in the network namespace of process pid,
+ * or of descriptor ns if pid is 0. */
+static int netns_add_veth(struct nl_sock *sk, const char *here, const char *there, pid_t pid,
+                          int ns, struct error *e)
 {
-    CLEANUP(link) struct rtnl_link *gw = netns_alloc(rtnl_link_veth_alloc());
-    struct rtnl_link *jail = rtnl_link_veth_get_peer(gw); /* a reference of its own */
+    CLEANUP(link) struct rtnl_link *link = netns_alloc(rtnl_link_veth_alloc());
+    struct rtnl_link *peer = rtnl_link_veth_get_peer(link); /* a reference of its own */
     int r;
 
-    netns_describe(gw, GW_IFNAME);
-    netns_describe(jail, JAIL_IFNAME);
-    rtnl_link_set_ns_pid(jail, jail_pid);
-    rtnl_link_put(jail);
-    r = rtnl_link_add(sk, gw, NLM_F_CREATE | NLM_F_EXCL);
+    netns_describe(link, here);
+    netns_describe(peer, there);
+    if (pid)
+        rtnl_link_set_ns_pid(peer, pid);
+    else
+        rtnl_link_set_ns_fd(peer, ns);
+    rtnl_link_put(peer);
+    r = rtnl_link_add(sk, link, NLM_F_CREATE | NLM_F_EXCL);
     if (r == -NLE_OPNOTSUPP)
         return error_set(e, EOPNOTSUPP,
                          "the kernel has no veth, the virtual link between two networks: as root, "
@@ -218,6 +224,19 @@ static int netns_configure(struct nl_sock *sk, int ifindex, const char *ipv4, co
     return r;
 }
 
+/* One of those that the kernel puts into every new network where a tunnel's module is loaded
+ * (net.core.fb_tunnels_only_for_init_net): they are down, and lead nowhere. */
+static bool netns_is_idle_tunnel(struct rtnl_link *link)
+{
+    static const char *const names[] = {"tunl0", "gre0",    "gretap0", "erspan0", "ip_vti0",
+                                        "sit0",  "ip6tnl0", "ip6gre0", "ip6_vti0"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(rtnl_link_get_name(link), names[i]) == 0)
+            return !(rtnl_link_get_flags(link) & IFF_UP);
+    return false;
+}
+
 int netns_prepare_gateway(bool *ipv6, struct error *e)
 {
     CLEANUP(socket) struct nl_sock *sk = NULL;
@@ -236,8 +255,8 @@ int netns_link_gateway(pid_t jail_pid, bool ipv6, struct error *e)
     int gw;
     int r = netns_connect(&sk, e);
 
-    if (r == 0)
-        r = netns_add_veth(sk, jail_pid, e);
+    if (r == 0 && jail_pid)
+        r = netns_add_veth(sk, GW_IFNAME, JAIL_IFNAME, jail_pid, -1, e);
     if (r < 0)
         return r;
     gw = netns_index(GW_IFNAME, e);
@@ -245,6 +264,35 @@ int netns_link_gateway(pid_t jail_pid, bool ipv6, struct error *e)
         return gw;
     netns_sysctl_gateway_link();
     return netns_configure(sk, gw, GW_IPV4, ipv6 ? GW_IPV6 : NULL, e);
+}
+
+int netns_make_link(int gateway, struct error *e)
+{
+    CLEANUP(socket) struct nl_sock *sk = NULL;
+    int r = netns_connect(&sk, e);
+
+    return r < 0 ? r : netns_add_veth(sk, JAIL_IFNAME, GW_IFNAME, 0, gateway, e);
+}
+
+int netns_check_empty(struct error *e)
+{
+    CLEANUP(socket) struct nl_sock *sk = NULL;
+    struct nl_cache *links;
+    int r = netns_connect(&sk, e);
+
+    if (r < 0)
+        return r;
+    r = rtnl_link_alloc_cache(sk, AF_UNSPEC, &links);
+    if (r < 0)
+        return netns_error(e, r, "list the links");
+    for (struct nl_object *o = nl_cache_get_first(links); o && r == 0; o = nl_cache_get_next(o)) {
+        struct rtnl_link *link = (struct rtnl_link *)(void *)o;
+        if (rtnl_link_get_ifindex(link) != LOOPBACK_INDEX && !netns_is_idle_tunnel(link))
+            r = error_set(e, EEXIST, "its network has the link %s, and may have nothing but lo",
+                          rtnl_link_get_name(link));
+    }
+    nl_cache_free(links);
+    return r;
 }
 
 int netns_prepare_jail(bool *ipv6, struct error *e)

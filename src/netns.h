@@ -16,9 +16,16 @@ int netns_prepare_gateway(bool *ipv6, struct error *e);
 /* Likewise in J; what is set here the link's end begins with. */
 int netns_prepare_jail(bool *ipv6, struct error *e);
 
+/* In J: -EEXIST if there is any link but lo (and tunnels' idle ones, which the kernel makes). */
+int netns_check_empty(struct error *e);
+
+/* In J, when both are prepared and the caller has CAP_NET_ADMIN over both: makes the veth pair,
+ * with gw0 in the network namespace that the descriptor gateway is of. */
+int netns_make_link(int gateway, struct error *e);
+
 /* In G, when both are prepared: makes the veth pair with its peer in the network namespace of
- * process jail_pid (as seen in the caller's PID namespace), gives gw0 its addresses and brings it
- * up. */
+ * process jail_pid (as seen in the caller's PID namespace; 0: netns_make_link has done this), gives
+ * gw0 its addresses and brings it up. */
 int netns_link_gateway(pid_t jail_pid, bool ipv6, struct error *e);
 
 /* In J, when the pair is there: gives jail0 its addresses and routes and brings it up. */

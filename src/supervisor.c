@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "src/channel.h"
+#include "src/container.h"
 #include "src/dialer.h"
 #include "src/gate_process.h"
 #include "src/launch.h"
@@ -202,7 +203,8 @@ static int prepare(struct supervisor *s, struct error *e)
     l->roots = -1;
     if ((r = supervisor_find_parents(s, e)) < 0)
         return r;
-    if (!getcwd(l->cwd, sizeof(l->cwd)))
+    l->container = s->container;
+    if (!s->container && !getcwd(l->cwd, sizeof(l->cwd)))
         return error_errno(e, errno, "cannot read the working directory's path");
     if ((r = libexec_find("cijail-dnsproxy", "dnsproxy", l->dnsproxy_path, e)) < 0 ||
         (r = libexec_find("cijail-httpproxy", "httpproxy", l->httpproxy_path, e)) < 0 ||
@@ -268,9 +270,14 @@ static int start_keeper(struct supervisor *s, struct error *e)
     if (s->keeper == 0) {
         parents_forget(&s->parents);
         close_supervisors_ends(&s->launch);
+        if (s->container)
+            container_close(s->container);
         gateway_main(&s->launch);
     }
+    r = s->container ? supervisor_start_envoy(s, e) : 0;
     close_others_ends(&s->launch);
+    if (r < 0)
+        return r;
     r = launch_recv(s->launch.gate_supervisor, &m);
     if (r < 0 || m.type != LAUNCH_NUMBER)
         return error_set(e, EPROTO, "the keeper of the jail's network ended at once");
@@ -284,7 +291,7 @@ static int start_keeper(struct supervisor *s, struct error *e)
     return 0; /* if it has ended, its last message says why */
 }
 
-static struct event *watch(struct supervisor *s, int fd, event_callback_fn cb, bool add)
+struct event *supervisor_watch(struct supervisor *s, int fd, event_callback_fn cb, bool add)
 {
     struct event *ev = event_new(s->base, fd, EV_READ | EV_PERSIST, cb, s);
 
@@ -344,14 +351,17 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
                             1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL);
-    s->gate = (struct proxy){.supervisor = s, .name = "the gate"};
-    s->gate.channel =
-        channel_new(s->base, s->gate_process.fd, 1u << MSG_READY | 1u << MSG_LOG_UNIX, 0,
-                    supervisor_on_proxy_message, supervisor_on_gate_closed, &s->gate);
+    s->gate = (struct proxy){.supervisor = s, .name = "the gate", .ready = s->container != NULL};
+    if (!s->container)
+        s->gate.channel =
+            channel_new(s->base, s->gate_process.fd, 1u << MSG_READY | 1u << MSG_LOG_UNIX, 0,
+                        supervisor_on_proxy_message, supervisor_on_gate_closed, &s->gate);
     supervisor_tell_parents(s);
-    s->gate_event = watch(s, l->gate_supervisor, supervisor_on_gate, true);
-    s->init_event = watch(s, l->init_supervisor, supervisor_on_init, true);
-    s->signal_event = watch(s, s->signals, supervisor_on_signal, false);
+    s->gate_event = supervisor_watch(s, l->gate_supervisor, supervisor_on_gate, true);
+    s->init_event = supervisor_watch(s, l->init_supervisor, supervisor_on_init, true);
+    s->signal_event = supervisor_watch(s, s->signals, supervisor_on_signal, false);
+    if (s->container)
+        supervisor_watch_container(s);
     s->timer = evtimer_new(s->base, on_timer, s);
     s->drain_timer = event_new(s->base, -1, EV_PERSIST, on_drain, s);
     if (!s->timer || !s->drain_timer || event_add(s->timer, &setup) < 0)
@@ -405,7 +415,7 @@ static int run(struct supervisor *s, struct error *e)
         return r;
     supervisor_block_signals(s, &signals);
     r = start_keeper(s, e);
-    if (r == 0)
+    if (r == 0 && !s->container)
         r = gate_process_start(&s->gate_process, s->policy, e);
     if (r < 0) {
         end_processes(s);
@@ -435,7 +445,8 @@ static int run(struct supervisor *s, struct error *e)
     return s->result;
 }
 
-int supervisor_run(const struct options *options, const struct policy *policy, struct error *e)
+static int supervise(const struct options *options, const struct policy *policy,
+                     struct container *container, struct error *e)
 {
     static struct supervisor state; /* this process has one, as long as it lives */
     struct supervisor *s = &state;
@@ -443,11 +454,24 @@ int supervisor_run(const struct options *options, const struct policy *policy, s
 
     s->options = options;
     s->policy = policy;
+    s->container = container;
     s->diag = s->keeper_fd = s->gate_process.fd = s->gate_process.pidfd = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;
-    warn_of_sockets();
+    if (!container)
+        warn_of_sockets();
     if ((r = prepare(s, e)) < 0)
         return r;
     return run(s, e);
+}
+
+int supervisor_run(const struct options *options, const struct policy *policy, struct error *e)
+{
+    return supervise(options, policy, NULL, e);
+}
+
+int supervisor_run_container(const struct options *options, const struct policy *policy,
+                             struct container *container, struct error *e)
+{
+    return supervise(options, policy, container, e);
 }

@@ -10,4 +10,10 @@
  * -errno with the reason (125). Nothing of the jail is left when it returns. */
 int supervisor_run(const struct options *options, const struct policy *policy, struct error *e);
 
+/* The same for a container, until that has ended: 0; or 99 after a dry run, 98 with fail_on_deny if
+ * something was denied. container (container.h) and its descriptors are the supervisor's. */
+struct container;
+int supervisor_run_container(const struct options *options, const struct policy *policy,
+                             struct container *container, struct error *e);
+
 #endif

@@ -63,6 +63,8 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
         supervisor_give_up(s, EIO, "%s", m.text);
     } else if (m.type == LAUNCH_CUT) {
         jail_abort(s->diag);
+        if (s->container) /* the envoy may */
+            (void)launch_send(s->launch.init_supervisor, LAUNCH_ABORT, 0, NULL);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         on_proxy_ended(s, m.text, m.value);
     }
@@ -115,8 +117,7 @@ static void take_diag(struct supervisor *s, int diag)
         (void)close(diag);
 }
 
-/* The signals that came meanwhile are passed on now. */
-static void begin_running(struct supervisor *s)
+void supervisor_begin_running(struct supervisor *s)
 {
     if (s->phase != PHASE_SETUP)
         return;
@@ -138,7 +139,8 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
                launch_waits(s->launch.gate_supervisor))
             supervisor_on_gate(s->launch.gate_supervisor, EV_READ, s); /* its end is init's, too */
         if (s->phase != PHASE_ENDING && !s->error.text[0])
-            supervisor_give_up(s, EPIPE, "the jail's init ended unexpectedly");
+            supervisor_give_up(s, EPIPE, "the jail's %s ended unexpectedly",
+                               s->container ? "envoy" : "init");
         return;
     }
     switch (m.type) {
@@ -153,8 +155,11 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
         take_diag(s, passed);
         break;
     case LAUNCH_LISTENER:
-        begin_running(s);
+        supervisor_begin_running(s);
         take_listener(s, passed);
+        break;
+    case LAUNCH_READY:
+        supervisor_release_container(s);
         break;
     case LAUNCH_LISTENING:
         if (s->mirror)

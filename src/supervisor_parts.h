@@ -37,7 +37,9 @@ struct supervisor {
     struct parents parents;
     pid_t keeper;
     int keeper_fd; /* pidfd: a supervisor that is confined may signal no other process */
-    struct gate_process gate_process;
+    struct gate_process gate_process; /* none for a container */
+    struct container *container;      /* NULL: a command is in the jail */
+    struct event *container_event, *caller_event;
     struct event_base *base;
     struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
     int signals;        /* signalfd */
@@ -66,6 +68,10 @@ struct supervisor {
 };
 
 /* --- supervisor.c --- */
+
+/* Calls cb with s whenever fd can be read; from now on if add is set. Ends the process if it
+ * cannot. */
+struct event *supervisor_watch(struct supervisor *s, int fd, event_callback_fn cb, bool add);
 
 /* Ends the loop with -err and those words. */
 void supervisor_give_up(struct supervisor *s, int err, const char *fmt, ...)
@@ -97,11 +103,23 @@ bool supervisor_needs_roots(const struct supervisor *s);
  * spoken to by TLS. Of another one it learns nothing. */
 void supervisor_tell_parents(struct supervisor *s);
 
+/* --- supervisor_container.c: a container in the jail --- */
+
+/* Starts the envoy; later watches the container. 0 or -errno. */
+int supervisor_start_envoy(struct supervisor *s, struct error *e);
+void supervisor_watch_container(struct supervisor *s);
+
+/* The envoy is ready: the container may start. */
+void supervisor_release_container(struct supervisor *s);
+
 /* --- supervisor_jail.c: the keeper, init and the command; event callbacks of a supervisor --- */
 
 void supervisor_on_gate(evutil_socket_t fd, short what, void *s);
 void supervisor_on_init(evutil_socket_t fd, short what, void *s);
 void supervisor_on_signal(evutil_socket_t fd, short what, void *s);
+
+/* All of the set-up is done; the signals that came meanwhile are passed on now. */
+void supervisor_begin_running(struct supervisor *s);
 
 /* Those that are passed on, from here on to be read by supervisor_on_signal: put into set. */
 void supervisor_block_signals(struct supervisor *s, sigset_t *set);

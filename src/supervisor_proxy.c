@@ -54,6 +54,8 @@ void supervisor_go_if_ready(struct supervisor *s)
 
     if (s->went || !s->gate.ready || (policy_needs_ca(s->policy) && !s->ca_pem[0]))
         return;
+    if (s->container && !(s->dns.ready && s->http.ready))
+        return;
     s->went = true;
     if (mirror_is_wanted(s->policy, s->options->allow_loopback))
         s->mirror = mirror_start(&mirror, go, s);
