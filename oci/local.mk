@@ -1,0 +1,9 @@
+noinst_LIBRARIES += oci/libocihook.a
+oci_libocihook_a_SOURCES = oci/hook.h oci/hook.c oci/runtime_dir.c oci/runtime_dir.h oci/request.c oci/request.h \
+	oci/refuse.c oci/refuse.h oci/refuse_mounts.c oci/sockets.c oci/sockets.h oci/caller.c oci/caller.h oci/trust.c oci/trust.h oci/precreate.c oci/create.c \
+	oci/oci_json.c oci/oci_json.h
+oci_libocihook_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+
+pkglibexec_PROGRAMS += oci/cijail-oci-hook
+oci_cijail_oci_hook_SOURCES = oci/main.c
+oci_cijail_oci_hook_LDADD = oci/libocihook.a src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS) $(JANSSON_LIBS)

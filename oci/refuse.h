@@ -1,0 +1,16 @@
+/* refuse.h: what of a container's configuration (config.json of the OCI runtime specification)
+ * would open the jail. */
+#ifndef CIJAIL_OCI_REFUSE_H
+#define CIJAIL_OCI_REFUSE_H
+
+#include <jansson.h>
+
+#include "src/error.h"
+
+/* 0, or -EPERM: what is refused, why, and what to do instead. */
+int refuse_config(const json_t *config, struct error *e);
+
+/* The mounts' part of it (refuse_mounts.c): sockets of the host, and folders that hold them. */
+int refuse_mounts(const json_t *config, struct error *e);
+
+#endif
