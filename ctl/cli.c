@@ -14,6 +14,9 @@ static const struct ctl_verb verbs[] = {
     {"diff", "[--json] OLD NEW", "what a policy allows that another does not", diff_main},
     {"report", "[-f text|markdown|html|json] [-o FILE] LOG...",
      "what JSON logs tell, added up: -o FILE.md, .html, .json, .txt", report_main},
+    {"podman",
+     "[PODMAN-OPTION]... run [CIJAIL-OPTION]... [--] [PODMAN-RUN-OPTION]... IMAGE [WORD]...",
+     "podman run in a jail: -p, --endpoint, --log, --dry-run ... are cijail's", podman_main},
 };
 
 static const struct ctl_verb *find_verb(const char *name)

@@ -28,6 +28,9 @@ enum ctl_status explain_main(int argc, char **argv);
 enum ctl_status diff_main(int argc, char **argv);
 enum ctl_status report_main(int argc, char **argv);
 
+/* Its statuses are those of cijail(1) and podman. */
+enum ctl_status podman_main(int argc, char **argv);
+
 /* Runs the verb that argv[1] names; the help text is made from the same table (cli.c). */
 int ctl_main(int argc, char **argv);
 
