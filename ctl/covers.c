@@ -51,7 +51,8 @@ static bool network_covers(const struct endpoint *a, const struct endpoint *b)
 bool endpoint_covers(const struct endpoint *a, const struct endpoint *b)
 {
     if (b->kind == ENDPOINT_NAME)
-        return policy_endpoint_resolves(a) && name_match(a->host, b->host);
+        return policy_endpoint_resolves(a) && name_match(a->host, b->host) &&
+               (!b->private_too || a->private_too);
     if (a->kind != b->kind)
         return false;
     switch (a->kind) {
