@@ -1,12 +1,14 @@
 /* check.c: cijailctl check: every error of a policy, and what its words allow beyond what was
  * probably meant. */
 #include <errno.h>
+#include <getopt.h>
 #include <string.h>
 
 #include "ctl/covers.h"
 #include "ctl/ctl.h"
 #include "ctl/finding.h"
 #include "ctl/risks.h"
+#include "preset/preset.h"
 #include "src/util.h"
 
 /* Words; with more they are not compared with each other: it takes n * n. */
@@ -54,25 +56,59 @@ static void check_shadowed(struct findings *f, const struct policy *p)
 }
 
 /* 0, or a negative errno after a message: a file that cannot be read. */
-static int read_all(struct policy *p, struct findings *f, char **paths, int n)
+static int read_file_of(struct policy *p, struct findings *f, const char *path)
 {
+    cleanup_free char *text = NULL;
+    size_t len, before = f->count;
     struct error e = {""};
+    int r = ctl_read_policy(path, &text, &len, &e);
 
-    for (int i = 0; i < n; i++) {
-        cleanup_free char *text = NULL;
-        size_t len, before = f->count;
-        int r = ctl_read_policy(paths[i], &text, &len, &e);
-        if (r == 0) {
-            r = policy_parse_each(p, paths[i], text, len, on_error, f, &e);
-            if (r < 0 && f->count > before)
-                r = 0; /* it has been said */
-        }
-        if (r < 0) {
-            (void)ctl_fail("check", "%s", e.text);
-            return r;
-        }
+    if (r == 0) {
+        r = policy_parse_each(p, path, text, len, on_error, f, &e);
+        if (r < 0 && f->count > before)
+            r = 0; /* it has been said */
     }
-    return 0;
+    if (r < 0)
+        (void)ctl_fail("check", "%s", e.text);
+    return r;
+}
+
+/* The same; what was left out of the client's configuration is a note. */
+static int read_preset(struct policy *p, struct findings *f, const char *name)
+{
+    struct preset_notes notes = {.count = 0};
+    struct error e;
+    int r = preset_add(p, name, &notes, &e);
+
+    for (size_t i = 0; i < notes.count; i++)
+        finding_add(f, FINDING_NOTE, "left-out", name, 0, "", "%s", notes.text[i]);
+    if (r < 0)
+        (void)ctl_fail("check", "%s", e.text);
+    preset_notes_free(&notes);
+    return r;
+}
+
+/* -p, --json, and the files after them. -EINVAL: to be told how it is used. */
+static int read_all(int argc, char **argv, struct policy *p, struct findings *f, bool *json)
+{
+    static const struct option longs[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    int key, r = 0, n = 0;
+
+    opterr = 0;
+    while (r == 0 && (key = getopt_long(argc, argv, "+p:", longs, NULL)) != -1) {
+        *json = *json || key == 'j';
+        if (key == 'p' && ++n)
+            r = strchr(optarg, '/') ? read_file_of(p, f, optarg) : read_preset(p, f, optarg);
+        else if (key != 'j')
+            r = -EINVAL;
+    }
+    if (r == 0 && optind == argc && n == 0)
+        r = -EINVAL;
+    if (r == -EINVAL)
+        (void)ctl_usage("check");
+    for (; r == 0 && optind < argc; optind++)
+        r = read_file_of(p, f, argv[optind]);
+    return r;
 }
 
 static void summarize(const struct findings *f)
@@ -86,16 +122,13 @@ static void summarize(const struct findings *f)
 
 enum ctl_status check_main(int argc, char **argv)
 {
-    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-    int first = json ? 2 : 1;
     struct findings f = {0};
     struct policy p;
     enum ctl_status status;
+    bool json = false;
 
-    if (first >= argc || (argv[first][0] == '-' && argv[first][1]))
-        return ctl_usage("check");
     policy_init(&p);
-    if (read_all(&p, &f, argv + first, argc - first) < 0) {
+    if (read_all(argc, argv, &p, &f, &json) < 0) {
         status = CTL_INVALID;
     } else {
         check_enforced(&f, &p);

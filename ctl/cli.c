@@ -5,13 +5,16 @@
 
 #include "config.h"
 #include "ctl/ctl.h"
+#include "preset/preset.h"
 #include "src/util.h"
 
 static const struct ctl_verb verbs[] = {
-    {"check", "[--json] POLICY...", "errors and risks of a policy", check_main},
-    {"explain", "[-m METHOD] [--json] POLICY URL|NAME|ADDRESS:PORT|PATH",
+    {"check", "[--json] [-p PRESET]... [POLICY...]", "errors and risks of a policy", check_main},
+    {"explain", "[-m METHOD] [--json] POLICY|-p PRESET... URL|NAME|ADDRESS:PORT|PATH",
      "which word allows it, or which would", explain_main},
     {"diff", "[--json] OLD NEW", "what a policy allows that another does not", diff_main},
+    {"show", "[--json] [PRESET...]", "what presets come to here, and where each word is from",
+     show_main},
     {"report", "[-f text|markdown|html|json] [-o FILE] LOG...",
      "what JSON logs tell, added up: -o FILE.md, .html, .json, .txt", report_main},
     {"podman",
@@ -80,6 +83,13 @@ int ctl_parse_policy(const char *path, struct policy *p, struct error *e)
 
     if (r == 0)
         r = policy_parse(p, path, text, len, e);
+    return r == 0 ? policy_check_enforced(p, e) : r;
+}
+
+int ctl_add_policy(const char *argument, struct policy *p, struct error *e)
+{
+    int r = preset_or_file(p, argument, NULL, e);
+
     return r == 0 ? policy_check_enforced(p, e) : r;
 }
 

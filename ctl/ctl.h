@@ -27,6 +27,7 @@ enum ctl_status check_main(int argc, char **argv);
 enum ctl_status explain_main(int argc, char **argv);
 enum ctl_status diff_main(int argc, char **argv);
 enum ctl_status report_main(int argc, char **argv);
+enum ctl_status show_main(int argc, char **argv);
 
 /* Its statuses are those of cijail(1) and podman. */
 enum ctl_status podman_main(int argc, char **argv);
@@ -48,5 +49,8 @@ int ctl_read_policy(const char *path, char **text, size_t *len, struct error *e)
 /* The same, parsed into p, which is initialised; what cannot be enforced is an error, too (cli.c).
  */
 int ctl_parse_policy(const char *path, struct policy *p, struct error *e);
+
+/* -p ARGUMENT, as cijail has it: a preset, or with a slash a file; added to p. */
+int ctl_add_policy(const char *argument, struct policy *p, struct error *e);
 
 #endif

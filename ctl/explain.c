@@ -214,40 +214,48 @@ static void print_json(const struct question *q, FILE *out)
     json_print(o, out);
 }
 
-static bool read_options(int argc, char **argv, struct question *q, bool *json)
+/* What stands on the command line: the policies of -p are added to p as they come. -EINVAL with an
+ * empty e: to be told how it is used. */
+static int read_options(int argc, char **argv, struct question *q, struct policy *p, bool *json,
+                        struct error *e)
 {
     static const struct option longs[] = {{"method", required_argument, NULL, 'm'},
                                           {"json", no_argument, NULL, 'j'},
                                           {NULL, 0, NULL, 0}};
-    int key;
+    int key, r = 0, presets = 0;
 
     opterr = 0;
-    while ((key = getopt_long(argc, argv, "m:", longs, NULL)) != -1) {
+    while (r == 0 && (key = getopt_long(argc, argv, "m:p:", longs, NULL)) != -1) {
         if (key == 'm')
             q->method = optarg;
         else if (key == 'j')
             *json = true;
+        else if (key == 'p' && ++presets)
+            r = ctl_add_policy(optarg, p, e);
         else
-            return false;
+            r = -EINVAL;
     }
-    return argc - optind == 2;
+    if (r == 0 && argc - optind != (presets ? 1 : 2))
+        r = -EINVAL;
+    if (r == 0 && !presets)
+        r = ctl_parse_policy(argv[optind++], p, e);
+    if (r == 0)
+        q->text = argv[optind];
+    return r;
 }
 
 enum ctl_status explain_main(int argc, char **argv)
 {
-    static struct question q = {.method = "GET"};
+    static struct question q = {.method = "GET", .text = ""};
     enum ctl_status status = CTL_INVALID;
     struct policy policy;
-    struct error e;
+    struct error e = {""};
     bool json = false;
 
-    if (!read_options(argc, argv, &q, &json))
-        return ctl_usage("explain");
-    q.text = argv[optind + 1];
     q.policy = &policy;
     policy_init(&policy);
-    if (ctl_parse_policy(argv[optind], &policy, &e) < 0) {
-        (void)ctl_fail("explain", "%s", e.text);
+    if (read_options(argc, argv, &q, &policy, &json, &e) < 0) {
+        (void)(e.text[0] ? ctl_fail("explain", "%s", e.text) : ctl_usage("explain"));
     } else if (ask(&q, &e) < 0) {
         char shown[256];
         (void)escape_text(shown, sizeof(shown), q.text, strlen(q.text));

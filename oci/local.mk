@@ -6,4 +6,4 @@ oci_libocihook_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 pkglibexec_PROGRAMS += oci/cijail-oci-hook
 oci_cijail_oci_hook_SOURCES = oci/main.c
-oci_cijail_oci_hook_LDADD = oci/libocihook.a src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS) $(JANSSON_LIBS)
+oci_cijail_oci_hook_LDADD = oci/libocihook.a src/libcijail.a nft/libnft.a $(PRESET_LIBS) $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS) $(JANSSON_LIBS)

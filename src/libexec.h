@@ -1,4 +1,4 @@
-/* libexec.h: where the proxies' programs are. */
+/* libexec.h: where the proxies' programs are, and the texts of presets. */
 #ifndef CIJAIL_LIBEXEC_H
 #define CIJAIL_LIBEXEC_H
 
@@ -10,5 +10,9 @@
  * build tree
  * (../FOLDER/NAME), or where it was configured to be. -ENOENT if it is in none. */
 int libexec_find(const char *name, const char *folder, char out[PATH_MAX], struct error *e);
+
+/* The path of a preset's shipped text: ../share/cijail/policies/NAME in an installed tree,
+ * ../presets/NAME in a build tree, or where it was configured to be. -ENOENT if it is in none. */
+int libexec_find_preset(const char *name, char out[PATH_MAX], struct error *e);
 
 #endif

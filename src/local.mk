@@ -4,16 +4,16 @@ src_libcommon_a_SOURCES = \
 	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
 	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_index.c src/policy_index.h src/policy_word.h src/policy.h \
 	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/filter.c src/filter.h src/isolate.c src/isolate.h \
-	src/memfd.c src/memfd.h src/parent.c src/parent.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
+	src/libexec.c src/libexec.h src/policy_file.c src/policy_file.h src/memfd.c src/memfd.h src/parent.c src/parent.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
 	src/report_text.c src/report_html.c src/report_json.c
 if SANITIZERS
 src_libcommon_a_SOURCES += tests/lib/reports.c
 endif
 src_libcijail_a_SOURCES = \
-	src/options.c src/options.h src/policy_file.c src/policy_file.h src/userns.c src/userns.h \
+	src/options.c src/options.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
 	src/launch.c src/launch.h src/gateway.c src/proxy_lock.c src/proxy_lock.h src/proxy_process.c src/proxy_process.h src/child.c src/mounts.c src/mounts.h src/autofs.c src/autofs.h \
-	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/java_store.c src/java_store.h src/libexec.c src/libexec.h \
+	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/java_store.c src/java_store.h \
 	src/supervisor.c src/supervisor_proxy.c src/supervisor_jail.c src/supervisor_parent.c src/supervisor.h src/supervisor_parts.h src/dialer.c src/dialer.h src/parent_dial.c src/parent_dial.h src/resolver.c src/resolver.h \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/upstream_udp.c src/upstream_tcp.c src/upstream_packet.c src/upstream_parts.h \
 	src/resolv_conf.c src/resolv_conf.h src/hosts_file.c src/hosts_file.h src/learned.c src/learned.h src/log.c src/log.h src/summary.c src/summary.h \
@@ -28,7 +28,7 @@ src_libcijail_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(EVENT_CFLAGS)
 
 bin_PROGRAMS += src/cijail
 src_cijail_SOURCES = src/main.c
-src_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
+src_cijail_LDADD = src/libcijail.a nft/libnft.a $(PRESET_LIBS) $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
 
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
@@ -44,7 +44,7 @@ tests_unit_test_upstream_packet_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIB
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c
-tests_unit_test_options_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_options_LDADD = src/libcijail.a $(PRESET_LIBS) $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_java_store_SOURCES = tests/unit/test_java_store.c

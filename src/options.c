@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "config.h"
-#include "src/policy_file.h"
 #include "src/util.h"
 
 enum {
@@ -30,7 +29,7 @@ static const struct option_row {
     const char *help;
 } rows[] = {
     {"endpoint", 'e', "ENDPOINT", "allow this endpoint (cijail-policy(5)); may be repeated"},
-    {"policy", 'p', "FILE", "allow the endpoints of this file; may be repeated"},
+    {"policy", 'p', "POLICY", "allow those of ./FILE, or of a preset (npm, pip ...); repeatable"},
     {"allow-loopback", OPT_LOOPBACK, NULL,
      "allow every TCP port that listens on the host's loopback"},
     {"fail-on-deny", OPT_FAIL_ON_DENY, NULL,
@@ -98,7 +97,7 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
     case 'e':
         return policy_parse(policy, "-e", optarg, strlen(optarg), e);
     case 'p':
-        return policy_read_file(policy, optarg, e);
+        return preset_or_file(policy, optarg, &out->notes, e);
     case 'v':
         out->verbose = true;
         return 0;
@@ -160,6 +159,14 @@ static void make_getopt_tables(struct option *longs, char *shorts)
     *shorts = '\0';
 }
 
+/* What presets left out. */
+static void show_notes(struct options *out)
+{
+    for (size_t i = 0; i < out->notes.count && !out->quiet; i++)
+        warn_text("%s", out->notes.text[i]);
+    preset_notes_free(&out->notes);
+}
+
 static int parse_argv(int argc, char **argv, struct options *out, struct policy *policy,
                       enum options_result *result, struct error *e)
 {
@@ -207,6 +214,7 @@ int options_parse(int argc, char **argv, struct options *out, struct policy *pol
     policy->dry_run = out->dry_run;
     if (out->verbose && out->quiet)
         return error_set(e, EINVAL, "-v and -q exclude each other");
+    show_notes(out);
     if (!out->command[0])
         return error_set(e, EINVAL, "no command; usage: cijail [OPTION]... [--] COMMAND [ARG...]");
     policy_seal(policy);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "preset/preset.h"
 #include "src/error.h"
 #include "src/policy.h"
 
@@ -18,7 +19,8 @@ struct options {
     const char *summary_path; /* of the report at the end, or "github"; NULL: none */
     const char *log_path;     /* NULL: standard error */
     enum log_format log_format;
-    char **command; /* NULL-terminated, points into argv */
+    struct preset_notes notes; /* shown and freed by options_parse() */
+    char **command;            /* NULL-terminated, points into argv */
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_DONE /* --help, --version: printed */ };

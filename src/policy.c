@@ -226,6 +226,19 @@ int policy_parse(struct policy *p, const char *source, const char *text, size_t 
     return policy_parse_each(p, source, text, len, NULL, NULL, e);
 }
 
+int policy_add_word(struct policy *p, const char *source, unsigned line, const char *word,
+                    size_t len, struct error *e)
+{
+    int r = len + 1 > POLICY_TEXT_MAX - p->text_len ? text_too_long(source, e)
+                                                    : add_word(p, source, line, word, len, e);
+
+    if (r == 0)
+        p->text_len += len + 1;
+    else if (r != -E2BIG)
+        add_place(e, source, line, word, len);
+    return r;
+}
+
 /* 127.0.0.0/8 or a part of it, or ::1: the jail's own, which no packet leaves. */
 static bool is_loopback(int family, const void *address)
 {

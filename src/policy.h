@@ -78,6 +78,10 @@ void policy_seal(struct policy *p);
 int policy_parse(struct policy *p, const char *source, const char *text, size_t len,
                  struct error *e);
 
+/* Adds one word, of this line of the source. As policy_parse(). */
+int policy_add_word(struct policy *p, const char *source, unsigned line, const char *word,
+                    size_t len, struct error *e);
+
 /* The same for who wants to know of every error: each is called for it, with its place, the word
  * (or the line) and the reason alone, and the text is read on. The last error's value, or 0. */
 typedef void policy_error_cb(void *arg, const char *source, unsigned line, const char *word,

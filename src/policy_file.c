@@ -9,14 +9,6 @@
 
 #include "src/util.h"
 
-static int no_preset(const char *name, struct error *e)
-{
-    return error_set(e, ENOENT,
-                     "-p %s: there is no preset of that name; expected a file, named with a slash: "
-                     "./%s",
-                     name, name);
-}
-
 static int unreadable(const char *path, int err, struct error *e)
 {
     if (err == EFBIG)
@@ -36,8 +28,6 @@ int policy_read_file(struct policy *p, const char *path, struct error *e)
     int r;
 
     (void)escape_text(shown, sizeof(shown), path, strlen(path));
-    if (!strchr(path, '/'))
-        return no_preset(shown, e);
     r = read_file(path, POLICY_TEXT_MAX, &text, &len, NULL);
     return r < 0 ? unreadable(shown, -r, e) : policy_parse(p, path, text, len, e);
 }

@@ -4,8 +4,7 @@
 
 #include "src/policy.h"
 
-/* Adds the endpoints of the file to p. path holds a '/': a word without one would be the name of a
- * preset. 0, or a negative errno with "PATH: reason; expected ...", or as policy_parse(). */
+/* Adds the endpoints of the file to p. 0, or a negative errno with "PATH: reason; expected ...", or as policy_parse(). */
 int policy_read_file(struct policy *p, const char *path, struct error *e);
 
 #endif

@@ -20,7 +20,7 @@ tests_escape_compromised_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 # The processes on the host, likewise, for 27-confined.sh.
 tests_escape_compromised_cijail_SOURCES = tests/escape/compromised_host.c
 tests_escape_compromised_cijail_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=dialer_dial -Wl,--wrap=unix_judge_connect
-tests_escape_compromised_cijail_LDADD = src/libcijail.a nft/libnft.a $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
+tests_escape_compromised_cijail_LDADD = src/libcijail.a nft/libnft.a $(PRESET_LIBS) $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
 
 # Of no program: what tests/escape/29-no-memory.sh has loaded before the programs as they are.
 NO_MEMORY_BUILT = tests/escape/no_memory.so

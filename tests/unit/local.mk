@@ -23,7 +23,7 @@ tests_unit_test_policy_index_SOURCES = tests/unit/test_policy_index.c
 tests_unit_test_policy_index_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_policy_errors_SOURCES = tests/unit/test_policy_errors.c tests/unit/error_strings.c \
 	tests/unit/error_strings.h
-tests_unit_test_policy_errors_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_policy_errors_LDADD = src/libcijail.a $(PRESET_LIBS) $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz_url tests/fuzz/fuzz_policy

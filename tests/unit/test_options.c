@@ -105,7 +105,7 @@ static void test_policy_file(void **state)
     (void)unlink(path);
     PARSE(&p, "-p", path, "true");
     assert_int_equal(p.r, -ENOENT);
-    PARSE(&p, "-p", "npm", "true");
+    PARSE(&p, "-p", "nosuch", "true");
     assert_true(p.r < 0);
     assert_non_null(strstr(p.e.text, "no preset"));
 }

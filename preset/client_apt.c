@@ -1,0 +1,86 @@
+/* client_apt.c: apt-get(8)'s sources, sources.list(5). A list of mirrors in a file (mirror+file:)
+ * is read as well. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preset/client.h"
+#include "preset/config_lines.h"
+#include "src/util.h"
+
+#define FOLDER "/etc/apt/sources.list.d"
+#define FILES_MAX 512
+
+/* A mirror a line, with words about it after it. */
+static void read_mirrors(const char *text, size_t len, config_cb *each, void *arg)
+{
+    static const struct span path = {"uri", 3};
+    struct lines lines = {.at = text, .left = len};
+    struct span line;
+
+    while (lines_next(&lines, &line)) {
+        struct span rest = span_until(line, "#");
+        span_emit(path, span_word(&rest), lines.number, each, arg);
+    }
+}
+
+static void take_mirror(void *arg, const char *path, const char *value, unsigned line)
+{
+    struct client *c = arg;
+
+    (void)path;
+    client_add(c, GET_HEAD, value, c->source, line);
+}
+
+static void take_uri(void *arg, const char *path, const char *value, unsigned line)
+{
+    static const char list[] = "mirror+file:";
+    struct client *c = arg;
+
+    if (strncmp(value, list, strlen(list)) == 0) {
+        value += strlen(list);
+        value += strncmp(value, "//", 2) == 0 ? 2 : 0;
+        (void)client_read(c, value, read_mirrors, take_mirror, c);
+        return;
+    }
+    if (strncmp(value, "mirror+http", 11) == 0) {
+        client_note(c, "%s:%u: which mirrors the list has is not known", c->source, line);
+        value += strlen("mirror+");
+    }
+    take_mirror(arg, path, value, line);
+}
+
+static client_reader *reader_of(const struct dirent *d)
+{
+    const char *end = strrchr(d->d_name, '.');
+
+    if (d->d_name[0] == '.' || !end)
+        return NULL;
+    if (strcmp(end, ".list") == 0)
+        return config_apt_list;
+    return strcmp(end, ".sources") == 0 ? config_apt_sources : NULL;
+}
+
+static int is_source(const struct dirent *d)
+{
+    return reader_of(d) != NULL;
+}
+
+int client_apt(struct client *c, struct error *e)
+{
+    struct dirent **found = NULL;
+    int n;
+
+    (void)e;
+    (void)client_read(c, "/etc/apt/sources.list", config_apt_list, take_uri, c);
+    n = scandir(FOLDER, &found, is_source, alphasort);
+    for (int i = 0; i < n; i++) {
+        cleanup_free char *path = xasprintf(FOLDER "/%s", found[i]->d_name);
+        if (i < FILES_MAX)
+            (void)client_read(c, path, reader_of(found[i]), take_uri, c);
+        free(found[i]);
+    }
+    free(found);
+    return 0;
+}

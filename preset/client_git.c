@@ -1,0 +1,66 @@
+/* client_git.c: git(1) over https to GitHub or GitLab: url.BASE.insteadOf (git-config(1)) of the
+ * user and the system, and in a job of GitLab's CI the server that the job is of. A fetch is a
+ * POST, so is a push. */
+#include <stdio.h>
+#include <string.h>
+
+#include "preset/client.h"
+#include "src/util.h"
+
+struct git {
+    struct client *client;
+    const char *host; /* "https://github.com/" */
+};
+
+/* Path: url "BASE".insteadof */
+static void take_line(void *arg, const char *path, const char *value, unsigned line)
+{
+    struct git *g = arg;
+    const char *begin = strncmp(path, "url \"", 5) == 0 ? path + 5 : NULL;
+    const char *end = begin ? strstr(begin, "\".insteadof") : NULL;
+    cleanup_free char *base = NULL;
+    size_t n = strlen(value);
+
+    if (!end || strcmp(end, "\".insteadof") != 0)
+        return;
+    if (strncmp(value, g->host, n < strlen(g->host) ? n : strlen(g->host)) != 0)
+        return;
+    base = xstrndup(begin, (size_t)(end - begin));
+    if (n <= strlen(g->host)) /* all of it is rewritten */
+        g->client->replaced = true;
+    client_add(g->client, GET_HEAD_POST, base, g->client->source, line);
+}
+
+static void read_gitconfig(const char *text, size_t len, config_cb *each, void *arg)
+{
+    config_ini(CONFIG_GIT, text, len, each, arg);
+}
+
+static void read_path(struct git *g, char *path)
+{
+    (void)client_read(g->client, path, read_gitconfig, take_line, g);
+    free(path);
+}
+
+int client_git(struct client *c, struct error *e)
+{
+    bool gitlab = strcmp(c->name, "git-gitlab") == 0;
+    struct git g = {.client = c, .host = gitlab ? "https://gitlab.com/" : "https://github.com/"};
+    const char *global = client_variable("GIT_CONFIG_GLOBAL");
+    const char *system = client_variable("GIT_CONFIG_SYSTEM");
+    const char *server = client_variable(gitlab ? "CI_SERVER_URL" : "GITHUB_SERVER_URL");
+
+    (void)e;
+    read_path(&g, xstrdup(system ? system : "/etc/gitconfig"));
+    if (global) {
+        read_path(&g, xstrdup(global));
+    } else {
+        read_path(&g, client_in_config("git/config"));
+        read_path(&g, client_in_home(".gitconfig"));
+    }
+    if (server) {
+        c->replaced = true;
+        client_add(c, GET_HEAD_POST, server, gitlab ? "CI_SERVER_URL" : "GITHUB_SERVER_URL", 1);
+    }
+    return 0;
+}

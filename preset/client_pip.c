@@ -1,0 +1,116 @@
+/* client_pip.c: pip(1) (User Guide, "Configuration"). The files of a lower rank come first: the
+ * last index-url counts, and all of extra-index-url and find-links. */
+#include <stdio.h>
+#include <string.h>
+
+#include "preset/client.h"
+#include "src/util.h"
+
+struct pip {
+    struct client *client;
+    struct setting index;
+};
+
+/* Files are often beside the index, not below it: of .../simple/ all of its folder is meant, as
+ * Nexus, Artifactory, devpi and GitLab have it. */
+static void add_index(struct client *c, const char *url, const char *source, unsigned line)
+{
+    char parent[CONFIG_VALUE_SIZE];
+    size_t n;
+
+    copy_string(parent, sizeof(parent), url);
+    n = strlen(parent);
+    while (n > 0 && parent[n - 1] == '/')
+        parent[--n] = '\0';
+    if (n > strlen("https://h/simple") && strcmp(parent + n - 7, "/simple") == 0 &&
+        strncmp(url, "https://pypi.org/", 17) != 0)
+        parent[n - 6] = '\0';
+    client_add(c, GET_HEAD, parent, source, line);
+}
+
+/* Several, with blanks between them. */
+static void add_all(struct pip *p, const char *value, bool index, const char *source, unsigned line)
+{
+    cleanup_free char *copy = xstrdup(value);
+    char *rest = NULL;
+
+    for (char *w = strtok_r(copy, " \t\r\n", &rest); w; w = strtok_r(NULL, " \t\r\n", &rest))
+        if (index)
+            add_index(p->client, w, source, line);
+        else
+            client_add(p->client, GET_HEAD, w, source, line);
+}
+
+static bool section_counts(const char *path)
+{
+    static const char *const sections[] = {"global.", "install.", "download.", "wheel."};
+
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+        if (strncmp(path, sections[i], strlen(sections[i])) == 0)
+            return true;
+    return false;
+}
+
+static void take_line(void *arg, const char *path, const char *value, unsigned line)
+{
+    struct pip *p = arg;
+    const char *key = strchr(path, '.');
+
+    if (!section_counts(path))
+        return;
+    if (strcmp(key, ".index-url") == 0)
+        setting_set(&p->index, value, p->client->source, line);
+    else if (strcmp(key, ".extra-index-url") == 0 || strcmp(key, ".find-links") == 0)
+        add_all(p, value, key[1] == 'e', p->client->source, line);
+}
+
+static void read_pip_conf(const char *text, size_t len, config_cb *each, void *arg)
+{
+    config_ini(CONFIG_PIP, text, len, each, arg);
+}
+
+static void read_path(struct pip *p, char *path)
+{
+    (void)client_read(p->client, path, read_pip_conf, take_line, p);
+    free(path);
+}
+
+static void read_variables(struct pip *p)
+{
+    const char *value = client_variable("PIP_INDEX_URL");
+
+    if (value)
+        setting_set(&p->index, value, "PIP_INDEX_URL", 1);
+    value = client_variable("PIP_EXTRA_INDEX_URL");
+    if (value)
+        add_all(p, value, true, "PIP_EXTRA_INDEX_URL", 1);
+    value = client_variable("PIP_FIND_LINKS");
+    if (value)
+        add_all(p, value, false, "PIP_FIND_LINKS", 1);
+}
+
+int client_pip(struct client *c, struct error *e)
+{
+    const char *file = client_variable("PIP_CONFIG_FILE");
+    const char *venv = client_variable("VIRTUAL_ENV");
+    struct pip p = {.client = c};
+
+    (void)e;
+    read_path(&p, xstrdup("/etc/xdg/pip/pip.conf"));
+    read_path(&p, xstrdup("/etc/pip.conf"));
+    if (!file) {
+        read_path(&p, client_in_home(".pip/pip.conf"));
+        read_path(&p, client_in_config("pip/pip.conf"));
+    }
+    if (venv && venv[0] == '/')
+        read_path(&p, xasprintf("%s/pip.conf", venv));
+    if (file && strcmp(file, "/dev/null") != 0)
+        read_path(&p, xstrdup(file));
+    read_variables(&p);
+    if (p.index.value) {
+        c->replaced = true;
+        add_index(c, p.index.value, p.index.source, p.index.line);
+    }
+    setting_free(&p.index);
+    return 0;
+}

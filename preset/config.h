@@ -1,0 +1,53 @@
+/* config.h: readers of the configuration files of package managers. Each takes a text of any bytes
+ * and calls each for the values that it finds, in the order of the text: with their path in the
+ * file (section and key), the value, and its line. None of them fails: what is no file of that kind
+ * has no values. Bounded by the text, by CONFIG_PATH_SIZE and CONFIG_VALUE_SIZE (what is longer is
+ * left out, whole), and by depth.
+ *
+ * They read as much of each format as these programs write and document; a value that is spelt in
+ * a way that is not read (a TOML string of several lines, say) is no value. */
+#ifndef CIJAIL_PRESET_CONFIG_H
+#define CIJAIL_PRESET_CONFIG_H
+
+#include <stddef.h>
+
+#define CONFIG_PATH_SIZE 512
+#define CONFIG_VALUE_SIZE 4096
+
+/* path and value: valid during the call, printable or not, without NUL. */
+typedef void config_cb(void *arg, const char *path, const char *value, unsigned line);
+
+enum config_ini_style {
+    CONFIG_NPMRC, /* key = value; '#' and ';' begin comments, also after a value */
+    CONFIG_PIP,   /* sections; '=' or ':'; an indented line goes on with the value before it;
+                   * key_a is key-a (configparser, pip-config) */
+    CONFIG_GIT,   /* sections, [url "https://..."]; as npmrc (git-config, "Syntax") */
+    CONFIG_ENV,   /* KEY=VALUE (go env -w) */
+};
+
+/* Path: "key", or "section.key"; the key in lower case, but of CONFIG_ENV as it is. */
+void config_ini(enum config_ini_style style, const char *text, size_t len, config_cb *each,
+                void *arg);
+
+/* TOML 1.0: tables, dotted keys, strings on one line, inline tables and arrays. Path:
+ * "table.key". */
+void config_toml(const char *text, size_t len, config_cb *each, void *arg);
+
+/* XML 1.0: elements and their text; attributes, namespaces and processing instructions are passed
+ * over. Path: "root/element/element". Called at the end of each element, also of one that has
+ * elements, with its own text then, and the line of its start. */
+void config_xml(const char *text, size_t len, config_cb *each, void *arg);
+
+/* YAML as gem(1) and bundler(1) write it: "key: value", and "key:" with "- value" below it. Path:
+ * the key. */
+void config_yaml(const char *text, size_t len, config_cb *each, void *arg);
+
+/* sources.list(5) in one-line style, and in deb822 style. Path: "uri". */
+void config_apt_list(const char *text, size_t len, config_cb *each, void *arg);
+void config_apt_sources(const char *text, size_t len, config_cb *each, void *arg);
+
+/* Composer's config.json: the URLs of its repositories, path "composer"; and what is set to false
+ * there, path "disabled", value the name. */
+void config_composer(const char *text, size_t len, config_cb *each, void *arg);
+
+#endif

@@ -1,0 +1,104 @@
+/* config_ini.c: npmrc, pip.conf, gitconfig, and go's file of variables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "preset/config_lines.h"
+
+struct ini {
+    enum config_ini_style style;
+    char section[CONFIG_PATH_SIZE];
+    char path[CONFIG_PATH_SIZE]; /* of the value that an indented line goes on with; "": none */
+    config_cb *each;
+    void *arg;
+};
+
+static bool is_comment(struct span line)
+{
+    return line.len == 0 || line.at[0] == '#' || line.at[0] == ';';
+}
+
+/* "[section]": a section that does not fit hides what is in it. */
+static void take_section(struct ini *f, struct span line)
+{
+    struct span name = {line.at + 1, line.len - 1};
+    size_t end = name.len;
+
+    while (end > 0 && name.at[end - 1] != ']')
+        end--;
+    name.len = end > 0 ? end - 1 : 0;
+    if (!span_copy(span_trim(name), f->section, sizeof(f->section) / 2))
+        (void)snprintf(f->section, sizeof(f->section), "?");
+    f->path[0] = '\0';
+}
+
+/* As it is looked for: see config.h. */
+static void spell_key(const struct ini *f, char *key)
+{
+    for (; *key && f->style != CONFIG_ENV; key++) {
+        if (*key >= 'A' && *key <= 'Z')
+            *key = (char)(*key - 'A' + 'a');
+        else if (*key == '_' && f->style == CONFIG_PIP)
+            *key = '-';
+    }
+}
+
+/* Without a comment after it, and without quotes. */
+static struct span bare_value(const struct ini *f, struct span value)
+{
+    if (f->style == CONFIG_PIP || f->style == CONFIG_ENV)
+        return value;
+    if (value.len > 1 && (value.at[0] == '"' || value.at[0] == '\'')) {
+        char quote[2] = {value.at[0], '\0'};
+        return span_until(span_after(value, 1), quote);
+    }
+    return span_trim(span_until(value, "#;"));
+}
+
+static void emit(const struct ini *f, struct span value, unsigned line)
+{
+    struct span path = {f->path, strlen(f->path)};
+
+    if (value.len > 0)
+        span_emit(path, value, line, f->each, f->arg);
+}
+
+static void take_key(struct ini *f, struct span line, unsigned number)
+{
+    struct span name = span_until(line, f->style == CONFIG_PIP ? "=:" : "=");
+    char key[CONFIG_PATH_SIZE / 2];
+    int n;
+
+    f->path[0] = '\0';
+    if (name.len == line.len || !span_copy(span_trim(name), key, sizeof(key)))
+        return;
+    spell_key(f, key);
+    n = snprintf(f->path, sizeof(f->path), "%s%s%s", f->section, f->section[0] ? "." : "", key);
+    if (n < 0 || (size_t)n >= sizeof(f->path)) {
+        f->path[0] = '\0';
+        return;
+    }
+    emit(f, bare_value(f, span_trim(span_after(line, name.len + 1))), number);
+}
+
+void config_ini(enum config_ini_style style, const char *text, size_t len, config_cb *each,
+                void *arg)
+{
+    struct ini f = {.style = style, .each = each, .arg = arg};
+    struct lines lines = {.at = text, .left = len};
+    struct span line;
+
+    while (lines_next(&lines, &line)) {
+        bool indented = line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
+        line = span_trim(line);
+        if (is_comment(line))
+            continue;
+        if (indented && style == CONFIG_PIP) {
+            if (f.path[0])
+                emit(&f, line, lines.number);
+        } else if (line.at[0] == '[' && style != CONFIG_ENV) {
+            take_section(&f, line);
+        } else {
+            take_key(&f, line, lines.number);
+        }
+    }
+}

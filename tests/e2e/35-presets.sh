@@ -1,0 +1,341 @@
+#!/usr/bin/env bash
+# Presets: what the client's own configuration says is what they come to, and what a project says is not.
+# timeout: 400
+. "$(dirname "$0")/../lib/lib.sh"
+in_test_internet "$@"
+ctl=$BUILD/ctl/cijailctl
+unset "${!npm_config_@}" "${!NPM_CONFIG_@}" "${!PIP_@}" "${!XDG_@}" CARGO_HOME GOPROXY GOSUMDB GOENV VIRTUAL_ENV \
+    GITHUB_WORKSPACE CI_PROJECT_DIR CI_SERVER_URL GITHUB_SERVER_URL WORKSPACE COMPOSER_HOME GRADLE_USER_HOME GEMRC
+mkdir -p home/.config/pip project etc packages/plain
+export HOME=$T_TMP/home npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false \
+    npm_config_fetch_retries=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+echo '{"name": "plain", "version": "1.0.0", "main": "index.js"}' >packages/plain/package.json
+echo 'module.exports = "a plain package";' >packages/plain/index.js
+python3 "$T_LIB/registry.py" npm "$T_NET/www/npm" https://registry.example/npm/ packages/plain
+python3 "$T_LIB/wheel.py" "$T_NET/www/pypi" hello
+cd project
+echo '{"name": "project", "version": "1.0.0"}' >package.json
+
+show() { # PRESET: its words, without where they are from
+    run "$ctl" show "$@"
+    words=$(sed -nE '/^#/!s/ +#.*//p' <<<"$out" | paste -sd ' ')
+}
+
+t_case 'npm: the registry of the user'\''s npmrc, without its credentials, from that line'
+cat >"$HOME/.npmrc" <<'END2'
+; the company's
+registry = https://user:s3cret@registry.example/npm/?x=${HOME}
+@scope:registry=https://scoped.example/npm
+//registry.example/npm/:_authToken=t0ken
+END2
+show npm
+t_status 0
+t_eq "$words" 'GET,HEAD:https://scoped.example/npm/ scoped.example!private GET,HEAD:https://registry.example/npm/ registry.example!private'
+t_match "$out" "^GET,HEAD:https://registry\.example/npm/ +# $HOME/\.npmrc:2$"
+t_no_match "$out$err" 's3cret|t0ken'
+run "$ctl" show --json npm
+t_eq "$(python3 -c 'import json, sys; w = json.load(sys.stdin)["words"][2]; print(w["word"], w["source"] == sys.argv[1], w["line"])' \
+    "$HOME/.npmrc" <<<"$out")" 'GET,HEAD:https://registry.example/npm/ True 2'
+
+t_case 'npm install with its preset: the packages of that registry and nothing else'
+sed -i 's/user:s3cret@//; s/?x.*//' "$HOME/.npmrc"
+T_LIMIT=120 run cijail -v -p npm -- npm install plain
+t_status 0
+t_match "$err" 'allow 200 GET https://registry.example/npm/plain'
+t_no_match "$err" ' deny '
+run node -p 'require("plain")'
+t_eq "$out" 'a plain package'
+run cijail -p npm -- curl -sS -m 10 https://registry.example/pkg/lodash
+t_match "$out" 'not allowed by the policy'
+run cijail -p npm -- curl -sS -m 10 -X PUT -d x https://registry.example/npm/plain
+t_match "$out" 'not allowed by the policy'
+
+t_case 'npm: the variable comes before the file, in whatever case'
+for name in npm_config_registry NPM_CONFIG_REGISTRY; do
+    run env "$name=http://mirror.example:8080/a" "$ctl" show npm
+    t_match "$out" "^GET,HEAD:http://mirror\.example:8080/a/ +# $name$"
+    t_no_match "$out" 'registry\.example'
+done
+
+t_case 'npm: a registry at the host'\''s loopback is its port'
+run env npm_config_registry=http://localhost:4873/ "$ctl" show npm
+t_match "$out" '^127\.0\.0\.1:4873 '
+run env 'npm_config_registry=http://[::1]:4873/' "$ctl" show npm
+t_match "$out" '^\[::1\]:4873 '
+
+t_case 'npm: with nothing configured npm is asked, for the registry that it has by itself'
+mv "$HOME/.npmrc" "$HOME/npmrc.kept"
+default=$(cd / && npm config get registry --global 2>/dev/null)
+t_match "$default" '^https?://'
+show npm
+t_status 0
+t_eq "$words" "GET,HEAD:${default%/}/"
+t_match "$out" '# npm config get registry$'
+echo 'registry=https://system.example/' >"$T_TMP/etc/npmrc"
+npm_config_globalconfig=$T_TMP/etc/npmrc show npm
+t_eq "$words" 'GET,HEAD:https://system.example/ system.example!private'
+t_match "$out" "# $T_TMP/etc/npmrc:1$"
+
+t_case 'npm: a hostile project changes nothing'
+echo 'registry=https://attacker.test/' | tee .npmrc ../.npmrc >npmrc
+mkdir -p bin node_modules/.bin etc
+printf '#!/bin/sh\ntouch ran\necho https://attacker.test/\n' | tee bin/npm bin/node >node_modules/.bin/npm
+chmod +x bin/* node_modules/.bin/npm
+cp npmrc etc/npmrc
+echo '{"workspaces": ["*"]}' | tee "$T_TMP/package.json" >/tmp/package.json
+cp npmrc /tmp/.npmrc
+show npm
+t_eq "${words%% *}" "GET,HEAD:${default%/}/"
+here=$PWD
+for how in "PATH=$here/bin:$PATH" "PATH=bin:$PATH" "PATH=:.:$here/node_modules/.bin:$PATH" "TMPDIR=$here" TMPDIR=. \
+    "npm_config_userconfig=$here/npmrc" npm_config_userconfig=npmrc "npm_config_globalconfig=$here/npmrc" \
+    NPM_CONFIG_GLOBALCONFIG=npmrc "npm_config_prefix=$here" "PREFIX=$here"; do
+    show=$(env "$how" "$ctl" show npm 2>&1)
+    t_assert "with $how" t_has "$show" "^GET,HEAD:${default%/}/ "
+    t_assert "with $how" t_has_not "$show" '^[^#].*attacker'
+    t_false test -e ran
+done
+rm -f /tmp/package.json /tmp/.npmrc "$T_TMP/package.json"
+T_LIMIT=60 run cijail -p npm -- npm install plain2
+t_assert 'npm succeeded' test "$status" != 0
+t_match "$err" 'deny .*attacker\.test'
+
+t_case 'a configuration that lies in the project is left out, and that is said'
+ln -s "$here/npmrc" "$HOME/.npmrc"
+show npm
+t_eq "${words%% *}" "GET,HEAD:${default%/}/"
+t_match "$out" "^# -p npm: $HOME/\.npmrc is left out: it lies in the project that is being built"
+run cijail -p npm -- true
+t_status 0
+t_match "$err" "^cijail: -p npm: $HOME/\.npmrc is left out"
+run cijail -q -p npm -- true
+t_eq "$err" ''
+rm "$HOME/.npmrc"
+mkdir -p sub tree/sub "$T_TMP/workspace"
+cp npmrc sub/.npmrc
+HOME=$here/sub show npm # a home in the project
+t_eq "${words%% *}" "GET,HEAD:${default%/}/"
+cp npmrc tree/.npmrc
+cd tree/sub
+HOME=$here/tree show npm # the twin: a home beside the current directory
+t_eq "$words" 'GET,HEAD:https://attacker.test/ attacker.test!private'
+mkdir "$here/tree/.git"
+HOME=$here/tree show npm # of a work tree of git, too
+t_eq "${words%% *}" "GET,HEAD:${default%/}/"
+cd "$here"
+cp npmrc "$T_TMP/workspace/.npmrc"
+HOME=$T_TMP/workspace show npm
+t_eq "${words%% *}" 'GET,HEAD:https://attacker.test/'
+for name in GITHUB_WORKSPACE CI_PROJECT_DIR WORKSPACE; do
+    run env HOME="$T_TMP/workspace" "$name=$T_TMP/workspace" "$ctl" show npm
+    t_match "$out" "^GET,HEAD:${default%/}/ "
+done
+mv "$HOME/npmrc.kept" "$HOME/.npmrc"
+rm -f .npmrc ../.npmrc npmrc
+
+t_case 'npm that cannot be asked is an error, and nothing is run'
+mkdir -p "$T_TMP/alone" && ln -sf "$(command -v sh)" "$T_TMP/alone/sh"
+run env HOME=/nonexistent PATH="$T_TMP/alone" "$CIJAIL" -p npm -- /usr/bin/touch ran
+t_status 125
+t_match "$err" '^cijail: -p npm: neither NPM_CONFIG_REGISTRY nor .* npm cannot be asked: it is not found in PATH outside of the project$'
+printf '#!/bin/sh\nexit 3\n' >"$T_TMP/alone/npm" && chmod +x "$T_TMP/alone/npm"
+run env HOME=/nonexistent PATH="$T_TMP/alone" "$CIJAIL" -p npm -- /usr/bin/touch ran
+t_status 125
+t_match "$err" 'it failed \(status 3\)$'
+t_false test -e ran
+run env HOME=/nonexistent npm_config_registry=ftp://a.example/ "$CIJAIL" -p npm -- touch ran
+t_status 125
+t_match "$err" 'names no place'
+t_false test -e ran
+
+t_case 'pip install with its preset: the index of pip.conf, and the files beside it'
+cat >"$HOME/.config/pip/pip.conf" <<'END2'
+[global]
+index-url = https://user:s3cret@registry.example/pypi/simple
+extra-index-url =
+    https://extra.example/simple/
+END2
+show pip
+t_eq "$words" 'GET,HEAD:https://extra.example/ extra.example!private GET,HEAD:https://registry.example/pypi/ registry.example!private'
+t_match "$out" "# $HOME/\.config/pip/pip\.conf:2$"
+t_no_match "$out$err" s3cret
+sed -i 's/user:s3cret@//; /extra/,$d' "$HOME/.config/pip/pip.conf"
+T_LIMIT=120 run cijail --fail-on-deny -p pip -- /usr/bin/python3 -m pip install -q --target lib hello
+t_status 0
+run env PYTHONPATH=lib python3 -c 'import hello; print(hello.hello())'
+t_eq "$out" 'hello of hello'
+T_LIMIT=120 run cijail -- /usr/bin/python3 -m pip install -q --retries 0 --target lib2 hello
+t_assert 'pip succeeded' test "$status" != 0
+t_match "$err" 'deny .*registry\.example'
+
+t_case 'pip: variables come before files, and the usual index stands if nothing is configured'
+PIP_INDEX_URL=https://mirror.example/root/pypi/+simple/ PIP_EXTRA_INDEX_URL='https://a.example/ https://b.example/' show pip
+t_eq "$words" 'GET,HEAD:https://a.example/ a.example!private GET,HEAD:https://b.example/ b.example!private GET,HEAD:https://mirror.example/root/pypi/+simple/ mirror.example!private'
+t_match "$out" '# PIP_INDEX_URL$'
+rm "$HOME/.config/pip/pip.conf"
+usual='GET,HEAD:https://pypi.org/simple/ GET,HEAD:https://files.pythonhosted.org/packages/'
+show pip
+t_eq "$words" "$usual"
+t_match "$out" '# /.*/pip:3$'
+PIP_INDEX_URL=https://pypi.org/simple PIP_EXTRA_INDEX_URL=https://a.example/x show pip
+t_eq "$words" "GET,HEAD:https://a.example/x/ a.example!private $usual"
+echo '[global]
+index-url = https://attacker.test/' >pip.conf
+VIRTUAL_ENV=$PWD show pip
+t_eq "$words" "$usual"
+PIP_CONFIG_FILE=$PWD/pip.conf show pip
+t_eq "$words" "$usual"
+PIP_CONFIG_FILE=pip.conf XDG_CONFIG_HOME=. show pip
+t_eq "$words" "$usual"
+
+t_case 'cargo: source replacement and registries of CARGO_HOME, not of the project'
+mkdir -p .cargo "$T_TMP/cargo"
+cat >"$T_TMP/cargo/config.toml" <<'END2'
+[source.crates-io]
+replace-with = "mirror"
+[source.mirror]
+registry = "sparse+https://token@crates.example/index/"
+[registries]
+ours = { index = "https://git.example/ours.git" }
+END2
+printf '[source.crates-io]\nreplace-with = "evil"\n[source.evil]\nregistry = "sparse+https://attacker.test/"\n' >.cargo/config.toml
+CARGO_HOME=$T_TMP/cargo show cargo
+t_eq "$words" 'GET,HEAD,POST:https://git.example/ours.git/ git.example!private GET,HEAD:https://crates.example/ crates.example!private'
+t_match "$out" "# $T_TMP/cargo/config\.toml:4$"
+CARGO_REGISTRIES_MINE_INDEX=sparse+https://mine.example/i/ CARGO_HOME=$PWD/.cargo show cargo
+t_eq "$words" 'GET,HEAD:https://mine.example/ mine.example!private GET,HEAD:https://index.crates.io/ GET,HEAD:https://static.crates.io/crates/'
+show cargo
+t_eq "$words" 'GET,HEAD:https://index.crates.io/ GET,HEAD:https://static.crates.io/crates/'
+
+t_case 'go: GOPROXY and GOSUMDB, of the environment and of go env -w'
+mkdir -p "$HOME/.config/go"
+echo 'GOPROXY=https://go.example/mod|https://proxy.golang.org,direct' >"$HOME/.config/go/env"
+show go
+t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://go.example/mod/ go.example!private GET,HEAD:https://proxy.golang.org/'
+GOPROXY=https://other.example GOSUMDB='sum.golang.org https://sums.example' show go
+t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://other.example/ other.example!private GET,HEAD:https://sums.example/ sums.example!private'
+GOENV=off show go
+t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://proxy.golang.org/'
+GOPROXY=off show go
+t_eq "$words" 'GET,HEAD:https://sum.golang.org/'
+
+t_case 'maven and gradle: settings.xml, init scripts'
+mkdir -p "$HOME/.m2" "$HOME/.gradle/init.d"
+cat >"$HOME/.m2/settings.xml" <<'END2'
+<settings>
+  <servers><server><password>s3cret</password></server></servers>
+  <mirrors>
+    <mirror><mirrorOf>external:*,!ours</mirrorOf>
+      <url>https://${env.MIRROR}/maven</url></mirror>
+    <mirror><mirrorOf>external:http:*</mirrorOf><url>http://0.0.0.0/</url><blocked>true</blocked></mirror>
+  </mirrors>
+  <profiles><profile><repositories><repository><url>https://repo.example/ours</url></repository></repositories></profile></profiles>
+</settings>
+END2
+MIRROR=mirror.example show maven
+t_eq "$words" 'GET,HEAD:https://mirror.example/maven/ mirror.example!private GET,HEAD:https://repo.example/ours/ repo.example!private'
+t_match "$out" "# $HOME/\.m2/settings\.xml:5$"
+show maven # the variable is not set
+t_eq "$words" 'GET,HEAD:https://repo.example/ours/ repo.example!private'
+t_match "$out" "^# -p maven: $HOME/\.m2/settings\.xml:5: .* left out"
+rm "$HOME/.m2/settings.xml"
+show maven
+t_eq "$words" 'GET,HEAD:https://repo.maven.apache.org/maven2/'
+printf 'allprojects { repositories {\n  maven { url = uri("https://gradle.example/m2") } // url "no"\n}}\n' >"$HOME/.gradle/init.d/a.gradle.kts"
+show gradle
+t_match "$words" 'GET,HEAD:https://gradle\.example/m2/'
+t_match "$words" 'GET,HEAD:https://services\.gradle\.org/distributions/'
+
+t_case 'gem, bundler, composer'
+printf -- '---\n:sources:\n- https://gems.example/\n' >"$HOME/.gemrc"
+show gem
+t_eq "$words" 'GET,HEAD:https://gems.example/ gems.example!private'
+rm "$HOME/.gemrc"
+mkdir "$HOME/.bundle" && echo 'BUNDLE_MIRROR__HTTPS://RUBYGEMS__ORG/: "https://bundle.example/"' >"$HOME/.bundle/config"
+show gem
+t_eq "$words" 'GET,HEAD:https://bundle.example/ bundle.example!private'
+rm "$HOME/.bundle/config"
+show gem
+t_match "$words" 'GET,HEAD:https://rubygems\.org/'
+mkdir "$HOME/.composer"
+echo '{"repositories": [{"type": "composer", "url": "https://satis.example"}, {"packagist.org": false}]}' >"$HOME/.composer/config.json"
+show composer
+t_eq "$words" 'GET,HEAD:https://satis.example/ satis.example!private'
+rm "$HOME/.composer/config.json"
+show composer
+t_match "$words" 'GET,HEAD:https://repo\.packagist\.org/'
+
+t_case 'git: insteadOf, and the server of a CI job'
+show git-github
+t_eq "$words" 'GET,HEAD,POST:https://github.com/'
+printf '[url "https://oauth2:s3cret@github.com/"]\n\tinsteadOf = https://github.com/\n' >"$HOME/.gitconfig"
+show git-github
+t_eq "$words" 'GET,HEAD,POST:https://github.com/'
+printf '[url "https://mirror.example/gh/"]\n\tinsteadOf = "https://github.com/"\n' >"$HOME/.gitconfig"
+show git-github
+t_eq "$words" 'GET,HEAD,POST:https://mirror.example/gh/ mirror.example!private'
+CI_SERVER_URL=https://gitlab.example:8443 show git-gitlab
+t_eq "$words" 'GET,HEAD,POST:https://gitlab.example:8443/ gitlab.example!private'
+show git-gitlab
+t_eq "$words" 'GET,HEAD,POST:https://gitlab.com/'
+
+t_case 'apt: both forms of its sources, no CD-ROM, nothing that is switched off'
+if unshare --user --map-current-user --keep-caps --mount true 2>/dev/null || ((EUID == 0)); then
+    cat >"$T_TMP/apt.sources" <<'END2'
+Types: deb
+URIs: http://user:s3cret@mirror.example/debian cdrom:[x]/
+ https://two.example/d
+Suites: stable
+
+Types: deb
+Enabled: no
+URIs: http://no.example/
+END2
+    printf 'deb [ arch=amd64 ] http://three.example/d stable main\ndeb mirror+file:%s/mirrors stable main\n' "$T_TMP" >"$T_TMP/apt.list"
+    echo 'https://four.example/d priority:1' >"$T_TMP/mirrors"
+    flags=(--mount)
+    ((EUID == 0)) || flags+=(--user --map-current-user --keep-caps)
+    run unshare "${flags[@]}" -- sh -c "mount -t tmpfs none /etc/apt && mkdir /etc/apt/sources.list.d &&
+        cp '$T_TMP/apt.sources' /etc/apt/sources.list.d/a.sources && cp '$T_TMP/apt.list' /etc/apt/sources.list &&
+        cp '$T_TMP/apt.list' /etc/apt/sources.list.d/b.list.off && exec '$ctl' show apt"
+    t_eq "$(sed -nE '/^#/!s/ +#.*//p' <<<"$out" | grep -v private | paste -sd ' ')" \
+        'GET,HEAD:http://three.example/d/ GET,HEAD:https://four.example/d/ GET,HEAD:http://mirror.example/debian/ GET,HEAD:https://two.example/d/'
+    t_match "$out" '# /etc/apt/sources\.list\.d/a\.sources:2$'
+    run unshare "${flags[@]}" -- sh -c "mount -t tmpfs none /etc/apt && exec '$ctl' show apt"
+    t_status 2
+    t_match "$err" '^cijailctl: show: -p apt: the configuration of the client names no place'
+fi
+
+t_case 'files that are no configuration are left out: a FIFO, a device, a file without an end'
+mkfifo "$T_TMP/fifo"
+for file in "$T_TMP/fifo" /dev/zero /proc/self/mem; do
+    PIP_CONFIG_FILE=$file T_LIMIT=10 show pip
+    t_eq "$words" "$usual"
+    t_match "$out" "^# -p pip: $file is left out: "
+done
+truncate -s 2M "$T_TMP/large"
+PIP_CONFIG_FILE=$T_TMP/large show pip
+t_match "$out" 'left out: it is too long'
+
+t_case 'check and explain take presets; a word of no place is no word'
+export npm_config_registry=https://registry.example/npm/
+run "$ctl" check -p npm
+t_status 0
+run "$ctl" explain -p npm https://registry.example/npm/plain
+t_status 0
+t_match "$out" "^allowed by 'GET,HEAD:https://registry\.example/npm/' \(npm_config_registry:1\)"
+run "$ctl" explain -m PUT -p npm https://registry.example/npm/plain
+t_status 1
+for url in 'https://*/' 'https://*.example/' 'https://${NOPE}/' 'https://a b/' 'https://' 'https://%00/'; do
+    run env HOME=/nonexistent npm_config_registry="$url" "$ctl" show npm
+    t_status 2
+    t_match "$err" 'no URL of one place'
+done
+run "$ctl" show
+t_match "$out" '^npm '
+run "$ctl" show nosuch
+t_status 2
+t_match "$err" 'there is no preset of that name'
+run "$ctl" show ../npm
+t_status 2
+t_done
