@@ -12,6 +12,7 @@ port=8443
 requests() {
     local server
     port=$((port + 1))
+    rm -f served # that of the server before
     # shellcheck disable=SC2086 # words
     python3 "$T_LIB/retry-server.py" 192.0.2.10 $port leaf.pem leaf.key "$1" $2 >served 2>server.err </dev/null &
     server=$!
