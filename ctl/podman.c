@@ -16,6 +16,7 @@
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -27,6 +28,8 @@
 #include "oci/hook.h"
 #include "oci/request.h"
 #include "oci/runtime_dir.h"
+#include "src/ca_bundle.h"
+#include "src/jail_environment.h"
 #include "src/libexec.h"
 #include "src/options.h"
 #include "src/util.h"
@@ -41,13 +44,14 @@ static const char *const default_hooks[] = {"/usr/share/containers/oci/hooks.d",
 
 struct wrapper {
     char hook[PATH_MAX];
-    char base[PATH_MAX], id[RUNTIME_ID_SIZE];
+    char dir[PATH_MAX], base[PATH_MAX], id[RUNTIME_ID_SIZE];
     char *path, *hooks; /* the request's folder, and its hooks.d */
     int folder, listener, signals;
     char **globals; /* podman's own options, before "run" */
     size_t global_count;
     char **cijail; /* options of cijail */
     size_t cijail_count;
+    bool with_ca;
     char **rest; /* podman run's, NULL at their end */
     pid_t podman;
     int supervisor, pidfd; /* -1: none yet */
@@ -127,7 +131,7 @@ static int write_hook(struct wrapper *w, struct error *e)
     }
     json_append_checked(stages, json_string("precreate"));
     object = json_pack("{s:s, s:{s:s, s:[s, s, s, s]}, s:{s:b}, s:o}", "version", "1.0.0", "hook",
-                       "path", w->hook, "args", HOOK_NAME, "precreate", "--runtime-dir", w->base,
+                       "path", w->hook, "args", HOOK_NAME, "precreate", "--runtime-dir", w->dir,
                        "when", "always", 1, "stages", stages);
     if (!object)
         die("out of memory");
@@ -136,12 +140,10 @@ static int write_hook(struct wrapper *w, struct error *e)
     return written ? 0 : error_set(e, EIO, "cannot write the file %s", path);
 }
 
-/* base is then the runtime directory, as the hook's option has it. */
 static int make_folder(struct wrapper *w, const struct options *options,
                        const struct policy *policy, struct error *e)
 {
-    char *slash;
-    int r = runtime_dir_find(NULL, w->base, e);
+    int r = runtime_dir_find(NULL, w->dir, w->base, e);
 
     if (r == 0)
         r = w->folder = runtime_dir_new(w->base, w->id, e);
@@ -152,9 +154,6 @@ static int make_folder(struct wrapper *w, const struct options *options,
     r = request_write(w->folder, HOOK_REQUEST, options, policy, e);
     if (r == 0)
         r = w->listener = caller_listen(w->path, e);
-    slash = strrchr(w->base, '/');
-    if (slash && strcmp(slash, "/cijail") == 0)
-        *slash = '\0';
     return r < 0 ? r : write_hook(w, e);
 }
 
@@ -178,32 +177,66 @@ static void remove_folder(struct wrapper *w)
 
 /* --- podman --- */
 
+struct words {
+    char **argv;
+    size_t count, room;
+};
+
+/* Takes the word over. */
+static void add_word(struct words *v, char *word)
+{
+    if (v->count + 2 > v->room)
+        v->argv = xrealloc(v->argv, (v->room = 2 * v->room + 64) * sizeof(*v->argv));
+    v->argv[v->count++] = word;
+    v->argv[v->count] = NULL;
+}
+
+static void add_words(struct words *v, char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n && words[i]; i++)
+        add_word(v, words[i]);
+}
+
+/* A jail_environment_cb. */
+static void add_variable(void *words, const char *name, const char *value)
+{
+    add_word(words,
+             value ? xasprintf("--env=%s=%s", name, value) : xasprintf("--unsetenv=%s", name));
+}
+
+/* What is part of the container is podman exec's, too; the hook changes its first process alone. */
+static void add_environment(const struct wrapper *w, struct words *v)
+{
+    const char *name;
+
+    add_word(v, xstrdup("--http-proxy=false"));
+    jail_environment(add_variable, v);
+    for (size_t i = 0; w->with_ca && (name = ca_bundle_variable(i)); i++)
+        add_variable(v, name, ca_bundle_system_path(0));
+}
+
 static void exec_podman(const struct wrapper *w) __attribute__((noreturn));
 static void exec_podman(const struct wrapper *w)
 {
-    size_t n = 0, rest = 0;
-    char **argv;
+    struct words v = {.argv = NULL};
     sigset_t none;
 
-    while (w->rest[rest])
-        rest++;
-    argv = xcalloc(w->global_count + rest + 16, sizeof(*argv));
-    argv[n++] = xstrdup("podman");
-    memcpy(argv + n, w->globals, w->global_count * sizeof(*argv));
-    n += w->global_count;
+    add_word(&v, xstrdup("podman"));
+    add_words(&v, w->globals, w->global_count);
     for (size_t i = 0; i < ARRAY_LEN(default_hooks); i++)
         if (access(default_hooks[i], F_OK) == 0)
-            argv[n++] = xasprintf("--hooks-dir=%s", default_hooks[i]);
-    argv[n++] = xasprintf("--hooks-dir=%s", w->hooks);
-    argv[n++] = xstrdup("run");
-    argv[n++] = xstrdup("--network=none");
-    argv[n++] = xstrdup("--cap-drop=NET_RAW");
-    argv[n++] = xasprintf("--annotation=" HOOK_ANNOTATION "=%s", w->id);
-    memcpy(argv + n, w->rest, rest * sizeof(*argv));
+            add_word(&v, xasprintf("--hooks-dir=%s", default_hooks[i]));
+    add_word(&v, xasprintf("--hooks-dir=%s", w->hooks));
+    add_word(&v, xstrdup("run"));
+    add_word(&v, xstrdup("--network=none"));
+    add_word(&v, xstrdup("--cap-drop=NET_RAW"));
+    add_word(&v, xasprintf("--annotation=" HOOK_ANNOTATION "=%s", w->id));
+    add_environment(w, &v);
+    add_words(&v, w->rest, SIZE_MAX);
     (void)unsetenv("NOTIFY_SOCKET"); /* podman would mount it into the container */
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)execvp(argv[0], argv);
+    (void)execvp(v.argv[0], v.argv);
     warn_text("cannot execute podman: %s", strerror(errno));
     _exit(errno == ENOENT ? 127 : 126);
 }
@@ -314,6 +347,7 @@ enum ctl_status podman_main(int argc, char **argv)
     if (argc < 2 || !split(&w, argv))
         return ctl_usage("podman");
     r = parse_options(&w, &options, &policy, &e);
+    w.with_ca = r == 0 && policy_needs_ca(&policy);
     if (r == 0)
         r = libexec_find(HOOK_NAME, "oci", w.hook, &e);
     if (r == 0)

@@ -184,7 +184,7 @@ static int change(const struct precreate *p, json_t *config, struct error *e)
 static void report(const struct precreate *p, const json_t *config, const struct error *e)
 {
     const char *id = oci_json_text(json_object_get(config, "annotations"), HOOK_ANNOTATION);
-    char base[PATH_MAX], shown[ERROR_TEXT_MAX];
+    char dir[PATH_MAX], base[PATH_MAX], shown[ERROR_TEXT_MAX];
     cleanup_close int folder = -1;
     cleanup_close int caller = -1;
     cleanup_close int log = -1;
@@ -192,7 +192,7 @@ static void report(const struct precreate *p, const json_t *config, const struct
     (void)escape_text(shown, sizeof(shown), e->text, strlen(e->text));
     openlog(HOOK_NAME, LOG_PID, LOG_USER);
     syslog(LOG_ERR, "%s", shown);
-    if (!id || runtime_dir_find(p->runtime_dir, base, NULL) < 0 ||
+    if (!id || runtime_dir_find(p->runtime_dir, dir, base, NULL) < 0 ||
         (folder = runtime_dir_open(base, id, NULL)) < 0)
         return;
     caller = caller_connect(folder, -1, &log);
@@ -217,15 +217,15 @@ static void take_back(const struct precreate *p)
 int precreate_main(int argc, char **argv, struct error *e)
 {
     struct precreate p = {.folder = -1};
-    char base[PATH_MAX];
+    char dir[PATH_MAX], base[PATH_MAX];
     json_t *config = oci_json_read(STDIN_FILENO, "the container's configuration", e);
     int r = config ? parse_arguments(&p, argc, argv, e) : -EINVAL;
 
     (void)umask(077);
     if (r == 0)
-        r = refuse_config(config, e);
+        r = runtime_dir_find(p.runtime_dir, dir, base, e);
     if (r == 0)
-        r = runtime_dir_find(p.runtime_dir, base, e);
+        r = refuse_config(config, dir, e);
     if (r == 0)
         r = p.argc > 1 ? take_options(&p, base, e) : take_request(&p, base, config, e);
     if (r == 0)

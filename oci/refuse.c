@@ -112,7 +112,7 @@ static int refuse_devices(const json_t *config, struct error *e)
     return 0;
 }
 
-int refuse_config(const json_t *config, struct error *e)
+int refuse_config(const json_t *config, const char *runtime_dir, struct error *e)
 {
     int r = refuse_network(config, e);
 
@@ -122,5 +122,5 @@ int refuse_config(const json_t *config, struct error *e)
         r = refuse_caps(config, e);
     if (r == 0)
         r = refuse_devices(config, e);
-    return r == 0 ? refuse_mounts(config, e) : r;
+    return r == 0 ? refuse_mounts(config, runtime_dir, e) : r;
 }

@@ -7,10 +7,11 @@
 
 #include "src/error.h"
 
-/* 0, or -EPERM: what is refused, why, and what to do instead. */
-int refuse_config(const json_t *config, struct error *e);
+/* 0, or -EPERM: what is refused, why, and what to do instead. runtime_dir: the caller's, where the
+ * sockets of the session are. */
+int refuse_config(const json_t *config, const char *runtime_dir, struct error *e);
 
 /* The mounts' part of it (refuse_mounts.c): sockets of the host, and folders that hold them. */
-int refuse_mounts(const json_t *config, struct error *e);
+int refuse_mounts(const json_t *config, const char *runtime_dir, struct error *e);
 
 #endif

@@ -34,10 +34,8 @@ static bool is_within(const char *path, const char *folder)
     return strncmp(path, folder, n) == 0 && (folder[n - 1] == '/' || path[n] == '/' || !path[n]);
 }
 
-static bool holds_services(const char *path, bool is_folder)
+static bool holds_services(const char *path, bool is_folder, const char *runtime_dir)
 {
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-
     if (strcmp(path, "/") == 0)
         return true;
     for (size_t i = 0; i < ARRAY_LEN(services); i++)
@@ -46,10 +44,11 @@ static bool holds_services(const char *path, bool is_folder)
     for (size_t i = 0; i < ARRAY_LEN(shared); i++)
         if (is_within(shared[i], path))
             return true;
-    return xdg && xdg[0] == '/' && (is_within(xdg, path) || (is_folder && is_within(path, xdg)));
+    return is_within(runtime_dir, path) || (is_folder && is_within(path, runtime_dir));
 }
 
-static int refuse_source(const char *source, const char *destination, struct error *e)
+static int refuse_source(const char *source, const char *destination, const char *runtime_dir,
+                         struct error *e)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -64,7 +63,7 @@ static int refuse_source(const char *source, const char *destination, struct err
     if (mounts_is_covered(path))
         return error_set(e, EPERM, "the mount of %s at %s is refused: it leads out of the jail",
                          source, destination);
-    if (strstr(path, "/userdata/") || !holds_services(path, S_ISDIR(st.st_mode)))
+    if (strstr(path, "/userdata/") || !holds_services(path, S_ISDIR(st.st_mode), runtime_dir))
         return 0;
     return error_set(e, EPERM,
                      "the mount of %s at %s is refused: the sockets of the host's services are "
@@ -89,7 +88,7 @@ static bool is_bind(const json_t *mount)
     return false;
 }
 
-int refuse_mounts(const json_t *config, struct error *e)
+int refuse_mounts(const json_t *config, const char *runtime_dir, struct error *e)
 {
     const json_t *list = json_object_get(config, "mounts");
     const json_t *one;
@@ -104,7 +103,7 @@ int refuse_mounts(const json_t *config, struct error *e)
             continue;
         if (!source || !destination || source[0] != '/')
             return error_set(e, EPERM, "a bind mount of the container cannot be judged");
-        if ((r = refuse_source(source, destination, e)) < 0)
+        if ((r = refuse_source(source, destination, runtime_dir, e)) < 0)
             break;
     }
     return r;

@@ -36,34 +36,48 @@ static bool is_own(const char *path, mode_t closed)
            (st.st_mode & closed) == 0;
 }
 
-static void choose(const char *dir, char path[PATH_MAX])
+static int make_own(const char *path, struct error *e)
 {
-    const char *xdg = getenv("XDG_RUNTIME_DIR");
-    unsigned uid = outer_uid();
-    char user[64];
-
-    (void)snprintf(user, sizeof(user), "/run/user/%u", uid);
-    if (!dir && xdg && xdg[0] == '/' && is_own(xdg, 022))
-        dir = xdg;
-    if (!dir && is_own(user, 022))
-        dir = user;
-    if (!dir && uid == 0)
-        dir = "/run";
-    if (dir)
-        (void)snprintf(path, PATH_MAX, "%s/cijail", dir);
-    else
-        (void)snprintf(path, PATH_MAX, "/tmp/cijail-%u", uid);
-}
-
-int runtime_dir_find(const char *dir, char path[PATH_MAX], struct error *e)
-{
-    choose(dir, path);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return error_errno(e, errno, "cannot make the folder %s", path);
     if (!is_own(path, 077))
         return error_set(e, EPERM, "%s must be a folder of yours that is closed to others (0700)",
                          path);
     return 0;
+}
+
+/* Of those that are there; where none is, one below /tmp is made. */
+static int choose(char dir[PATH_MAX], struct error *e)
+{
+    const char *xdg = getenv("XDG_RUNTIME_DIR");
+    unsigned uid = outer_uid();
+
+    (void)snprintf(dir, PATH_MAX, "/run/user/%u", uid);
+    if (xdg && xdg[0] == '/' && strlen(xdg) < PATH_MAX / 2 && is_own(xdg, 022)) {
+        copy_string(dir, PATH_MAX, xdg);
+        return 0;
+    }
+    if (is_own(dir, 022))
+        return 0;
+    if (uid == 0) {
+        copy_string(dir, PATH_MAX, "/run");
+        return 0;
+    }
+    (void)snprintf(dir, PATH_MAX, "/tmp/cijail-%u", uid);
+    return make_own(dir, e);
+}
+
+int runtime_dir_find(const char *given, char dir[PATH_MAX], char path[PATH_MAX], struct error *e)
+{
+    int r = 0;
+
+    if (given)
+        copy_string(dir, PATH_MAX, given);
+    else
+        r = choose(dir, e);
+    if (r == 0 && snprintf(path, PATH_MAX, "%s/cijail", dir) >= PATH_MAX)
+        r = error_set(e, ENAMETOOLONG, "%s is too long", dir);
+    return r < 0 ? r : make_own(path, e);
 }
 
 static int open_folder(const char *path, const char *id)

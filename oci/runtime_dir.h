@@ -9,11 +9,12 @@
 
 #define RUNTIME_ID_SIZE 33 /* 32 hexadecimal digits and NUL */
 
-/* Finds the folder, or makes it: DIR/cijail if dir is not NULL, else below XDG_RUNTIME_DIR, or
- * /run/user/UID, or for root /run, or else /tmp/cijail-UID. UID is that of the outermost user
- * namespace, so that a rootless runtime's hook and its caller find the same. It is the caller's and
- * nobody else may look into it, or -EPERM. */
-int runtime_dir_find(const char *dir, char path[PATH_MAX], struct error *e);
+/* Finds the folder, path, which is "cijail" in the runtime directory, dir, or makes it. dir is the
+ * one that is given, or if that is NULL XDG_RUNTIME_DIR, or /run/user/UID, or for root /run, or
+ * else /tmp/cijail-UID. UID is that of the outermost user namespace, so that a rootless runtime's
+ * hook and its caller find the same. The folder is the caller's and nobody else may look into it,
+ * or -EPERM. */
+int runtime_dir_find(const char *given, char dir[PATH_MAX], char path[PATH_MAX], struct error *e);
 
 /* A new folder of a random id in it, of mode 0700. Returns a descriptor of it (close-on-exec), or
  * -errno. */

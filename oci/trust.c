@@ -28,7 +28,6 @@ struct trust {
         ino_t ino;
     } seen[CONTAINER_CA_FILES];
     size_t count;
-    const char *main_path; /* what variables are set to; NULL: not known yet */
 };
 
 void trust_set_variable(json_t *config, const char *name, const char *value)
@@ -111,27 +110,48 @@ static bool was_seen(const struct trust *t, const struct stat *st)
     return false;
 }
 
+/* A copy of the open file, to be mounted at path. 1, or 0 if it is no bundle, or -errno. */
+static int copy_file(struct trust *t, int fd, const char *path, struct error *e)
+{
+    cleanup_free char *text = NULL;
+    char self[64];
+    size_t len;
+    int r;
+
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (t->count == CONTAINER_CA_FILES || read_file(self, CA_BUNDLE_MAX, &text, &len, NULL) < 0)
+        return 0;
+    r = add_copy(t, path, text, len, e);
+    return r < 0 ? r : 1;
+}
+
 /* 1: a bundle is at that path of the image; 0: none; or -errno. */
 static int add_file(struct trust *t, const char *path, struct error *e)
 {
     cleanup_close int fd = open_in_root(t->root, path);
-    cleanup_free char *text = NULL;
-    char self[64];
+    size_t n = t->count;
     struct stat st;
-    size_t len;
     int r;
 
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return 0;
     if (was_seen(t, &st))
         return 1;
-    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-    if (t->count == CONTAINER_CA_FILES || read_file(self, CA_BUNDLE_MAX, &text, &len, NULL) < 0)
-        return 0;
-    t->seen[t->count].dev = st.st_dev;
-    t->seen[t->count].ino = st.st_ino;
-    r = add_copy(t, path, text, len, e);
-    return r < 0 ? r : 1;
+    r = copy_file(t, fd, path, e);
+    if (r > 0) {
+        t->seen[n].dev = st.st_dev;
+        t->seen[n].ino = st.st_ino;
+    }
+    return r;
+}
+
+/* What the image has at the one path is mounted at another as well. */
+static int add_image_file(struct trust *t, const char *from, const char *to, struct error *e)
+{
+    cleanup_close int fd = open_in_root(t->root, from);
+    int r = fd < 0 ? -errno : copy_file(t, fd, to, e);
+
+    return r < 0 ? r : 0;
 }
 
 /* The image has none: the host's. */
@@ -142,26 +162,33 @@ static int add_hosts(struct trust *t, struct error *e)
 
     for (size_t i = 0; i < b->count && r == 0; i++)
         if (b->files[i].trusted) {
-            t->main_path = ca_bundle_system_path(0);
-            r = add_copy(t, t->main_path, b->files[i].pem, b->files[i].len, e);
+            r = add_copy(t, ca_bundle_system_path(0), b->files[i].pem, b->files[i].len, e);
             break;
         }
     ca_bundle_free(b);
     return r;
 }
 
+/* The first place has a bundle in any case: the wrapper sets the variables to it before the image
+ * is known, since they must be part of the container for podman exec to have them. */
 static int add_system_files(struct trust *t, struct error *e)
 {
-    const char *path;
+    const char *path, *found = NULL;
+    bool first = false;
     int r;
 
     for (size_t i = 0; (path = ca_bundle_system_path(i)); i++) {
         if ((r = add_file(t, path, e)) < 0)
             return r;
-        if (r > 0 && !t->main_path)
-            t->main_path = path;
+        if (r > 0 && !found)
+            found = path;
+        first |= r > 0 && i == 0;
     }
-    return t->main_path ? 0 : add_hosts(t, e);
+    if (first)
+        return 0;
+    if (!found)
+        return add_hosts(t, e);
+    return add_image_file(t, found, ca_bundle_system_path(0), e);
 }
 
 /* A variable that names a bundle of the image keeps its value, all others get the system's. */
@@ -175,7 +202,7 @@ static int set_variables(struct trust *t, struct error *e)
         if (r < 0)
             return r;
         if (r == 0)
-            trust_set_variable(t->config, name, t->main_path);
+            trust_set_variable(t->config, name, ca_bundle_system_path(0));
     }
     return 0;
 }

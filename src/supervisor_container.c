@@ -21,8 +21,12 @@ int supervisor_start_envoy(struct supervisor *s, struct error *e)
         return error_errno(e, -pid, "cannot fork for the envoy into the container's network");
     if (pid == 0)
         envoy_main(&s->launch);
-    if (s->container->log >= 0 && dup2(s->container->log, STDERR_FILENO) < 0)
+    if (s->container->log < 0)
+        return 0;
+    if (dup2(s->container->log, STDERR_FILENO) < 0)
         return error_errno(e, errno, "dup2");
+    (void)close(s->container->log);
+    s->container->log = -1;
     return 0;
 }
 
