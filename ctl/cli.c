@@ -15,6 +15,7 @@ static const struct ctl_verb verbs[] = {
     {"diff", "[--json] OLD NEW", "what a policy allows that another does not", diff_main},
     {"show", "[--json] [PRESET...]", "what presets come to here, and where each word is from",
      show_main},
+    {"doctor", "[--json]", "what this machine lacks for a jail, and what mends it", doctor_main},
     {"report", "[-f text|markdown|html|json] [-o FILE] LOG...",
      "what JSON logs tell, added up: -o FILE.md, .html, .json, .txt", report_main},
     {"podman",

@@ -28,6 +28,7 @@ enum ctl_status explain_main(int argc, char **argv);
 enum ctl_status diff_main(int argc, char **argv);
 enum ctl_status report_main(int argc, char **argv);
 enum ctl_status show_main(int argc, char **argv);
+enum ctl_status doctor_main(int argc, char **argv);
 
 /* Its statuses are those of cijail(1) and podman. */
 enum ctl_status podman_main(int argc, char **argv);
