@@ -12,19 +12,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <openssl/provider.h>
-#include <openssl/rand.h>
-#include <openssl/ssl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "httpproxy/limits.h"
 #include "httpproxy/proxy.h"
 #include "src/isolate.h"
 #include "src/msg.h"
 #include "src/net.h"
+#include "src/tls_client.h"
 #include "src/util.h"
 
 /* What serving needs, beside what every process does (isolate.c). The loop: epoll. Sockets: those
@@ -44,24 +41,6 @@ static const int serve_calls[] = {
 static bool is_open(int fd)
 {
     return fcntl(fd, F_GETFD) >= 0;
-}
-
-/* libcrypto without its configuration file, and all that it and the C library load at the first
- * use. */
-static int preload(struct error *e)
-{
-    unsigned char byte;
-    struct tm tm;
-    time_t now = time(NULL);
-
-    tzset();
-    (void)gmtime_r(&now, &tm);
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-                             OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-                         NULL) != 1 ||
-        !OSSL_PROVIDER_load(NULL, "default") || RAND_bytes(&byte, 1) != 1)
-        return error_set(e, EIO, "libcrypto cannot be initialised");
-    return 0;
 }
 
 /* tunnels: there may be relays, which are up to a part of the clients, and have four descriptors
@@ -97,10 +76,10 @@ static struct proxy *set_up(struct error *e)
     char *roots = NULL;
     size_t roots_len = 0;
 
-    if (isolate_start(PROXY_FD_MAX, e) < 0 || preload(e) < 0 || read_policy(&policy, e) < 0)
+    if (isolate_start(PROXY_FD_MAX, e) < 0 || tls_client_init(e) < 0 || read_policy(&policy, e) < 0)
         return NULL;
     if (is_open(HTTP_FD_ROOTS)) {
-        if (isolate_read_fd(HTTP_FD_ROOTS, LIMIT_ROOTS, &roots, &roots_len, e) < 0)
+        if (isolate_read_fd(HTTP_FD_ROOTS, TLS_ROOTS_MAX, &roots, &roots_len, e) < 0)
             return NULL;
         (void)close(HTTP_FD_ROOTS);
     }

@@ -9,7 +9,6 @@
 #define LIMIT_KEPT_MEMORY (1 << 20) /* free, of the heap, before it goes back to the system */
 #define LIMIT_LINGER (16u << 20)    /* read and thrown away before a close */
 #define LIMIT_VIA_HEAD 16384        /* of the answer to CONNECT of a proxy of the host's network */
-#define LIMIT_ROOTS (16u << 20)     /* of PEM that upstreams are verified with */
 
 /* Counts. */
 #define LIMIT_SESSIONS 16384     /* clients at once, if the descriptors suffice */

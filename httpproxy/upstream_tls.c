@@ -8,15 +8,14 @@
  * as the first one. */
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "httpproxy/cache.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/upstream.h"
+#include "src/tls_client.h"
 #include "src/util.h"
 
 #define KEY_SIZE (URL_HOST_SIZE + 8)
@@ -72,46 +71,16 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-/* Adds all certificates of the text; those that cannot be read are left out, as every TLS library
- * does. */
-static size_t add_roots(X509_STORE *store, const char *pem, size_t len)
-{
-    BIO *bio = len > 0 && len <= LIMIT_ROOTS ? BIO_new_mem_buf(pem, (int)len) : NULL;
-    size_t count = 0;
-
-    while (bio) {
-        X509 *x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
-        if (!x && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
-            break;
-        if (x && X509_STORE_add_cert(store, x))
-            count++;
-        X509_free(x);
-        ERR_clear_error();
-    }
-    BIO_free(bio);
-    ERR_clear_error();
-    return count;
-}
-
 static bool configure(SSL_CTX *ctx)
 {
     static const unsigned char alpn[] = "\x02h2\x08http/1.1";
-    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
 
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_default_read_buffer_len(ctx, LIMIT_READ_AHEAD);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
-    if (SSL_CTX_get_security_level(ctx) < 2)
-        SSL_CTX_set_security_level(ctx, 2);
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) &&
-           X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN) &&
-           SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0;
+    return SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0;
 }
 
 /* The context, at the first need. */
@@ -119,42 +88,33 @@ static SSL_CTX *context(struct upstream_tls *t, struct error *e)
 {
     if (t->ctx)
         return t->ctx;
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    if (!ctx || !configure(ctx)) {
+    SSL_CTX *ctx = tls_client_new(t->roots ? t->roots : "", t->roots_len, e);
+    if (!ctx)
+        return NULL;
+    if (!configure(ctx)) {
         SSL_CTX_free(ctx);
         ERR_clear_error();
         (void)error_set(e, EIO, "cannot make the TLS client context");
         return NULL;
     }
-    if (add_roots(SSL_CTX_get_cert_store(ctx), t->roots ? t->roots : "", t->roots_len) == 0)
-        warn_text("there are no root certificates: no https server can be verified");
     free(t->roots);
     t->roots = NULL;
     t->ctx = ctx;
     return ctx;
 }
 
-static bool expect_authority(SSL *ssl, const struct url_authority *a)
-{
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-
-    if (a->kind != URL_HOST_NAME)
-        return X509_VERIFY_PARAM_set1_ip_asc(param, a->host) == 1;
-    return X509_VERIFY_PARAM_set1_host(param, a->host, 0) == 1 &&
-           SSL_set_tlsext_host_name(ssl, a->host) == 1;
-}
-
 int upstream_start_tls(struct upstream *up, struct error *e)
 {
     static const unsigned char http1[] = "\x08http/1.1";
     struct upstream_tls *t = upstreams_tls(up->proxy->upstreams);
+    const char *name = up->authority.kind == URL_HOST_NAME ? up->authority.host : NULL;
     SSL_CTX *ctx = context(t, e);
     char key[KEY_SIZE];
 
     if (!ctx)
         return -EIO;
     SSL *ssl = SSL_new(ctx);
-    if (!ssl || !expect_authority(ssl, &up->authority)) {
+    if (!ssl || !tls_client_expect(ssl, name, up->authority.host)) {
         SSL_free(ssl);
         ERR_clear_error();
         return error_set(e, EIO, "cannot make a TLS connection to %s", up->authority.host);
