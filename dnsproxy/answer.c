@@ -30,6 +30,7 @@ struct writer {
     struct answer *a;
     const struct policy *policy;
     const char *name; /* that was asked */
+    bool unjudged;    /* addresses */
     size_t base;      /* offset of the body in the message */
     bool full;
 };
@@ -206,7 +207,7 @@ static bool is_address(uint16_t type)
 static bool tell_address(struct writer *w, int family, const uint8_t *address, uint32_t ttl)
 {
     struct answer *a = w->a;
-    if (!answer_address_allowed(w->policy, w->name, family, address)) {
+    if (!w->unjudged && !answer_address_allowed(w->policy, w->name, family, address)) {
         if (a->withheld++ == 0)
             (void)inet_ntop(family, address, a->withheld_text, sizeof(a->withheld_text));
         if (!w->policy->dry_run)
@@ -438,6 +439,7 @@ static enum answer_status build(const struct policy *policy, const struct asked 
     struct writer w = {.a = a,
                        .policy = policy,
                        .name = asked->name,
+                       .unjudged = asked->unjudged,
                        .base = DNS_HEADER_LEN + ldns_rdf_size(qname) + 4};
     bool good = ldns_pkt_edns_extended_rcode(pkt) == 0 && put_all(&w, pkt, qname, asked->qtype);
     ldns_pkt_free(pkt);

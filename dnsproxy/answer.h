@@ -65,6 +65,7 @@ struct asked {
     uint16_t dns_id;
     uint16_t qtype;
     bool tcp;
+    bool unjudged;    /* addresses are not withheld: who asked judges them */
     const char *name; /* canonical */
 };
 

@@ -12,6 +12,7 @@
  *                     |  |  ^          |
  *               cache.c query.c    answer.c, svcb.c      over ldns
  *                           +----------+
+ *   upstream.c, lookup.c  ->  secure.c, secure_connection.c, frames.c   by TLS, over OpenSSL
  *   nflog.c  ->  reject.c (ICMP errors), log.c       what the rules rejected
  *   nflog.c  ->  held.c  ->  channel, packet.c       what the rules hold: TCP to raw endpoints
  *   log.c    ->  fold.c  ->  channel                 repeats folded, floods bounded
@@ -30,6 +31,7 @@
 #include "dnsproxy/packet.h"
 #include "src/isolate.h"
 #include "src/net.h"
+#include "src/tls_client.h"
 #include "src/util.h"
 
 #define NFLOG_BATCH 64  /* netlink datagrams a turn */
@@ -125,10 +127,40 @@ static void on_unreachable(struct dnsproxy *p, const struct msg_unreachable *m)
     reject_answer(p->reject, &packet, m->error);
 }
 
+void dnsproxy_answered(struct dnsproxy *p, const struct outcome *r)
+{
+    if (r->id & LOOKUP_ID)
+        lookup_reply(p->lookups, r);
+    else
+        upstream_reply(p->upstream, r);
+}
+
+static void on_reply(struct dnsproxy *p, const struct msg_reply *m)
+{
+    const struct outcome r = {.id = m->id,
+                              .error = m->error,
+                              .dns_id = m->dns_id,
+                              .hosts_below = m->hosts_below != 0,
+                              .data = m->data,
+                              .len = m->data_len};
+
+    if (m->over_tls && p->secure)
+        secure_ask(p->secure, m);
+    else
+        dnsproxy_answered(p, &r);
+}
+
+static void on_dialed(struct dnsproxy *p, const struct msg_tls_dialed *m, int fd)
+{
+    if (p->secure)
+        secure_dialed(p->secure, m, fd);
+    else if (fd >= 0)
+        (void)close(fd);
+}
+
 static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
 {
-    (void)fd; /* the channel lets none through */
-    struct dnsproxy *p = arg;
+    struct dnsproxy *p = arg; /* fd: of TLS_DIALED alone */
     switch (m->type) {
     case MSG_FINISH:
         finish(p, c);
@@ -140,8 +172,14 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
     case MSG_UNREACHABLE:
         on_unreachable(p, (const struct msg_unreachable *)(const void *)m);
         break;
+    case MSG_LOOKUP:
+        lookup_begin(p->lookups, (const struct msg_lookup *)(const void *)m);
+        break;
+    case MSG_TLS_DIALED:
+        on_dialed(p, (const struct msg_tls_dialed *)(const void *)m, fd);
+        break;
     default:
-        upstream_reply(p->upstream, (const struct msg_reply *)(const void *)m);
+        on_reply(p, (const struct msg_reply *)(const void *)m);
         break;
     }
 }
@@ -163,6 +201,18 @@ static void read_policy(struct dnsproxy *p)
     if (isolate_read_fd(PROXY_FD_CONFIG, POLICY_CONFIG_MAX, &text, &len, &e) < 0 ||
         policy_from_config(&p->policy, text, len, &e) < 0)
         die("%s", e.text);
+}
+
+/* They are there if DNS goes by TLS. */
+static void read_roots(struct dnsproxy *p)
+{
+    struct error e;
+    if (!p->inherited[DNS_FD_ROOTS])
+        return;
+    if (tls_client_init(&e) < 0 ||
+        isolate_read_fd(DNS_FD_ROOTS, TLS_ROOTS_MAX, &p->roots, &p->roots_len, &e) < 0)
+        die("%s", e.text);
+    (void)close(DNS_FD_ROOTS);
 }
 
 /* The host's: the jail has no other. */
@@ -189,14 +239,19 @@ static void open_all(struct dnsproxy *p)
     p->base = event_base_new();
     if (!p->base)
         die("cannot make an event loop");
-    p->channel =
-        channel_new(p->base, PROXY_FD_CHANNEL,
-                    1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED | 1u << MSG_UNREACHABLE,
-                    0, on_message, on_closed, p);
+    p->channel = channel_new(p->base, PROXY_FD_CHANNEL,
+                             1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED |
+                                 1u << MSG_UNREACHABLE | 1u << MSG_LOOKUP | 1u << MSG_TLS_DIALED,
+                             1u << MSG_TLS_DIALED, on_message, on_closed, p);
     channel_batch(p->channel);
     log_open(p);
     p->reverse = reverse_new();
     p->upstream = upstream_new(p);
+    p->lookups = lookups_new(p);
+    if (p->roots)
+        p->secure = secure_new(p, p->roots, p->roots_len);
+    free(p->roots);
+    p->roots = NULL;
     if (if_open(p, DNS_FD_UDP4) >= 0)
         p->udp[0] = udp_new(p, DNS_FD_UDP4);
     if (if_open(p, DNS_FD_UDP6) >= 0)
@@ -217,6 +272,8 @@ static void open_all(struct dnsproxy *p)
 static void close_all(struct dnsproxy *p)
 {
     upstream_free(p->upstream);
+    secure_free(p->secure);
+    lookups_free(p->lookups);
     tcp_free(p->tcp);
     for (unsigned k = 0; k < ARRAY_LEN(p->udp); k++)
         udp_free(p->udp[k]);
@@ -251,6 +308,7 @@ static void lock_calls(void)
         SYS_readv,       SYS_writev,    SYS_ioctl, /* tcp.c: libevent asks for FIONREAD */
         SYS_close,                                 /* tcp.c, channel.c */
         SYS_write,                                 /* warn_text */
+        SYS_sysinfo, /* secure.c: qsort, when libcrypto sorts the roots */
     };
     struct error e;
     if (isolate_seccomp(calls, ARRAY_LEN(calls), &e) < 0)
@@ -264,6 +322,7 @@ void dnsproxy_run(struct dnsproxy *p)
         die("%s", e.text);
     look_at_fds(p);
     read_policy(p);
+    read_roots(p);
     read_hostname(p);
     (void)raise_nofile();
     if (isolate_confine(&e) < 0)

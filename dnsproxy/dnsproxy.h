@@ -15,10 +15,12 @@
 #include "dnsproxy/query.h"
 #include "dnsproxy/reject.h"
 #include "dnsproxy/reverse.h"
+#include "dnsproxy/secure.h"
 #include "src/channel.h"
 #include "src/net.h"
 #include "src/policy.h"
 
+struct lookups;
 struct tcp;
 struct tcp_connection;
 struct udp;
@@ -31,6 +33,10 @@ struct dnsproxy {
     struct policy policy;
     struct fold *allowed, *denied, *rejected; /* log messages */
     struct upstream *upstream;
+    struct lookups *lookups;
+    char *roots; /* PEM text, until secure has read it; or NULL */
+    size_t roots_len;
+    struct secure *secure; /* NULL: no --upstream tls:// */
     struct cache *cache;
     struct reverse *reverse;
     char hostname[NAME_SIZE]; /* canonical, or "": it has none that could be asked for */
@@ -58,6 +64,22 @@ struct client {
         struct sockaddr_in6 v6;
     } address;
 };
+
+/* What became of a question: of the jail's (upstream.c), or, with LOOKUP_ID in its id, of the
+ * supervisor's (lookup.c). */
+struct outcome {
+    uint64_t id;
+    int error;       /* 0, or a positive errno: EACCES: refused by policy */
+    uint16_t dns_id; /* that the answer must carry */
+    bool tcp;        /* it came over TCP, or TLS */
+    bool hosts_below;
+    const uint8_t *data;
+    size_t len;
+};
+
+#define LOOKUP_ID (1ULL << 63)
+
+void dnsproxy_answered(struct dnsproxy *p, const struct outcome *r);
 
 /* dnsproxy.c: runs until the channel ends. Ends the process with 125 if it cannot be set up. */
 void dnsproxy_run(struct dnsproxy *p);
@@ -88,12 +110,18 @@ void upstream_free(struct upstream *u);
  * error of channel_send. */
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
                  const struct cache_key *key, uint32_t endpoint);
-void upstream_reply(struct upstream *u, const struct msg_reply *m);
+void upstream_reply(struct upstream *u, const struct outcome *r);
 /* For a name with a NAME:PORT endpoint the supervisor is told the addresses before the clients are,
  * so that who connects to one of them right away is let through (learned.c). In a dry run it is
  * told those of every name, for the policy that is learned. */
 void upstream_teach(struct upstream *u, const char *name, const struct answer_address *a,
                     unsigned count, uint32_t ttl);
+
+/* lookup.c: one answer (ADDRESSES) to each. */
+struct lookups *lookups_new(struct dnsproxy *p);
+void lookups_free(struct lookups *l);
+void lookup_begin(struct lookups *l, const struct msg_lookup *m);
+void lookup_reply(struct lookups *l, const struct outcome *r);
 
 /* udp.c: fd is a bound socket and stays the caller's. */
 struct udp *udp_new(struct dnsproxy *p, int fd);

@@ -288,26 +288,26 @@ static void fail(struct upstream *u, uint32_t i)
     finish(u, i, LDNS_RCODE_SERVFAIL, stale ? &v : NULL);
 }
 
-void upstream_reply(struct upstream *u, const struct msg_reply *m)
+void upstream_reply(struct upstream *u, const struct outcome *r)
 {
-    uint32_t i = (uint32_t)(m->id % SLOTS);
+    uint32_t i = (uint32_t)(r->id % SLOTS);
     struct slot *s = &u->slots[i];
-    if (s->id == 0 || s->id != m->id)
+    if (s->id == 0 || s->id != r->id)
         return;
-    if (m->error == EACCES) {
+    if (r->error == EACCES) {
         finish(u, i, LDNS_RCODE_REFUSED, NULL);
         return;
     }
-    if (m->error != 0) {
+    if (r->error != 0) {
         fail(u, i);
         return;
     }
     struct asked asked = {
-        .dns_id = m->dns_id, .qtype = s->key.qtype, .tcp = s->tcp, .name = s->name};
+        .dns_id = r->dns_id, .qtype = s->key.qtype, .tcp = s->tcp || r->tcp, .name = s->name};
     struct answer *a = &u->p->answer;
-    switch (answer_build(&u->p->policy, &asked, m->data, m->data_len, a)) {
+    switch (answer_build(&u->p->policy, &asked, r->data, r->len, a)) {
     case ANSWER_GOOD:
-        succeed(u, i, a, m->hosts_below != 0);
+        succeed(u, i, a, r->hosts_below);
         return;
     case ANSWER_TRUNCATED:
         s->tcp = true;

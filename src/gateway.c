@@ -194,6 +194,11 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     g->dns.fds[PROXY_FD_CONFIG] = fcntl(l->config, F_DUPFD_CLOEXEC, 0);
     if (g->dns.fds[PROXY_FD_CONFIG] < 0)
         return error_errno(e, errno, "cannot duplicate a descriptor");
+    if (l->options->upstream.tls) {
+        g->dns.fds[DNS_FD_ROOTS] = fcntl(l->roots, F_DUPFD_CLOEXEC, 0);
+        if (g->dns.fds[DNS_FD_ROOTS] < 0)
+            return error_errno(e, errno, "cannot duplicate a descriptor");
+    }
     g->http.fds[PROXY_FD_CHANNEL] = l->http_proxy;
     g->http.fds[PROXY_FD_CONFIG] = l->config;
     g->http.fds[HTTP_FD_ROOTS] = l->roots;
@@ -406,8 +411,8 @@ void gateway_main(struct launch *l)
     struct launch_msg m;
     struct error e;
 
-    proxy_process_init(&g.dns, "cijail-dnsproxy", l->dnsproxy_path);
-    proxy_process_init(&g.http, "cijail-httpproxy", l->httpproxy_path);
+    proxy_process_init(&g.dns, "cijail-dnsproxy", l->dnsproxy_path, DNS_FD_ROOTS);
+    proxy_process_init(&g.http, "cijail-httpproxy", l->httpproxy_path, HTTP_FD_ROOTS);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
         launch_send(l->gate_keeper, LAUNCH_NUMBER, launch_number_in_proc(), NULL) < 0)
         _exit(125);

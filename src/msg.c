@@ -84,7 +84,7 @@ static bool check_server(const struct msg_server *s)
 static bool check_query(const struct msg_query *m)
 {
     return m->qtype != 0 && check_server(&m->server) &&
-           (m->transport == MSG_UDP || m->transport == MSG_TCP) &&
+           (m->transport == MSG_UDP || m->transport == MSG_TCP) && m->lookup <= 1 &&
            is_host_text(m->name, sizeof(m->name));
 }
 
@@ -92,7 +92,39 @@ static bool check_reply(const struct msg_reply *m, size_t len)
 {
     return len >= offsetof(struct msg_reply, data) && m->error >= 0 &&
            len == offsetof(struct msg_reply, data) + m->data_len &&
-           (m->error == 0 || m->data_len == 0) && m->hosts_below <= 1;
+           (m->error == 0 || (m->data_len == 0 && m->over_tls == 0)) && m->hosts_below <= 1 &&
+           m->over_tls <= MSG_TLS_SERVERS;
+}
+
+static bool check_lookup(const struct msg_lookup *m)
+{
+    return is_host_text(m->name, sizeof(m->name));
+}
+
+static bool check_addresses(const struct msg_addresses *m)
+{
+    if (m->error < 0 || m->count > MSG_ADDRESSES_MAX || (m->error != 0) != (m->count == 0))
+        return false;
+    for (uint32_t i = 0; i < m->count; i++)
+        if (m->address[i].family != AF_INET && m->address[i].family != AF_INET6)
+            return false;
+    return true;
+}
+
+static bool check_tls_dial(const struct msg_tls_dial *m)
+{
+    return m->server < MSG_TLS_SERVERS;
+}
+
+static bool check_tls_dialed(const struct msg_tls_dialed *m)
+{
+    return m->error >= 0 && is_host_text(m->address, sizeof(m->address)) &&
+           (m->name[0] == '\0' || is_host_text(m->name, sizeof(m->name)));
+}
+
+static bool check_tls_failed(const struct msg_tls_failed *m)
+{
+    return m->server < MSG_TLS_SERVERS && ends_nonempty(m->text, sizeof(m->text));
 }
 
 static bool check_log_request(const struct msg_log_request *m)
@@ -185,6 +217,16 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_log_unix);
     case MSG_PARENT:
         return sizeof(struct msg_parent);
+    case MSG_LOOKUP:
+        return sizeof(struct msg_lookup);
+    case MSG_ADDRESSES:
+        return sizeof(struct msg_addresses);
+    case MSG_TLS_DIAL:
+        return sizeof(struct msg_tls_dial);
+    case MSG_TLS_DIALED:
+        return sizeof(struct msg_tls_dialed);
+    case MSG_TLS_FAILED:
+        return sizeof(struct msg_tls_failed);
     default:
         return 0;
     }
@@ -225,6 +267,16 @@ static bool check_fields(const void *m, uint32_t type)
         return check_log_unix(m);
     case MSG_PARENT:
         return check_parent(m);
+    case MSG_LOOKUP:
+        return check_lookup(m);
+    case MSG_ADDRESSES:
+        return check_addresses(m);
+    case MSG_TLS_DIAL:
+        return check_tls_dial(m);
+    case MSG_TLS_DIALED:
+        return check_tls_dialed(m);
+    case MSG_TLS_FAILED:
+        return check_tls_failed(m);
     default:
         return false;
     }

@@ -7,8 +7,10 @@
  *
  *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_BATCH LOG_TUNNEL
  *   supervisor -> httpproxy   PARENT DIALED (with one descriptor if error is 0) FINISH
- *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN
- *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE
+ *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN ADDRESSES TLS_DIAL
+ *                             TLS_FAILED
+ *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE LOOKUP TLS_DIALED (with one
+ *                             descriptor if error is 0)
  *   gate -> supervisor        READY LOG_UNIX
  */
 #ifndef CIJAIL_MSG_H
@@ -38,6 +40,11 @@ enum msg_type {
     MSG_LOG_BATCH,
     MSG_LOG_UNIX,
     MSG_PARENT,
+    MSG_LOOKUP,
+    MSG_ADDRESSES,
+    MSG_TLS_DIAL,
+    MSG_TLS_DIALED,
+    MSG_TLS_FAILED,
     MSG_TYPE_END
 };
 
@@ -131,12 +138,15 @@ struct msg_query {
     uint64_t id;
     uint16_t qtype;
     uint8_t transport; /* enum msg_transport */
-    uint8_t pad;
+    uint8_t lookup;    /* 1: to answer a LOOKUP; the jail has not asked for it */
     struct msg_server server;
     char name[NAME_SIZE]; /* canonical; "." is never asked */
 };
 
-/* What came back, unparsed: length is offsetof(data) + data_len. */
+#define MSG_TLS_SERVERS 8
+
+/* What came back, unparsed: length is offsetof(data) + data_len. Or, if over_tls is not 0: the
+ * query that may be sent to one of the servers of --upstream tls://, which is dnsproxy's to do. */
 struct msg_reply {
     struct msg_head head;
     uint64_t id;
@@ -145,8 +155,57 @@ struct msg_reply {
     uint16_t dns_id; /* id of the query that was sent: data must carry it */
     uint16_t data_len;   /* 0 if error */
     uint8_t hosts_below; /* 1: hosts(5) has the name of an NXDOMAIN or names below it */
-    uint8_t pad[7];
+    uint8_t over_tls;    /* how many servers there are; 0: data is an answer */
+    uint8_t pad[6];
     uint8_t data[MSG_REPLY_MAX];
+};
+
+/* "What are the addresses of this name?" The supervisor parses no DNS, and with --upstream it does
+ * not resolve names by the host's own means. */
+struct msg_lookup {
+    struct msg_head head;
+    uint64_t id;          /* chosen by the sender, comes back in ADDRESSES */
+    char name[NAME_SIZE]; /* canonical */
+};
+
+#define MSG_ADDRESSES_MAX 16
+
+/* The answer. They are told as they came, of private networks too: who asked judges them. */
+struct msg_addresses {
+    struct msg_head head;
+    uint64_t id;
+    int32_t error;  /* 0; ENOENT: the name has no address; another positive errno: no answer */
+    uint32_t count; /* 0 exactly if error */
+    struct msg_address {
+        uint8_t family; /* AF_INET, AF_INET6 */
+        uint8_t pad[3];
+        uint8_t address[16]; /* network byte order; IPv4 in the first four */
+    } address[MSG_ADDRESSES_MAX];
+};
+
+/* "Connect me to that server of --upstream tls://": its address is the supervisor's. */
+struct msg_tls_dial {
+    struct msg_head head;
+    uint64_t id;     /* chosen by the sender, comes back in TLS_DIALED */
+    uint32_t server; /* counted from 0 */
+    uint32_t pad;
+};
+
+struct msg_tls_dialed {
+    struct msg_head head;
+    uint64_t id;
+    int32_t error; /* 0, or a positive errno */
+    uint32_t pad;
+    char name[NAME_SIZE]; /* canonical: what the certificate must be for; "": the address */
+    char address[64];     /* of the server, as text */
+};
+
+/* That server cannot be used, for the log; said once until it can be. */
+struct msg_tls_failed {
+    struct msg_head head;
+    uint32_t server;
+    uint32_t pad;
+    char text[MSG_TEXT_SIZE];
 };
 
 #define MSG_LEARN_MAX 64 /* addresses; an answer that has more is told in several messages */

@@ -47,6 +47,7 @@ enum proxy_fd {
     DNS_FD_RELAY6 = 14,
     DNS_FD_INTERCEPT4 = 15, /* likewise, mark INTERCEPT_MARK */
     DNS_FD_INTERCEPT6 = 16,
+    DNS_FD_ROOTS = 17, /* sealed memfd, as HTTP_FD_ROOTS, if DNS goes by TLS */
     /* cijail-httpproxy */
     HTTP_FD_LISTEN4 = 5, /* listening at GW_IPV4:PROXY_PORT */
     HTTP_FD_LISTEN6 = 6,
@@ -54,6 +55,6 @@ enum proxy_fd {
     HTTP_FD_TRANSPARENT4 = 8, /* listening, with IP_TRANSPARENT, if the policy has a URL endpoint */
     HTTP_FD_TRANSPARENT6 = 9,
 };
-#define PROXY_FD_MAX 16 /* the highest of them */
+#define PROXY_FD_MAX 17 /* the highest of them */
 
 #endif

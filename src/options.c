@@ -19,6 +19,7 @@ enum {
     OPT_LEARN,
     OPT_LOOPBACK,
     OPT_SUMMARY,
+    OPT_UPSTREAM,
     OPT_VERSION
 };
 
@@ -42,6 +43,8 @@ static const struct option_row {
     {"learn", OPT_LEARN, "FILE", "write a policy of what was used to FILE"},
     {"summary", OPT_SUMMARY, "FILE",
      "write a report to FILE (.md, .html, .json, .txt), or: github"},
+    {"upstream", OPT_UPSTREAM, "SERVER",
+     "resolve names by this DNS server: ADDRESS or tls://ADDRESS[#NAME]; may be repeated"},
     {"help", 'h', NULL, "print this and exit"},
     {"version", OPT_VERSION, NULL, "print the version and exit"},
 };
@@ -119,6 +122,8 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
     case OPT_SUMMARY:
         out->summary_path = optarg;
         return 0;
+    case OPT_UPSTREAM:
+        return upstream_servers_add(&out->upstream, optarg, e);
     case OPT_LOG:
         out->log_path = optarg;
         return 0;

@@ -8,6 +8,7 @@
 #include "preset/preset.h"
 #include "src/error.h"
 #include "src/policy.h"
+#include "src/upstream_servers.h"
 
 enum log_format { LOG_TEXT, LOG_JSON };
 
@@ -19,8 +20,9 @@ struct options {
     const char *summary_path; /* of the report at the end, or "github"; NULL: none */
     const char *log_path;     /* NULL: standard error */
     enum log_format log_format;
-    struct preset_notes notes; /* shown and freed by options_parse() */
-    char **command;            /* NULL-terminated, points into argv */
+    struct preset_notes notes;        /* shown and freed by options_parse() */
+    struct upstream_servers upstream; /* of --upstream; none: the host's (resolv.conf(5)) */
+    char **command;                   /* NULL-terminated, points into argv */
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_DONE /* --help, --version: printed */ };

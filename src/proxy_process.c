@@ -29,9 +29,9 @@
  * dropping its bounding set. They are capabilities over U3 alone (proxy_lock.c). */
 static const int proxy_caps[] = {CAP_SYS_ADMIN, CAP_SETPCAP};
 
-void proxy_process_init(struct proxy_process *p, const char *name, const char *path)
+void proxy_process_init(struct proxy_process *p, const char *name, const char *path, int roots_fd)
 {
-    *p = (struct proxy_process){.name = name, .path = path};
+    *p = (struct proxy_process){.name = name, .path = path, .roots_fd = roots_fd};
     for (int n = 0; n <= PROXY_FD_MAX; n++)
         p->fds[n] = -1;
 }
@@ -139,7 +139,7 @@ int proxy_process_start(struct proxy_process *p, int mounts, struct error *e)
 
 /* --- whether it is needed --- */
 
-/* The policy alone is no reason: it can always be read. */
+/* The policy and the roots alone are no reason: they can always be read. */
 size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out)
 {
     size_t count = 0;
@@ -147,7 +147,7 @@ size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out)
     if (p->pid != 0 || p->fds[PROXY_FD_CHANNEL] < 0)
         return 0;
     for (int n = PROXY_FD_CHANNEL; n <= PROXY_FD_MAX; n++)
-        if (p->fds[n] >= 0 && n != PROXY_FD_CONFIG)
+        if (p->fds[n] >= 0 && n != PROXY_FD_CONFIG && n != p->roots_fd)
             out[count++] = (struct pollfd){.fd = p->fds[n], .events = POLLIN};
     return count;
 }

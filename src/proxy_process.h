@@ -14,13 +14,14 @@
 struct proxy_process {
     const char *name, *path;   /* the caller's */
     int fds[PROXY_FD_MAX + 1]; /* by final number; -1: not there. Owned until it starts */
+    int roots_fd;              /* the number of the roots, which like the policy is a file */
     pid_t pid;                 /* 0: not started, or over */
 };
 
 /* How many descriptors proxy_process_watch sets at most. */
 #define PROXY_PROCESS_WATCHED (PROXY_FD_MAX + 1)
 
-void proxy_process_init(struct proxy_process *p, const char *name, const char *path);
+void proxy_process_init(struct proxy_process *p, const char *name, const char *path, int roots_fd);
 
 /* Forks and executes it, locked (proxy_lock.h), with its descriptors, which are closed here.
  * mounts: the jail's mount namespace, in which it starts; -1: it starts before the command does.

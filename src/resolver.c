@@ -1,7 +1,10 @@
 /* resolver.c: up to THREADS threads call getaddrinfo(3), as every program of the host does:
  * /etc/hosts, nsswitch.conf and the host's resolver hold. The event loop and the threads share one
  * queue of lookups under one lock; a finished lookup goes to a list that an eventfd announces.
- * Everything else (waiters, cache) belongs to the loop alone. */
+ * Everything else (waiters, cache) belongs to the loop alone.
+ *
+ * With --upstream there are no threads: dnsproxy is asked (LOOKUP), which asks those servers, in
+ * the end by way of upstream_dns.c, and parses what they say (ADDRESSES). It answers each. */
 #include "src/resolver.h"
 
 #include <arpa/inet.h>
@@ -33,6 +36,7 @@ struct lookup {
     struct waiter *waiters;
     struct lookup *next;       /* in lookups */
     struct lookup *queue_next; /* in pending or finished */
+    uint64_t id;               /* of LOOKUP */
     bool done;
     bool answering;   /* in use further up the stack: not to be freed */
     uint64_t expires; /* now_ms(), once done */
@@ -46,6 +50,9 @@ struct resolver {
     int eventfd;
     struct lookup *lookups; /* all: waiting, running and cached */
     size_t lookup_count, waiter_count;
+    resolver_ask_fn *ask; /* NULL: getaddrinfo */
+    void *ask_arg;
+    uint64_t last_id;
     unsigned threads, idle;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
@@ -216,9 +223,68 @@ struct resolver *resolver_new(struct event_base *base)
     return r;
 }
 
-void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void *arg)
+static void answer_later(struct resolver *r)
 {
     static const struct timeval now = {0, 0};
+
+    (void)event_base_once(event_get_base(r->event), -1, EV_TIMEOUT, on_cached, r, &now);
+}
+
+static void ask_remote(struct resolver *r, struct lookup *l)
+{
+    struct msg_lookup m = {.id = l->id = ++r->last_id};
+
+    msg_init(&m, MSG_LOOKUP, sizeof(m));
+    copy_string(m.name, sizeof(m.name), l->name);
+    if (r->ask(r->ask_arg, &m) == 0)
+        return;
+    l->done = true;
+    l->error = EAI_AGAIN;
+    answer_later(r);
+}
+
+void resolver_set_remote(struct resolver *r, resolver_ask_fn *ask, void *arg)
+{
+    r->ask = ask;
+    r->ask_arg = arg;
+}
+
+static void take_address(const struct msg_address *from, union resolver_address *to)
+{
+    memset(to, 0, sizeof(*to));
+    to->sa.sa_family = from->family;
+    if (from->family == AF_INET)
+        memcpy(&((struct sockaddr_in *)(void *)&to->sa)->sin_addr, from->address, 4);
+    else
+        memcpy(&((struct sockaddr_in6 *)(void *)&to->sa)->sin6_addr, from->address, 16);
+}
+
+void resolver_take(struct resolver *r, const struct msg_addresses *m)
+{
+    struct lookup *l = r->lookups;
+
+    while (l && (l->done || l->id != m->id))
+        l = l->next;
+    if (!l || !r->ask)
+        return;
+    l->error = m->error == 0 ? 0 : m->error == ENOENT ? EAI_NONAME : EAI_AGAIN;
+    for (uint32_t i = 0; i < m->count && l->n < RESOLVER_ADDRESSES; i++)
+        take_address(&m->address[i], &l->addresses[l->n++]);
+    l->done = true;
+    l->expires = now_ms() + (l->n ? CACHE_MS : 0);
+    answer(r, l);
+}
+
+bool resolver_is_asking(const struct resolver *r, const char *name)
+{
+    for (const struct lookup *l = r->lookups; l; l = l->next)
+        if (!l->done && strcmp(l->name, name) == 0)
+            return true;
+    return false;
+}
+
+void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void *arg)
+{
     struct lookup *l = find(r, name);
     struct waiter *w;
 
@@ -233,7 +299,7 @@ void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void
         w->next = l->waiters;
         l->waiters = w;
         if (l->done) /* from the loop, not from inside of this call */
-            (void)event_base_once(event_get_base(r->event), -1, EV_TIMEOUT, on_cached, r, &now);
+            answer_later(r);
         return;
     }
     l = xcalloc(1, sizeof(*l));
@@ -242,7 +308,10 @@ void resolver_lookup(struct resolver *r, const char *name, resolver_cb *cb, void
     l->next = r->lookups;
     r->lookups = l;
     r->lookup_count++;
-    enqueue(r, l);
+    if (r->ask)
+        ask_remote(r, l);
+    else
+        enqueue(r, l);
 }
 
 void resolver_set_port(union resolver_address *a, uint16_t port)
@@ -251,6 +320,16 @@ void resolver_set_port(union resolver_address *a, uint16_t port)
         ((struct sockaddr_in *)(void *)&a->sa)->sin_port = htons(port);
     else
         ((struct sockaddr_in6 *)(void *)&a->sa)->sin6_port = htons(port);
+}
+
+void resolver_format(const union resolver_address *a, char out[INET6_ADDRSTRLEN])
+{
+    const void *data = a->sa.sa_family == AF_INET
+                           ? (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr
+                           : &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+
+    if (!inet_ntop(a->sa.sa_family, data, out, INET6_ADDRSTRLEN))
+        out[0] = '\0';
 }
 
 bool resolver_literal(const struct url_authority *a, union resolver_address *out)

@@ -46,6 +46,7 @@
 #include "src/resolver.h"
 #include "src/summary.h"
 #include "src/supervisor_parts.h"
+#include "src/upstream_dialer.h"
 #include "src/upstream_dns.h"
 #include "src/userns.h"
 #include "src/util.h"
@@ -320,6 +321,39 @@ static void start_raw(struct supervisor *s)
     s->raw = raw_new(&setup, s->launch.maker_supervisor, s->nofile / FDS_PER_FLOW);
 }
 
+/* Names by the servers of --upstream, which dnsproxy reads. */
+static int ask_dns(void *arg, const struct msg_lookup *m)
+{
+    struct supervisor *s = arg;
+
+    return s->dns.channel ? channel_send(s->dns.channel, m, -1) : -EPIPE;
+}
+
+static void start_upstream(struct supervisor *s)
+{
+    const struct upstream_servers *servers = &s->options->upstream;
+
+    s->upstream = upstream_dns_new(s->base, s->policy);
+    upstream_dns_set_learn(s->upstream, s->learn);
+    if (servers->count == 0)
+        return;
+    upstream_dns_set_servers(s->upstream, servers, s->resolver);
+    resolver_set_remote(s->resolver, ask_dns, s);
+    if (servers->tls)
+        s->upstream_dialer = upstream_dialer_new(s->base, servers, s->log);
+}
+
+/* What dnsproxy may say. */
+static unsigned dns_types(const struct supervisor *s)
+{
+    unsigned types = 1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN | 1u << MSG_LOG_RESOLVE |
+                     1u << MSG_LOG_CONNECT | 1u << MSG_OPEN;
+
+    if (s->options->upstream.count > 0)
+        types |= 1u << MSG_ADDRESSES;
+    return s->upstream_dialer ? types | 1u << MSG_TLS_DIAL | 1u << MSG_TLS_FAILED : types;
+}
+
 static void start_loop(struct supervisor *s, const sigset_t *signals)
 {
     static const struct timeval setup = {SETUP_SECONDS, 0};
@@ -341,11 +375,8 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
                                                   .raw = s->raw,
                                                   .log = s->log,
                                                   .parents = &s->parents});
-    s->upstream = upstream_dns_new(s->base, s->policy);
-    upstream_dns_set_learn(s->upstream, s->learn);
-    start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor,
-                        1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN |
-                            1u << MSG_LOG_RESOLVE | 1u << MSG_LOG_CONNECT | 1u << MSG_OPEN);
+    start_upstream(s);
+    start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor, dns_types(s));
     channel_batch(s->dns.channel);
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,

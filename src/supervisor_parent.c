@@ -27,7 +27,7 @@ int supervisor_find_parents(struct supervisor *s, struct error *e)
 bool supervisor_needs_roots(const struct supervisor *s)
 {
     return policy_needs_ca(s->policy) || s->parents.of[MSG_PARENT_HTTP].tls ||
-           s->parents.of[MSG_PARENT_TUNNEL].tls;
+           s->parents.of[MSG_PARENT_TUNNEL].tls || s->options->upstream.tls;
 }
 
 void supervisor_tell_parents(struct supervisor *s)

@@ -54,6 +54,7 @@ struct supervisor {
     struct learned *learned;
     struct dialer *dialer;
     struct upstream_dns *upstream;
+    struct upstream_dialer *upstream_dialer; /* NULL: no --upstream tls:// */
     struct relays *relays;
     struct raw *raw;
     size_t nofile;         /* the limit on descriptors */

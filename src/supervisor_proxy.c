@@ -11,6 +11,7 @@
 #include "src/log.h"
 #include "src/mirror.h"
 #include "src/raw.h"
+#include "src/upstream_dialer.h"
 #include "src/upstream_dns.h"
 #include "src/util.h"
 
@@ -105,6 +106,15 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
     case MSG_QUERY:
         upstream_dns_query(s->upstream, c, (const struct msg_query *)(const void *)m);
         break;
+    case MSG_ADDRESSES:
+        resolver_take(s->resolver, (const struct msg_addresses *)(const void *)m);
+        break;
+    case MSG_TLS_DIAL:
+        upstream_dialer_dial(s->upstream_dialer, c, (const struct msg_tls_dial *)(const void *)m);
+        break;
+    case MSG_TLS_FAILED:
+        upstream_dialer_failed(s->upstream_dialer, (const struct msg_tls_failed *)(const void *)m);
+        break;
     case MSG_OPEN:
         raw_open(s->raw, c, (const struct msg_open *)(const void *)m);
         break;
@@ -150,6 +160,8 @@ static void drop_proxy(struct proxy *p)
         return;
     dialer_forget(s->dialer, p->channel);
     upstream_dns_forget(s->upstream, p->channel);
+    if (s->upstream_dialer)
+        upstream_dialer_forget(s->upstream_dialer, p->channel);
     if (p == &s->dns)
         raw_set_channel(s->raw, NULL);
     channel_free(p->channel);

@@ -8,6 +8,10 @@
  * nothing of it is parsed here but these and the rcode. A name of hosts(5) is answered out of that
  * file, as everywhere on the host.
  *
+ * With --upstream its servers stand in the place of resolv.conf's. Over TLS (RFC 7858) what comes
+ * back here is not to be read, so the query that was built goes to dnsproxy, which sends it
+ * (dnsproxy/secure.c): the name was judged here all the same.
+ *
  * The servers are asked in their order. One that was silent comes behind the others for a while,
  * which doubles each time. Three rounds, each with twice the patience of the one before; an error
  * of the server (SERVFAIL and the like) counts as soon as all have been asked. */
@@ -43,6 +47,9 @@ struct upstream_dns {
     struct learn *learn; /* NULL: nothing is learned */
     struct event *tick;  /* while anything is under way */
     struct resolv_conf conf;
+    const struct upstream_servers *fixed; /* NULL: those of conf */
+    const struct resolver *resolver;      /* with them; NULL */
+    union resolver_address fixed_addresses[UPSTREAM_SERVERS_MAX];
     struct hosts_file *hosts;
     struct upstream_server *servers;
     size_t server_count;
@@ -185,8 +192,8 @@ static const union resolver_address *candidates(const struct upstream_query *q, 
     *count = 1;
     if (q->wanted.sa.sa_family != 0)
         return &q->wanted;
-    *count = u->conf.count;
-    return u->conf.servers;
+    *count = u->fixed ? u->fixed->count : u->conf.count;
+    return u->fixed ? u->fixed_addresses : u->conf.servers;
 }
 
 static bool failed_lately(const struct upstream_dns *u, const union resolver_address *address)
@@ -313,14 +320,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* --- questions --- */
 
 /* The name is canonical and in the policy, and so is the server, if it is not the host's; or this
- * is a dry run. */
+ * is a dry run, or the name is one that this process itself has to know. */
 static bool is_allowed(const struct upstream_dns *u, const struct msg_query *m)
 {
     char canonical[NAME_SIZE];
 
     return name_canon(m->name, strlen(m->name), canonical, NULL) >= 0 &&
            strcmp(canonical, m->name) == 0 &&
-           (u->policy->dry_run || policy_match_resolve(u->policy, m->name)) &&
+           (u->policy->dry_run || policy_match_resolve(u->policy, m->name) ||
+            (m->lookup && u->resolver && resolver_is_asking(u->resolver, m->name))) &&
            (m->server.family == 0 ||
             policy_passes_dns_server(u->policy, m->server.family, m->server.address));
 }
@@ -355,19 +363,36 @@ static void link_active(struct upstream_dns *u, struct upstream_query *q)
     u->active = q;
 }
 
-/* A name of hosts(5), asked of the host's own servers. */
-static bool answer_from_hosts(struct upstream_query *q, const char *name)
+/* A name of hosts(5), asked of the host's own servers. whole: as getaddrinfo(3) has it, which asks
+ * nobody for what the file knows by another family's address. */
+static bool answer_from_hosts(struct upstream_query *q, const char *name, bool whole)
 {
     uint8_t address[HOSTS_FILE_ADDRESSES][16], data[UPSTREAM_HOSTS_MAX];
-    size_t n = 0;
+    int family = q->qtype == TYPE_A ? AF_INET : AF_INET6;
+    int other = q->qtype == TYPE_A ? AF_INET6 : AF_INET;
+    size_t n;
 
-    if (q->wanted.sa.sa_family == 0 && (q->qtype == TYPE_A || q->qtype == TYPE_AAAA))
-        n = hosts_file_find(q->owner->hosts, name, q->qtype == TYPE_A ? AF_INET : AF_INET6,
-                            address);
-    if (n == 0)
+    if (q->wanted.sa.sa_family != 0 || (q->qtype != TYPE_A && q->qtype != TYPE_AAAA))
+        return false;
+    n = hosts_file_find(q->owner->hosts, name, family, address);
+    if (n == 0 && (!whole || hosts_file_find(q->owner->hosts, name, other, address) == 0))
         return false;
     finish(q, 0, data, upstream_packet_from_hosts(q, address, n, data));
     return true;
+}
+
+/* To dnsproxy, which has the connections by TLS. */
+static void hand_over(struct upstream_query *q)
+{
+    struct upstream_dns *u = q->owner;
+
+    upstream_packet_pad(q);
+    u->reply.over_tls = (uint8_t)u->fixed->count;
+    send_reply(u, q->channel, q->id, 0, q->dns_id, hosts_file_has_below(u->hosts, q->name),
+               q->packet + 2, q->packet_len);
+    u->reply.over_tls = 0;
+    q->channel = NULL; /* has been answered */
+    finish(q, 0, NULL, 0);
 }
 
 void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct msg_query *m)
@@ -379,13 +404,15 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
         send_reply(u, c, m->id, EACCES, 0, false, NULL, 0);
         return;
     }
-    learn_asked(u->learn, m->name, &m->server);
+    if (!m->lookup)
+        learn_asked(u->learn, m->name, &m->server);
     q = take_query(u);
     if (!q) {
         send_reply(u, c, m->id, EAGAIN, 0, false, NULL, 0);
         return;
     }
-    resolv_conf_update(&u->conf);
+    if (!u->fixed)
+        resolv_conf_update(&u->conf);
     memset(q, 0, offsetof(struct upstream_query, packet));
     q->owner = u;
     q->channel = c;
@@ -400,7 +427,11 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     copy_string(q->name, sizeof(q->name), m->name);
     if (!event_pending(u->tick, EV_TIMEOUT, NULL))
         (void)event_add(u->tick, &tick);
-    if (!answer_from_hosts(q, m->name))
+    if (answer_from_hosts(q, m->name, m->lookup != 0))
+        return;
+    if (u->fixed && u->fixed->tls && q->wanted.sa.sa_family == 0)
+        hand_over(q);
+    else
         start_attempt(q);
 }
 
@@ -422,6 +453,15 @@ struct upstream_dns *upstream_dns_new(struct event_base *base, const struct poli
     if (!u->tick)
         die("out of memory");
     return u;
+}
+
+void upstream_dns_set_servers(struct upstream_dns *u, const struct upstream_servers *servers,
+                              const struct resolver *resolver)
+{
+    for (size_t i = 0; i < servers->count; i++)
+        u->fixed_addresses[i] = servers->at[i].address;
+    u->fixed = servers;
+    u->resolver = resolver;
 }
 
 void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn)

@@ -7,6 +7,8 @@
 #include "src/channel.h"
 #include "src/learn.h"
 #include "src/policy.h"
+#include "src/resolver.h"
+#include "src/upstream_servers.h"
 
 struct upstream_dns;
 
@@ -14,6 +16,11 @@ struct upstream_dns *upstream_dns_new(struct event_base *base, const struct poli
 
 /* Every name that is asked for goes there too. */
 void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn);
+
+/* Those servers are asked, and not the host's; by TLS they are dnsproxy's to ask. What the resolver
+ * looks up may be asked, whatever the policy names. Both outlive it. */
+void upstream_dns_set_servers(struct upstream_dns *u, const struct upstream_servers *servers,
+                              const struct resolver *resolver);
 
 /* Takes one MSG_QUERY; answers on c by MSG_REPLY, later or at once. */
 void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct msg_query *m);

@@ -1,5 +1,4 @@
-/* upstream_packet.c: queries as bytes, and what can be told of an answer without parsing it: its
- * first bytes are the query's own, but for flags and counts. */
+/* upstream_packet.c: queries as bytes, and answers out of hosts(5). */
 #include <netinet/in.h>
 #include <string.h>
 
@@ -8,18 +7,13 @@
 #define EDNS_UDP_SIZE 1232 /* as agreed on DNS flag day 2020 */
 #define OPT_LEN 11
 #define HOSTS_TTL 10 /* seconds: the file may change */
-
-enum { RCODE_FORMERR = 1, RCODE_NOTIMP = 4 };
+#define OPTION_PADDING 12
+#define OPTION_HEADER 4
 
 static void put16(uint8_t *p, unsigned v)
 {
     p[0] = (uint8_t)(v >> 8);
     p[1] = (uint8_t)v;
-}
-
-static unsigned get16(const uint8_t *p)
-{
-    return (unsigned)(p[0] << 8 | p[1]);
 }
 
 void upstream_packet_build(struct upstream_query *q, const char *name)
@@ -66,37 +60,25 @@ void upstream_packet_make_plain(struct upstream_query *q)
     put16(q->packet + 2 + 10, 0);
 }
 
-static uint8_t lower(uint8_t c)
+/* The option stands behind the OPT record's length, which is the last field. */
+void upstream_packet_pad(struct upstream_query *q)
 {
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
+    uint8_t *end = q->packet + 2 + q->packet_len;
+    size_t len =
+        (UPSTREAM_PADDING - (q->packet_len + OPTION_HEADER) % UPSTREAM_PADDING) % UPSTREAM_PADDING;
 
-/* Letter case aside: a server may send it back in its own. */
-static bool same_question(const struct upstream_query *q, const uint8_t *data)
-{
-    const uint8_t *own = q->packet + 2 + UPSTREAM_HEADER;
-
-    for (size_t i = 0; i < q->question_len; i++)
-        if (lower(own[i]) != lower(data[UPSTREAM_HEADER + i]))
-            return false;
-    return true;
+    put16(end - 2, (unsigned)(OPTION_HEADER + len));
+    put16(end, OPTION_PADDING);
+    put16(end + 2, (unsigned)len);
+    memset(end + OPTION_HEADER, 0, len);
+    q->packet_len += OPTION_HEADER + len;
+    put16(q->packet, (unsigned)q->packet_len);
 }
 
 enum upstream_verdict upstream_packet_judge(const struct upstream_query *q, const uint8_t *data,
                                             size_t len)
 {
-    unsigned rcode;
-    bool echoed;
-
-    if (len < UPSTREAM_HEADER || get16(data) != q->dns_id || !(data[2] & 0x80))
-        return UPSTREAM_STRANGE;
-    rcode = data[3] & 15;
-    echoed = len >= UPSTREAM_HEADER + q->question_len && get16(data + 4) == 1;
-    if (echoed ? !same_question(q, data) : get16(data + 4) != 0 || rcode == 0)
-        return UPSTREAM_STRANGE;
-    if (!q->plain && (rcode == RCODE_FORMERR || rcode == RCODE_NOTIMP))
-        return UPSTREAM_NO_EDNS;
-    return echoed && (rcode == 0 || rcode == RCODE_NXDOMAIN) ? UPSTREAM_ANSWER : UPSTREAM_ERROR;
+    return upstream_judge(q->packet + 2, q->question_len, q->plain, data, len);
 }
 
 size_t upstream_packet_from_hosts(const struct upstream_query *q, uint8_t (*address)[16], size_t n,

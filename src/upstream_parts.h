@@ -10,11 +10,11 @@
 #include "src/channel.h"
 #include "src/hosts_file.h"
 #include "src/resolver.h"
+#include "src/upstream_judge.h"
 
-#define UPSTREAM_QUERY_SIZE (2 + 12 + NAME_SIZE + 2 + 4 + 11)
+#define UPSTREAM_PADDING 128 /* RFC 8467, 4.1 */
+#define UPSTREAM_QUERY_SIZE (2 + 12 + NAME_SIZE + 2 + 4 + 11 + 4 + UPSTREAM_PADDING)
 #define UPSTREAM_SOCKETS 8 /* of one server, at one time */
-#define UPSTREAM_HEADER 12
-#define RCODE_NXDOMAIN 3
 #define UPSTREAM_HOSTS_MAX (UPSTREAM_QUERY_SIZE + HOSTS_FILE_ADDRESSES * 28)
 
 struct upstream_dns;
@@ -86,14 +86,10 @@ void upstream_packet_set_id(struct upstream_query *q, uint16_t id);
 /* Takes the OPT record off. */
 void upstream_packet_make_plain(struct upstream_query *q);
 
-enum upstream_verdict {
-    UPSTREAM_STRANGE, /* not the answer: the right one may still come */
-    UPSTREAM_ANSWER,
-    UPSTREAM_NO_EDNS, /* the server does not know the OPT record (RFC 6891, 7) */
-    UPSTREAM_ERROR,   /* another server may know better: SERVFAIL, REFUSED and the like */
-};
+/* To a multiple of UPSTREAM_PADDING (RFC 7830), once. */
+void upstream_packet_pad(struct upstream_query *q);
 
-/* By id, question and rcode; nothing else of it is looked at. */
+/* upstream_judge of the query's message. */
 enum upstream_verdict upstream_packet_judge(const struct upstream_query *q, const uint8_t *data,
                                             size_t len);
 

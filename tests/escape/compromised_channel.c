@@ -84,9 +84,9 @@ static long dial(enum url_scheme scheme, const char *host, uint32_t port, int *f
     return r == 0 && d->head.type == MSG_DIALED ? -d->error : r;
 }
 
-static long query(const char *name, const char *server)
+static long query(const char *name, const char *server, uint8_t lookup)
 {
-    struct msg_query m = {.id = 1u << 30, .qtype = 1, .transport = MSG_UDP};
+    struct msg_query m = {.id = 1u << 30, .qtype = 1, .transport = MSG_UDP, .lookup = lookup};
     const struct msg_reply *a = (const struct msg_reply *)(const void *)answer;
     long r;
 
@@ -130,14 +130,18 @@ ATTACK(dial_address, dial(URL_HTTPS, "198.51.100.10", 443, NULL))
 ATTACK(dial_rebind, dial(URL_HTTPS, "rebind-loopback.example", 443, NULL))
 ATTACK(dial_upper, dial(URL_HTTPS, "REGISTRY.example", 443, NULL))
 ATTACK(dial_suffix, dial(URL_HTTPS, "registry.example.attacker.test", 443, NULL))
-ATTACK(query_allowed, query("registry.example", NULL))
-ATTACK(query_denied, query("secret.attacker.test", NULL))
-ATTACK(query_server, query("registry.example", "198.51.100.66"))
+ATTACK(query_allowed, query("registry.example", NULL, 0))
+ATTACK(query_denied, query("secret.attacker.test", NULL, 0))
+ATTACK(query_lookup, query("secret.attacker.test", NULL, 1))
+ATTACK(query_server, query("registry.example", "198.51.100.66", 0))
 ATTACK(odd_type, odd(MSG_TYPE_END, sizeof(struct msg_ready), 0, 0))
 ATTACK(odd_direction, odd(MSG_DIALED, sizeof(struct msg_dialed), 0, 0))
 ATTACK(odd_finish, odd(MSG_FINISH, sizeof(struct msg_finish), 0, 0))
 ATTACK(odd_query, odd(MSG_QUERY, sizeof(struct msg_query), 0, 0))
 ATTACK(odd_dial, odd(MSG_DIAL, sizeof(struct msg_dial), 0, 0))
+ATTACK(odd_addresses, odd(MSG_ADDRESSES, sizeof(struct msg_addresses), 2, 0))
+ATTACK(odd_tls_dial, odd(MSG_TLS_DIAL, sizeof(struct msg_tls_dial), 0, 0))
+ATTACK(odd_tls_failed, odd(MSG_TLS_FAILED, sizeof(struct msg_tls_failed), 0, 0))
 ATTACK(odd_short, odd(MSG_READY, sizeof(struct msg_ready) - 1, 0, 0))
 ATTACK(odd_long, odd(MSG_READY, sizeof(struct msg_ready) + 1, 0, 0))
 ATTACK(odd_longest, odd(MSG_READY, MSG_MAX, 0, 0))
@@ -245,11 +249,15 @@ const struct attack attack_channel[] = {
     {"query-allowed", query_allowed},
     {"query-denied", query_denied},
     {"query-server", query_server},
+    {"query-lookup", query_lookup},
     {"odd-type", odd_type},
     {"odd-direction", odd_direction},
     {"odd-finish", odd_finish},
     {"odd-query", odd_query},
     {"odd-dial", odd_dial},
+    {"odd-addresses", odd_addresses},
+    {"odd-tls-dial", odd_tls_dial},
+    {"odd-tls-failed", odd_tls_failed},
     {"odd-short", odd_short},
     {"odd-long", odd_long},
     {"odd-longest", odd_longest},

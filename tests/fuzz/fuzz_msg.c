@@ -57,6 +57,18 @@ static size_t read_strings(const void *m)
         const struct msg_learn *l = m;
         return strlen(l->name) + l->address[l->count - 1][15];
     }
+    case MSG_LOOKUP:
+        return strlen(((const struct msg_lookup *)m)->name);
+    case MSG_ADDRESSES: {
+        const struct msg_addresses *a = m;
+        return a->count ? a->address[a->count - 1].address[15] : 0;
+    }
+    case MSG_TLS_DIALED: {
+        const struct msg_tls_dialed *d = m;
+        return strlen(d->name) + strlen(d->address);
+    }
+    case MSG_TLS_FAILED:
+        return strlen(((const struct msg_tls_failed *)m)->text);
     case MSG_LOG_TUNNEL: {
         const struct msg_log_tunnel *t = m;
         return strlen(t->name) + strlen(t->reason);

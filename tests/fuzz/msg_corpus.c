@@ -279,6 +279,73 @@ static size_t fill_log_unix(void *arg)
     return sizeof(*m);
 }
 
+static size_t fill_query_lookup(void *arg)
+{
+    struct msg_query *m = arg;
+
+    (void)fill_query(m);
+    m->lookup = 1;
+    return sizeof(*m);
+}
+
+static size_t fill_reply_tls(void *arg)
+{
+    struct msg_reply *m = arg;
+    size_t len = fill_reply(m);
+
+    m->over_tls = 2;
+    return len;
+}
+
+static size_t fill_lookup(void *arg)
+{
+    struct msg_lookup *m = arg;
+
+    m->id = 3;
+    copy_string(m->name, sizeof(m->name), "staex.io");
+    return sizeof(*m);
+}
+
+static size_t fill_addresses(void *arg)
+{
+    struct msg_addresses *m = arg;
+
+    m->id = 3;
+    m->count = 2;
+    m->address[0].family = AF_INET6;
+    m->address[1].family = AF_INET;
+    memset(m->address[1].address, 7, 4);
+    return sizeof(*m);
+}
+
+static size_t fill_tls_dial(void *arg)
+{
+    struct msg_tls_dial *m = arg;
+
+    m->id = 4;
+    m->server = 1;
+    return sizeof(*m);
+}
+
+static size_t fill_tls_dialed(void *arg)
+{
+    struct msg_tls_dialed *m = arg;
+
+    m->id = 4;
+    copy_string(m->name, sizeof(m->name), "dns.example");
+    copy_string(m->address, sizeof(m->address), "2001:db8::53");
+    return sizeof(*m);
+}
+
+static size_t fill_tls_failed(void *arg)
+{
+    struct msg_tls_failed *m = arg;
+
+    m->server = 1;
+    copy_string(m->text, sizeof(m->text), "certificate has expired");
+    return sizeof(*m);
+}
+
 static size_t fill_finish(void *m)
 {
     (void)m;
@@ -314,6 +381,13 @@ static const struct seed {
     {"learn", MSG_LEARN, fill_learn},
     {"log_tunnel", MSG_LOG_TUNNEL, fill_log_tunnel},
     {"log_unix", MSG_LOG_UNIX, fill_log_unix},
+    {"query_lookup", MSG_QUERY, fill_query_lookup},
+    {"reply_tls", MSG_REPLY, fill_reply_tls},
+    {"lookup", MSG_LOOKUP, fill_lookup},
+    {"addresses", MSG_ADDRESSES, fill_addresses},
+    {"tls_dial", MSG_TLS_DIAL, fill_tls_dial},
+    {"tls_dialed", MSG_TLS_DIALED, fill_tls_dialed},
+    {"tls_failed", MSG_TLS_FAILED, fill_tls_failed},
 };
 
 static uint64_t message[MSG_MAX / sizeof(uint64_t) + 1];

@@ -8,18 +8,11 @@ import sys
 import threading
 import time
 
+from dns_message import parse
+
 address, mode = sys.argv[1:3]
 GOOD, EVIL = b"\xc6\x33\x64\x01", b"\x42\x42\x42\x42"
 SOA = b"\0\0\6\0\1\0\0\0\5\0\x16\0\0" + struct.pack(">5I", 1, 60, 60, 60, 5)
-
-
-def parse(query):
-    """The question's bytes, its name, its type."""
-    labels, i = [], 12
-    while query[i]:
-        labels.append(query[i + 1:i + 1 + query[i]].decode())
-        i += query[i] + 1
-    return query[12:i + 5], ".".join(labels), struct.unpack(">H", query[i + 1:i + 3])[0]
 
 
 def record(rdata, rtype=1, ttl=60, owner=b"\xc0\x0c"):

@@ -145,12 +145,73 @@ static void test_resolver(void **state)
     assert_true(o.text[0] != '\0');
 }
 
+static struct msg_lookup asked;
+static int ask_result;
+
+static int ask(void *arg, const struct msg_lookup *m)
+{
+    (*(int *)arg)++;
+    asked = *m;
+    return ask_result;
+}
+
+/* --upstream: who is asked answers, once; nothing else does. */
+static void test_remote_resolver(void **state)
+{
+    struct outcome o = {.base = event_base_new()};
+    struct resolver *r = resolver_new(o.base);
+    struct msg_addresses m = {.count = 2};
+    int count = 0;
+
+    (void)state;
+    resolver_set_remote(r, ask, &count);
+    o.left = 100;
+    for (int i = 0; i < 100; i++)
+        resolver_lookup(r, "registry.example", on_resolved, &o);
+    assert_int_equal(count, 1);
+    assert_string_equal(asked.name, "registry.example");
+    assert_int_equal(msg_check(&asked, msg_length(&asked)), 0);
+    assert_true(resolver_is_asking(r, "registry.example"));
+    assert_false(resolver_is_asking(r, "attacker.test"));
+    m.address[0].family = AF_INET6;
+    m.address[1].family = AF_INET;
+    m.id = asked.id + 1;
+    resolver_take(r, &m); /* nobody asked that */
+    assert_int_equal(o.calls, 0);
+    m.id = asked.id;
+    resolver_take(r, &m);
+    assert_int_equal(o.calls, 100);
+    assert_int_equal(o.n, 2);
+    assert_false(resolver_is_asking(r, "registry.example"));
+    resolver_take(r, &m); /* a second answer */
+    assert_int_equal(o.calls, 100);
+    o.left = 1; /* out of the cache */
+    resolver_lookup(r, "registry.example", on_resolved, &o);
+    (void)event_base_dispatch(o.base);
+    assert_int_equal(o.calls, 101);
+    assert_int_equal(count, 1);
+    o.left = 1;
+    resolver_lookup(r, "missing.example", on_resolved, &o);
+    m = (struct msg_addresses){.id = asked.id, .error = ENOENT};
+    resolver_take(r, &m);
+    assert_int_equal(o.n, 0);
+    assert_non_null(strstr(o.text, "not known"));
+    o.left = 1;
+    ask_result = -EPIPE; /* dnsproxy has gone */
+    resolver_lookup(r, "other.example", on_resolved, &o);
+    assert_int_equal(o.calls, 102);
+    (void)event_base_dispatch(o.base);
+    assert_int_equal(o.calls, 103);
+    assert_int_equal(o.n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_dead_second_alive),
         cmocka_unit_test(test_all_dead),
         cmocka_unit_test(test_resolver),
+        cmocka_unit_test(test_remote_resolver),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,11 @@ static void test_each_length_is_exact(void **state)
         [MSG_LOG_BATCH] = offsetof(struct msg_log_batch, data) + 1,
         [MSG_LOG_TUNNEL] = sizeof(struct msg_log_tunnel),
         [MSG_PARENT] = sizeof(struct msg_parent),
+        [MSG_LOOKUP] = sizeof(struct msg_lookup),
+        [MSG_ADDRESSES] = sizeof(struct msg_addresses),
+        [MSG_TLS_DIAL] = sizeof(struct msg_tls_dial),
+        [MSG_TLS_DIALED] = sizeof(struct msg_tls_dialed),
+        [MSG_TLS_FAILED] = sizeof(struct msg_tls_failed),
     };
     uint64_t *buf = xcalloc(1, MSG_MAX + 8);
     for (unsigned t = MSG_READY; t < MSG_TYPE_END; t++) {
@@ -141,6 +146,76 @@ static void test_dialed(void **state)
     GOOD(m);
     memset(m.text, 'a', sizeof(m.text));
     BAD(m);
+}
+
+static void test_lookup(void **state)
+{
+    (void)state;
+    struct msg_lookup m = {.name = "registry.example"};
+    msg_init(&m, MSG_LOOKUP, sizeof(m));
+    GOOD(m);
+    m.name[0] = ' ';
+    BAD(m);
+    m.name[0] = '\0';
+    BAD(m);
+    memset(m.name, 'a', sizeof(m.name));
+    BAD(m);
+}
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    struct msg_addresses m = {.count = 1};
+    msg_init(&m, MSG_ADDRESSES, sizeof(m));
+    BAD(m); /* of no family */
+    m.address[0].family = AF_INET;
+    GOOD(m);
+    m.error = ENOENT;
+    BAD(m); /* addresses, or an error */
+    m.count = 0;
+    GOOD(m);
+    m.error = -1;
+    BAD(m);
+    m.error = 0;
+    BAD(m);
+    for (unsigned i = 0; i < MSG_ADDRESSES_MAX; i++)
+        m.address[i].family = AF_INET6;
+    m.count = MSG_ADDRESSES_MAX;
+    GOOD(m);
+    m.address[MSG_ADDRESSES_MAX - 1].family = AF_UNIX;
+    BAD(m);
+    m.count++;
+    BAD(m);
+}
+
+static void test_tls(void **state)
+{
+    (void)state;
+    struct msg_tls_dial dial = {.server = MSG_TLS_SERVERS - 1};
+    struct msg_tls_dialed dialed = {.address = "192.0.2.53"};
+    struct msg_tls_failed failed = {.text = "nobody listens"};
+    msg_init(&dial, MSG_TLS_DIAL, sizeof(dial));
+    GOOD(dial);
+    dial.server++;
+    BAD(dial);
+    msg_init(&dialed, MSG_TLS_DIALED, sizeof(dialed));
+    GOOD(dialed); /* without a name the address is verified */
+    copy_string(dialed.name, sizeof(dialed.name), "dns.example");
+    GOOD(dialed);
+    dialed.error = -1;
+    BAD(dialed);
+    dialed.error = 0;
+    dialed.address[0] = '\0';
+    BAD(dialed);
+    msg_init(&failed, MSG_TLS_FAILED, sizeof(failed));
+    GOOD(failed);
+    failed.server = MSG_TLS_SERVERS;
+    BAD(failed);
+    failed.server = 0;
+    memset(failed.text, 'a', sizeof(failed.text));
+    BAD(failed);
+    failed.text[0] = '\0';
+    BAD(failed);
 }
 
 static void test_parent(void **state)
@@ -469,23 +544,16 @@ static void test_log_tunnel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),
-        cmocka_unit_test(test_each_length_is_exact),
-        cmocka_unit_test(test_ca),
-        cmocka_unit_test(test_dial),
-        cmocka_unit_test(test_dialed),
-        cmocka_unit_test(test_parent),
-        cmocka_unit_test(test_query),
-        cmocka_unit_test(test_reply),
-        cmocka_unit_test(test_log_request),
-        cmocka_unit_test(test_log_batch),
-        cmocka_unit_test(test_log_batch_fields),
-        cmocka_unit_test(test_log_resolve),
-        cmocka_unit_test(test_log_connect),
-        cmocka_unit_test(test_open),
-        cmocka_unit_test(test_opened),
-        cmocka_unit_test(test_unreachable),
-        cmocka_unit_test(test_learn),
+        cmocka_unit_test(test_head),        cmocka_unit_test(test_each_length_is_exact),
+        cmocka_unit_test(test_ca),          cmocka_unit_test(test_dial),
+        cmocka_unit_test(test_dialed),      cmocka_unit_test(test_parent),
+        cmocka_unit_test(test_lookup),      cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_tls),         cmocka_unit_test(test_query),
+        cmocka_unit_test(test_reply),       cmocka_unit_test(test_log_request),
+        cmocka_unit_test(test_log_batch),   cmocka_unit_test(test_log_batch_fields),
+        cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
+        cmocka_unit_test(test_open),        cmocka_unit_test(test_opened),
+        cmocka_unit_test(test_unreachable), cmocka_unit_test(test_learn),
         cmocka_unit_test(test_log_tunnel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

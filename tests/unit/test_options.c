@@ -132,6 +132,7 @@ static void test_errors(void **state)
     expect_error((char *[]){"-e", "ns.example:53", "true", NULL}, "ns.example:53");
     expect_error((char *[]){"--summary", NULL}, "needs an argument");
     expect_error((char *[]){"--learn", NULL}, "needs an argument");
+    expect_error((char *[]){"--upstream", NULL}, "needs an argument");
 }
 
 static void test_switch_variables(void **state)
@@ -157,6 +158,94 @@ static void test_switch_variables(void **state)
     (void)unsetenv("CIJAIL_DRY_RUN");
     (void)setenv("CIJAIL_ALLOW_LOOPBACK", "\x1b", 1);
     expect_error((char *[]){"true", NULL}, "'\\x1b'");
+}
+
+static void test_upstream_errors(void **state)
+{
+    static const struct {
+        const char *word, *error;
+    } rows[] = {
+        {"", "expected ADDRESS[:PORT]"},
+        {"dns.example", "expected ADDRESS[:PORT]"},
+        {"tls://", "expected ADDRESS[:PORT]"},
+        {"tls://dns.example", "expected ADDRESS[:PORT]"},
+        {"https://192.0.2.53", "expected ADDRESS[:PORT]"},
+        {"TLS://192.0.2.53", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53:", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53:0", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53:65536", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53:053000", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53:+53", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53/32", "expected ADDRESS[:PORT]"},
+        {"192.0.2.053.1", "expected ADDRESS[:PORT]"},
+        {"[192.0.2.53]:53", "expected ADDRESS[:PORT]"},
+        {"[2001:db8::53", "expected ADDRESS[:PORT]"},
+        {"[2001:db8::53]53", "expected ADDRESS[:PORT]"},
+        {"2001:db8::53%nosuchlink", "expected ADDRESS[:PORT]"},
+        {"192.0.2.53#dns.example", "needs tls://"},
+        {"tls://192.0.2.53#", "not a host name"},
+        {"tls://192.0.2.53#192.0.2.53", "not a host name"},
+        {"tls://192.0.2.53#*.example", "not a host name"},
+        {"tls://192.0.2.53#dns.example/dns-query", "not a host name"},
+        {"\x1b", "'\\x1b'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        expect_error((char *[]){"--upstream", (char *)(uintptr_t)rows[i].word, "true", NULL},
+                     rows[i].error);
+    expect_error(
+        (char *[]){"--upstream", "tls://192.0.2.53", "--upstream", "192.0.2.53", "true", NULL},
+        "exclude each other");
+    expect_error((char *[]){"--upstream=192.0.2.53", "--upstream=tls://192.0.2.53", "true", NULL},
+                 "exclude each other");
+    expect_error((char *[]){"--upstream=127.0.0.1", "--upstream=127.0.0.2", "--upstream=127.0.0.3",
+                            "--upstream=127.0.0.4", "--upstream=127.0.0.5", "--upstream=127.0.0.6",
+                            "--upstream=127.0.0.7", "--upstream=127.0.0.8", "--upstream=127.0.0.9",
+                            "true", NULL},
+                 "too many");
+}
+
+static void expect_server(const struct parsed *p, size_t i, const char *text, uint16_t port,
+                          const char *name)
+{
+    const union resolver_address *a = &p->options.upstream.at[i].address;
+
+    assert_string_equal(p->options.upstream.at[i].text, text);
+    assert_string_equal(p->options.upstream.at[i].name, name);
+    assert_int_equal(a->sa.sa_family, strchr(text, ':') ? AF_INET6 : AF_INET);
+    assert_int_equal(ntohs(a->sa.sa_family == AF_INET
+                               ? ((const struct sockaddr_in *)(const void *)a)->sin_port
+                               : ((const struct sockaddr_in6 *)(const void *)a)->sin6_port),
+                     port);
+}
+
+static void test_upstream(void **state)
+{
+    PARSED p = {0};
+
+    (void)state;
+    PARSE(&p, "true");
+    assert_int_equal(p.options.upstream.count, 0);
+    PARSE(&p, "--upstream", "192.0.2.53", "--upstream=[2001:DB8::53]:5353", "--upstream",
+          "2001:db8::54", "--upstream", "192.0.2.53:1053", "true");
+    assert_int_equal(p.r, 0);
+    assert_false(p.options.upstream.tls);
+    assert_int_equal(p.options.upstream.count, 4);
+    expect_server(&p, 0, "192.0.2.53", 53, "");
+    expect_server(&p, 1, "2001:db8::53", 5353, "");
+    expect_server(&p, 2, "2001:db8::54", 53, "");
+    expect_server(&p, 3, "192.0.2.53", 1053, "");
+    PARSE(&p, "--upstream", "tls://192.0.2.53", "--upstream", "tls://[2001:db8::53]#DNS.example.",
+          "--upstream",
+          "tls://192.0.2.54:8853#b\xc3\xbc"
+          "cher.example",
+          "true");
+    assert_int_equal(p.r, 0);
+    assert_true(p.options.upstream.tls);
+    expect_server(&p, 0, "192.0.2.53", 853, "");
+    expect_server(&p, 1, "2001:db8::53", 853, "dns.example");
+    expect_server(&p, 2, "192.0.2.54", 8853, "xn--bcher-kva.example");
 }
 
 static void test_loopback(void **state)
@@ -190,6 +279,8 @@ int main(void)
         cmocka_unit_test_setup(test_errors, clear_environment),
         cmocka_unit_test_setup(test_switch_variables, clear_environment),
         cmocka_unit_test_setup(test_loopback, clear_environment),
+        cmocka_unit_test_setup(test_upstream, clear_environment),
+        cmocka_unit_test_setup(test_upstream_errors, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

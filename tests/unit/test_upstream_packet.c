@@ -49,6 +49,35 @@ static void test_query(void **state)
     assert_int_equal(query.packet[2 + 11], 0);
 }
 
+/* RFC 7830; RFC 8467, 4.1 */
+static void test_padding(void **state)
+{
+    char name[NAME_SIZE];
+
+    (void)state;
+    for (size_t n = 1; n <= 253; n++) {
+        memset(name, 'a', n);
+        name[n] = '\0';
+        for (size_t i = 60; i < n; i += 60)
+            name[i] = '.';
+        if (name[n - 1] == '.')
+            continue;
+        memset(&query, 0, sizeof(query));
+        upstream_packet_build(&query, name);
+        size_t plain = query.packet_len;
+        upstream_packet_pad(&query);
+        assert_int_equal(query.packet_len % UPSTREAM_PADDING, 0);
+        assert_true(query.packet_len >= plain + 4 && query.packet_len < plain + 4 + 128);
+        assert_true(2 + query.packet_len <= sizeof(query.packet));
+        assert_int_equal(query.packet[0] << 8 | query.packet[1], query.packet_len);
+        const uint8_t *option = query.packet + 2 + plain;
+        size_t padding = query.packet_len - plain - 4;
+        assert_int_equal(option[-2] << 8 | option[-1], padding + 4); /* the OPT record's */
+        assert_int_equal(option[0] << 8 | option[1], 12);
+        assert_int_equal(option[2] << 8 | option[3], padding);
+    }
+}
+
 static void test_answer(void **state)
 {
     (void)state;
@@ -167,9 +196,10 @@ static void test_from_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_query),          cmocka_unit_test(test_answer),
-        cmocka_unit_test(test_not_the_answer), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_hosts),          cmocka_unit_test(test_from_hosts),
+        cmocka_unit_test(test_query),      cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_answer),     cmocka_unit_test(test_not_the_answer),
+        cmocka_unit_test(test_errors),     cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_from_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
