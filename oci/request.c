@@ -47,7 +47,7 @@ static void set_path(json_t *object, const char *name, const char *path)
 
 static json_t *options_json(const struct options *o)
 {
-    json_t *object = json_object();
+    json_t *object = json_object(), *upstream = json_array();
 
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         oci_json_set(object, flags[i].name,
@@ -56,6 +56,9 @@ static json_t *options_json(const struct options *o)
     set_path(object, "log", o->log_path);
     set_path(object, "learn", o->learn_path);
     set_path(object, "summary", o->summary_path);
+    for (size_t i = 0; i < o->upstream.count; i++)
+        oci_json_append(upstream, json_string(o->upstream.at[i].word));
+    oci_json_set(object, "upstream", upstream);
     return object;
 }
 
@@ -119,7 +122,22 @@ int request_take(int folder, const char *from, const char *to, struct error *e)
                      "one container; start it anew by cijailctl podman run");
 }
 
-static void read_options(const json_t *object, struct options *out)
+static int read_upstream(const json_t *list, struct options *out, struct error *e)
+{
+    const json_t *word;
+    size_t i;
+    int r = 0;
+
+    json_array_foreach(list, i, word)
+    {
+        r = r < 0 ? r
+                  : upstream_servers_add(&out->upstream,
+                                         json_is_string(word) ? json_string_value(word) : "", e);
+    }
+    return r;
+}
+
+static int read_options(const json_t *object, struct options *out, struct error *e)
 {
     *out = (struct options){0};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
@@ -129,6 +147,7 @@ static void read_options(const json_t *object, struct options *out)
     out->log_path = oci_json_text(object, "log");
     out->learn_path = oci_json_text(object, "learn");
     out->summary_path = oci_json_text(object, "summary");
+    return read_upstream(json_object_get(object, "upstream"), out, e);
 }
 
 static int parse(struct request *r, struct error *e)
@@ -138,7 +157,9 @@ static int parse(struct request *r, struct error *e)
 
     if (!json_is_string(words) || !json_is_object(json_object_get(r->json, "options")))
         return error_set(e, EINVAL, "the request has no policy, or no options");
-    read_options(json_object_get(r->json, "options"), &r->options);
+    err = read_options(json_object_get(r->json, "options"), &r->options, e);
+    if (err < 0)
+        return err;
     r->policy.dry_run = r->options.dry_run;
     err =
         policy_parse(&r->policy, "policy", json_string_value(words), json_string_length(words), e);
