@@ -11,27 +11,9 @@ import struct
 import sys
 import time
 
-DATA, HEADERS, PRIORITY, RST, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
-END_STREAM, ACK, END_HEADERS = 1, 1, 4
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
-
-
-def text(value):
-    n = len(value)
-    if n < 127:
-        return bytes([n]) + value
-    out, n = b"\x7f", n - 127
-    while n >= 128:
-        out += bytes([n % 128 + 128])
-        n //= 128
-    return out + bytes([n]) + value
-
-
-def field(name, value, index=False):
-    return (b"\x40" if index else b"\x00") + text(name) + text(value)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from h2frames import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST, SETTINGS,
+                      STATUSES, WINDOW, field, frame)
 
 
 def request(path=b"/pkg/lodash", method=b"GET", scheme=b"https", authority=None, extra=b""):
@@ -45,7 +27,7 @@ def connect(settings=b""):
     context.set_alpn_protocols(["h2"])
     sock = context.wrap_socket(raw, server_hostname=HOST)
     assert sock.selected_alpn_protocol() == "h2"
-    sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, settings))
+    sock.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
     return sock
 
 
@@ -88,8 +70,7 @@ class Reader:
             elif kind == RST and stream == FIRST:
                 self.said = self.said or "reset %d" % int.from_bytes(payload, "big")
             elif kind == HEADERS and stream == FIRST:
-                known = {0x88: 200, 0x89: 204, 0x8c: 400, 0x8d: 404, 0x8e: 500}
-                status = known.get(payload[0])
+                status = STATUSES.get(payload[0])
                 if status is None:  # a literal with a name of the static table, its value plain or in Huffman's code
                     status = payload[2:2 + (payload[1] & 0x7f)]
                     status = status.decode() if status.isdigit() else {b"\x68\x0c\xff": 403}.get(status, status.hex())

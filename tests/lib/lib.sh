@@ -170,6 +170,13 @@ serve_unix() { # ADDRESS NAME: a unix socket of the host (unix.py)
     until_true test -e "$2.ready" || t_fail "no server at $1"
 }
 
+# make_leaf SAN: leaf.pem and leaf.key, a certificate of the test internet's CA for that subjectAltName.
+make_leaf() {
+    openssl ecparam -name prime256v1 -genkey -noout -out leaf.key
+    openssl req -new -key leaf.key -subj '/CN=leaf' | openssl x509 -req -CA "$T_NET/ca.pem" -CAkey "$T_NET/ca.key" -days 2 \
+        -set_serial 77 -extfile <(echo "subjectAltName=$1") -out leaf.pem 2>/dev/null
+}
+
 # Servers at the test internet's raw addresses, $H4 and $H6 (raw-server.py); $server is the process.
 serve_raw() {
     H4=192.0.2.10 H6=2001:db8:0:2::10

@@ -10,7 +10,8 @@ first WHAT says, to its second what the second does, and so on; all others are a
   goaway     GOAWAY, which says that this request was not processed; the connection stays
   processed  GOAWAY, which says that it may have been; then the connection ends
 
-It says "ready", and then a line for each request: "CONNECTION WHAT LENGTH", that of the body.
+It says "ready", and then a line for each request: "CONNECTION WHAT LENGTH", that of the body; and on standard error
+"connected" for each connection.
 """
 import collections
 import socket
@@ -19,8 +20,8 @@ import struct
 import sys
 import threading
 
-DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
-END_STREAM, ACK, END_HEADERS = 1, 1, 4
+from h2frames import ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST, SETTINGS, WINDOW, frame
+
 STATUS_200 = b"\x88"  # of HPACK's static table
 
 lock = threading.Lock()
@@ -55,10 +56,6 @@ def serve_http1(sock, number):
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")
 
 
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
-
-
 def answer(sock, number, stream, length):
     """False: the connection is over."""
     does = next_one(number, length)
@@ -81,7 +78,7 @@ def answer(sock, number, stream, length):
 
 def serve_h2(sock, number):
     file = sock.makefile("rb")
-    file.read(24)  # the preface
+    file.read(len(PREFACE))
     sock.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 20)) + frame(WINDOW, 0, 0, struct.pack(">I", 1 << 20)))
     lengths = collections.Counter()
     while len(head := file.read(9)) == 9:
@@ -116,4 +113,5 @@ connections = 0
 while True:
     client, _ = server.accept()
     connections += 1
+    print("connected", file=sys.stderr, flush=True)
     threading.Thread(target=serve, args=(client, connections), daemon=True).start()
