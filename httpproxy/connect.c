@@ -5,7 +5,8 @@
  * stands either TLS, which is ended here with a certificate of the jail's CA, or plain HTTP (some
  * clients tunnel that, too). Whether CONNECT is allowed depends on there being an endpoint for that
  * host and port at all; what is asked for inside is judged request by request, and the server is
- * dialled only then. */
+ * sent nothing before. Only the connection to it may be begun while the client is still at its
+ * handshake (opening.h), once its ClientHello has been accepted. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
+#include "httpproxy/opening.h"
 #include "httpproxy/raw.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/session.h"
@@ -206,8 +208,12 @@ bool connect_handshake(struct session *s)
     struct error e;
     int r = stream_handshake(&s->client, &e);
 
-    if (r == -EAGAIN)
+    if (r == -EAGAIN) {
+        if (s->hello->accepted && !s->early)
+            opening_early(s->proxy, s->hello->authority);
+        s->early = s->hello->accepted;
         return false;
+    }
     if (s->hello->problem[0]) {
         log_tunnel(s, MSG_DENY, s->hello->problem);
     } else if (r == -EPROTO) { /* "unknown ca" above all: worth knowing; a client that just left is

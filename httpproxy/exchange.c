@@ -8,12 +8,13 @@
  * there is room, so the slower side sets the pace (backpressure) and a body of any length needs the
  * same memory.
  *
- * The server is connected to only now that the request has been judged. A kept connection may turn
- * out to be dead: then the request is sent once more on a fresh one, if the first attempt cannot
- * have had an effect: nothing of a response has come, and nothing of the body has been sent, or
- * there is none and the method is idempotent (RFC 9112, 9.3.1). A server that speaks HTTP/2 can say
- * that it has done nothing (RFC 9113, 8.7): then any request is sent once more, with its body, if
- * that fits the queue. Until then what was written stays in exchange.send (pinned).
+ * The server is sent nothing before the request has been judged; the connection may have been begun
+ * by then (opening.h). A kept connection may turn out to be dead: then the request is sent once
+ * more on a fresh one, if the first attempt cannot have had an effect: nothing of a response has
+ * come, and nothing of the body has been sent, or there is none and the method is idempotent (RFC
+ * 9112, 9.3.1). A server that speaks HTTP/2 can say that it has done nothing (RFC 9113, 8.7): then
+ * any request is sent once more, with its body, if that fits the queue. Until then what was written
+ * stays in exchange.send (pinned).
  *
  * An early response (413 in the middle of an upload) is passed on at once with "Connection: close".
  * The body goes on as long as the server takes it; when the response is over, so is the exchange.
@@ -30,6 +31,7 @@
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
+#include "httpproxy/opening.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/via.h"
 #include "src/util.h"
@@ -106,7 +108,9 @@ void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
-    if (x->phase == EXCHANGE_DIALING)
+    if (x->opening)
+        opening_leave(x);
+    else if (x->phase == EXCHANGE_DIALING)
         upstream_cancel(x->session->proxy, x->dial);
     upstream_drop(x->upstream);
     buf_free(&x->send);
@@ -225,7 +229,29 @@ static void use(struct exchange *x, struct upstream *up)
     via_rewrite(x);
 }
 
-static void connect_server(struct exchange *x)
+/* A new connection, or what is on its way to be one. */
+static void connect_anew(struct exchange *x)
+{
+    if (x->scheme != URL_HTTPS || x->upgrade[0] || !opening_join(x)) {
+        dial(x);
+        return;
+    }
+    x->phase = EXCHANGE_DIALING;
+    x->session->deadline = now_ms() + LIMIT_DIAL_MS + LIMIT_SERVER_TLS_MS;
+}
+
+void exchange_connected(struct exchange *x, struct upstream *up)
+{
+    if (up->shared) {
+        use(x, up);
+        return;
+    }
+    stream_set_owner(&up->stream, on_upstream_ready, x);
+    x->upstream = up;
+    become_active(x);
+}
+
+void exchange_connect(struct exchange *x)
 {
     struct upstream *up = NULL;
 
@@ -237,7 +263,7 @@ static void connect_server(struct exchange *x)
     if (up)
         use(x, up);
     else
-        dial(x);
+        connect_anew(x);
 }
 
 void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
@@ -273,8 +299,11 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
 static void after_handshake(struct exchange *x)
 {
     struct upstream *up = x->upstream;
+    bool h2 = mitm_chose_h2(up->stream.ssl);
 
-    if (!mitm_chose_h2(up->stream.ssl)) {
+    if (!up->http1_only)
+        openings_learn(x->session->proxy->openings, &x->authority, h2);
+    if (!h2) {
         become_active(x);
         return;
     }
@@ -330,7 +359,7 @@ void exchange_retry(struct exchange *x)
     x->upstream_error = 0;
     buf_free(&x->recv);
     x->scanned = 0;
-    dial(x);
+    connect_anew(x);
 }
 
 void exchange_unpin(struct exchange *x)
@@ -499,5 +528,5 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
     x->head_len = (size_t)head_len;
     buf_reserve(&x->send, x->head_len + (x->has_body ? LIMIT_BUFFER : 0));
     buf_append(&x->send, t->head, x->head_len);
-    connect_server(x);
+    exchange_connect(x);
 }

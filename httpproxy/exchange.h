@@ -21,7 +21,10 @@ enum exchange_end {
     EXCHANGE_CUT,    /* a response has begun and cannot be completed, or the client is gone */
 };
 
+struct opening;
+
 struct exchange {
+    TAILQ_ENTRY(exchange) waiting; /* of those that wait for an opening */
     struct session *session;
     enum exchange_phase phase;
     enum exchange_end end;
@@ -41,7 +44,8 @@ struct exchange {
     struct body request;
     char upgrade[HEAD_UPGRADE_SIZE]; /* the protocols that it offers */
     /* the server */
-    uint64_t dial; /* EXCHANGE_DIALING: its id */
+    uint64_t dial;           /* EXCHANGE_DIALING: its id */
+    struct opening *opening; /* EXCHANGE_DIALING: what it waits for instead; or NULL */
     struct upstream *upstream;
     bool retried;
     bool absolute;   /* the dial has led to a proxy that takes URLs (via.h) */
@@ -85,6 +89,13 @@ void exchange_rest(struct exchange *x, bool moved);
 /* The dialer's answer: a connected socket, which is taken over, or a positive errno and its text.
  */
 void exchange_dialed(struct exchange *x, int fd, int err, const char *text);
+
+/* What it waited for (opening.h) is there: a connection, TLS done, or a stream of one, taken over.
+ */
+void exchange_connected(struct exchange *x, struct upstream *up);
+
+/* It is to have a connection, from wherever there is one. */
+void exchange_connect(struct exchange *x);
 
 /* Nothing has moved for too long. */
 void exchange_timeout(struct exchange *x);

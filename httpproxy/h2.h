@@ -187,6 +187,9 @@ void h2_pool_expire(struct h2_pool *pool, uint64_t now);
 struct upstream *h2_upstream_take(struct proxy *p, enum url_scheme scheme,
                                   const struct url_authority *a);
 
+/* Is there one that h2_upstream_take may give? */
+bool h2_upstream_has(const struct proxy *p, enum url_scheme scheme, const struct url_authority *a);
+
 /* The server of up, whose handshake is done, has chosen h2: up becomes a connection of the pool.
  * Returns its first stream, or NULL if memory is out. */
 struct upstream *h2_upstream_adopt(struct upstream *up);

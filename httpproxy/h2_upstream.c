@@ -162,16 +162,29 @@ static struct upstream *new_stream(struct link *l)
     return up;
 }
 
-struct upstream *h2_upstream_take(struct proxy *p, enum url_scheme scheme,
-                                  const struct url_authority *a)
+static struct link *find(const struct proxy *p, enum url_scheme scheme,
+                         const struct url_authority *a)
 {
     struct link *l;
 
     TAILQ_FOREACH(l, &p->h2->links, all)
     if (l->carrier->scheme == scheme && url_authority_equal(&l->carrier->authority, a) &&
         has_room(l))
-        return new_stream(l);
+        return l;
     return NULL;
+}
+
+bool h2_upstream_has(const struct proxy *p, enum url_scheme scheme, const struct url_authority *a)
+{
+    return find(p, scheme, a) != NULL;
+}
+
+struct upstream *h2_upstream_take(struct proxy *p, enum url_scheme scheme,
+                                  const struct url_authority *a)
+{
+    struct link *l = find(p, scheme, a);
+
+    return l ? new_stream(l) : NULL;
 }
 
 struct upstream *h2_upstream_adopt(struct upstream *up)

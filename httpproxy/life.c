@@ -48,7 +48,8 @@ static bool is_open(int fd)
 static size_t session_max(bool tunnels)
 {
     size_t each = tunnels ? 2 + 4 / LIMIT_RELAYS_PART : 2;
-    size_t reserved = LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS + LIMIT_H2_CONNECTIONS;
+    size_t reserved =
+        LIMIT_RESERVED_FDS + LIMIT_IDLE_UPSTREAMS + LIMIT_H2_CONNECTIONS + LIMIT_OPENINGS;
     size_t files = raise_nofile();
     /* Few: then kept connections are as few as clients (upstream.c, h2_upstream.c), and a client of
      * HTTP/2 is a session, with one more for each of its streams. */

@@ -15,7 +15,9 @@
 #define LIMIT_RESERVED_FDS 64    /* descriptors that are no connection */
 #define LIMIT_IDLE_UPSTREAMS 256 /* kept connections */
 #define LIMIT_IDLE_PER_AUTHORITY 64
-#define LIMIT_TLS_SESSIONS 256 /* authorities whose TLS session is kept for resumption */
+#define LIMIT_TLS_SESSIONS 256 /* authorities whose TLS session is kept, and what they speak */
+#define LIMIT_OPENINGS 64      /* connections on their way that no request owns; half: early ones */
+#define LIMIT_EARLY_PER_AUTHORITY 16
 #define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
 #define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
 #define LIMIT_STEPS 32         /* of one session before the others have their turn */

@@ -6,7 +6,7 @@ httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
 	httpproxy/session.c httpproxy/session.h httpproxy/request.c httpproxy/connect.c \
 	httpproxy/transparent.c httpproxy/raw.c httpproxy/raw.h \
 	httpproxy/exchange.c httpproxy/exchange.h httpproxy/response.c httpproxy/upgrade.c \
-	httpproxy/upstream.c httpproxy/upstream_tls.c httpproxy/upstream.h \
+	httpproxy/opening.c httpproxy/opening.h httpproxy/upstream.c httpproxy/upstream_tls.c httpproxy/upstream.h \
 	httpproxy/via.c httpproxy/via_bridge.c httpproxy/via.h \
 	httpproxy/stream.c httpproxy/stream.h httpproxy/buf.c httpproxy/buf.h \
 	httpproxy/body.c httpproxy/body.h httpproxy/cache.c httpproxy/cache.h \
@@ -24,7 +24,7 @@ httpproxy_cijail_httpproxy_SOURCES = httpproxy/main.c
 httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 
 HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body \
-	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_transparent \
+	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_opening tests/unit/test_transparent \
 	tests/unit/test_upgrade tests/unit/test_raw tests/unit/test_h2_fields
 if HAVE_CMOCKA
 check_PROGRAMS += $(HTTPPROXY_TESTS)
@@ -52,6 +52,10 @@ tests_unit_test_tunnel_SOURCES = tests/unit/test_tunnel.c tests/unit/proxy_fixtu
 	tests/unit/proxy_fixture.h
 tests_unit_test_tunnel_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_tunnel_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_opening_SOURCES = tests/unit/test_opening.c tests/unit/proxy_fixture.c \
+	tests/unit/proxy_fixture.h
+tests_unit_test_opening_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_opening_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_transparent_SOURCES = tests/unit/test_transparent.c tests/unit/proxy_fixture.c \
 	tests/unit/proxy_fixture.h
 tests_unit_test_transparent_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)

@@ -111,27 +111,35 @@ static int choose(struct mitm *m, SSL *ssl, struct mitm_hello *hello, const char
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-static int on_client_hello(SSL *ssl, int *alert, void *arg)
+static int judge(struct mitm *m, SSL *ssl, struct mitm_hello *hello, int *alert)
 {
-    struct mitm_hello *hello = SSL_get_app_data(ssl);
     const unsigned char *ext;
     const char *name = NULL;
     size_t len = 0;
     char shown[100];
 
-    if (!hello) /* the handshake is over: there is no second one */
-        return SSL_CLIENT_HELLO_ERROR;
     if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len))
-        return hello->choose ? choose(arg, ssl, hello, NULL, 0, alert) : SSL_CLIENT_HELLO_SUCCESS;
+        return hello->choose ? choose(m, ssl, hello, NULL, 0, alert) : SSL_CLIENT_HELLO_SUCCESS;
     if (!parse_server_name(ext, len, &name, &len))
         return refuse(hello, alert, SSL_AD_DECODE_ERROR, "the SNI is malformed");
     if (hello->choose)
-        return choose(arg, ssl, hello, name, len, alert);
+        return choose(m, ssl, hello, name, len, alert);
     if (names_authority(name, len, hello->authority))
         return SSL_CLIENT_HELLO_SUCCESS;
     (void)escape_text(shown, sizeof(shown), name, len);
     return refuse(hello, alert, SSL_AD_UNRECOGNIZED_NAME, "SNI %s differs from CONNECT %.100s",
                   shown, hello->authority->host);
+}
+
+static int on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct mitm_hello *hello = SSL_get_app_data(ssl);
+
+    if (!hello) /* the handshake is over: there is no second one */
+        return SSL_CLIENT_HELLO_ERROR;
+    int r = judge(arg, ssl, hello, alert);
+    hello->accepted = r == SSL_CLIENT_HELLO_SUCCESS;
+    return r;
 }
 
 /* h2 before http/1.1, whatever the server speaks: each request is translated. No protocol at all if

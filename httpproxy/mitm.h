@@ -22,6 +22,7 @@ struct mitm_hello {
     mitm_choose_cb *choose;                /* NULL: authority is known beforehand */
     void *arg;
     char problem[256]; /* set if the ClientHello was refused: why */
+    bool accepted;     /* it was not: authority is the one that the client wants */
 };
 
 /* The CA stays the caller's and must live as long. NULL and the reason. */

@@ -12,6 +12,7 @@
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
+#include "httpproxy/opening.h"
 #include "httpproxy/session.h"
 #include "httpproxy/stream.h"
 #include "httpproxy/upstream.h"
@@ -33,6 +34,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
             session_timeout(s); /* frees s, perhaps, but no other session */
         s = next;
     }
+    openings_expire(p->openings, now);
     upstreams_expire(p->upstreams, now);
     h2_pool_expire(p->h2, now);
     proxy_changed(p);
@@ -41,8 +43,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 void proxy_changed(struct proxy *p)
 {
     static const struct timeval second = {.tv_sec = LIMIT_TICK_MS / 1000};
-    bool needed =
-        p->session_count > 0 || upstreams_idle(p->upstreams) > 0 || h2_pool_count(p->h2) > 0;
+    bool needed = p->session_count > 0 || upstreams_idle(p->upstreams) > 0 ||
+                  h2_pool_count(p->h2) > 0 || openings_count(p->openings) > 0;
 
     listen_update(p);
     if (!needed)
@@ -220,6 +222,7 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     listen_init(p);
     p->upstreams = upstreams_new(p, roots, roots_len);
     p->h2 = h2_pool_new(p);
+    p->openings = openings_new(p);
     p->vias = vias_new(p);
     p->relays = relays_new(p->base, (session_max + LIMIT_RELAYS_PART - 1) / LIMIT_RELAYS_PART);
     unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH | 1u << MSG_PARENT;
@@ -238,6 +241,8 @@ void proxy_free(struct proxy *p, const char *why)
         return;
     listen_close(p);
     end_all(p, why, false);
+    openings_free(p->openings);
+    p->openings = NULL;
     relays_free(p->relays);
     h2_pool_free(p->h2);
     vias_free(p->vias);

@@ -15,6 +15,7 @@
 #include "src/policy.h"
 
 struct h2_pool;
+struct openings;
 struct relays;
 struct session;
 struct upstreams;
@@ -49,6 +50,7 @@ struct proxy {
     BIO_METHOD *bio;
     struct upstreams *upstreams;
     struct h2_pool *h2;           /* connections to servers that speak HTTP/2 */
+    struct openings *openings;    /* connections to servers that no request owns yet */
     struct vias *vias;            /* what goes by a proxy of the host's network */
     struct relays *relays;        /* tunnels that are nobody's session any more (raw.c) */
     size_t raw_count;             /* sessions that may become one */

@@ -39,6 +39,7 @@ struct session {
     enum session_mode mode;
     enum session_state state, next;
     bool queued;            /* in proxy.queue */
+    bool early;             /* SESSION_HANDSHAKE: a connection was begun, if that was of use */
     bool eof;               /* the client has ended its side */
     bool http_ok, https_ok; /* SESSION_TUNNEL: what the policy has for the authority */
     enum url_scheme scheme;

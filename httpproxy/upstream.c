@@ -18,6 +18,7 @@
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/opening.h"
 #include "httpproxy/raw.h"
 #include "httpproxy/session.h"
 #include "httpproxy/via.h"
@@ -29,7 +30,8 @@ struct dial {
     uint32_t generation;
     bool busy;
     uint32_t next_free;
-    struct session *session; /* NULL: an orphan */
+    struct session *session; /* both NULL: an orphan */
+    struct opening *opening;
 };
 
 struct upstreams {
@@ -165,6 +167,16 @@ struct upstream *upstream_take(struct proxy *p, enum url_scheme scheme,
     return NULL;
 }
 
+bool upstream_has_kept(const struct proxy *p, enum url_scheme scheme, const struct url_authority *a)
+{
+    const struct upstream *up;
+
+    TAILQ_FOREACH(up, &p->upstreams->idle, idle)
+    if (serves(up, scheme, a))
+        return true;
+    return false;
+}
+
 /* Makes room for one more connection to the same authority. */
 static void make_room(struct upstreams *u, const struct upstream *like)
 {
@@ -243,6 +255,7 @@ static void free_slot(struct upstreams *u, uint32_t slot)
 
     d->busy = false;
     d->session = NULL;
+    d->opening = NULL;
     d->generation++;
     d->next_free = u->free_slot;
     u->free_slot = slot;
@@ -258,10 +271,16 @@ static struct dial *find_dial(struct upstreams *u, uint64_t id)
     return &u->dials[slot];
 }
 
-static int dial(struct session *s, uint32_t scheme, const struct url_authority *a,
+static bool is_orphan(const struct dial *d)
+{
+    return !d->session && !d->opening;
+}
+
+/* whose: for whom. */
+static int dial(struct proxy *p, struct dial whose, uint32_t scheme, const struct url_authority *a,
                 unsigned client_port, uint64_t *id, struct error *e)
 {
-    struct upstreams *u = s->proxy->upstreams;
+    struct upstreams *u = p->upstreams;
     uint32_t slot = take_slot(u);
     struct msg_dial m;
 
@@ -269,7 +288,8 @@ static int dial(struct session *s, uint32_t scheme, const struct url_authority *
         return error_set(e, EAGAIN, "too many connections are being made");
     struct dial *d = &u->dials[slot];
     d->busy = true;
-    d->session = s;
+    d->session = whose.session;
+    d->opening = whose.opening;
     *id = (uint64_t)d->generation << 32 | slot;
     memset(&m, 0, sizeof(m));
     msg_init(&m, MSG_DIAL, sizeof(m));
@@ -278,7 +298,7 @@ static int dial(struct session *s, uint32_t scheme, const struct url_authority *
     m.port = a->port;
     m.client_port = client_port;
     copy_string(m.host, sizeof(m.host), a->host);
-    int r = channel_send(s->proxy->channel, &m, -1);
+    int r = channel_send(p->channel, &m, -1);
     if (r < 0) {
         free_slot(u, slot);
         return error_set(e, -r, "the dialer cannot be asked");
@@ -289,22 +309,29 @@ static int dial(struct session *s, uint32_t scheme, const struct url_authority *
 int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_authority *a,
                   uint64_t *id, struct error *e)
 {
-    return dial(s, scheme, a, 0, id, e);
+    return dial(s->proxy, (struct dial){.session = s}, scheme, a, 0, id, e);
 }
 
 int upstream_dial_raw(struct session *s, const struct url_authority *a, unsigned client_port,
                       uint64_t *id, struct error *e)
 {
-    return dial(s, MSG_DIAL_RAW, a, client_port, id, e);
+    return dial(s->proxy, (struct dial){.session = s}, MSG_DIAL_RAW, a, client_port, id, e);
+}
+
+int upstream_dial_opening(struct proxy *p, struct opening *o, const struct url_authority *a,
+                          uint64_t *id, struct error *e)
+{
+    return dial(p, (struct dial){.opening = o}, URL_HTTPS, a, 0, id, e);
 }
 
 void upstream_cancel(struct proxy *p, uint64_t id)
 {
     struct dial *d = find_dial(p->upstreams, id);
 
-    if (!d || !d->session)
+    if (!d || is_orphan(d))
         return;
     d->session = NULL;
+    d->opening = NULL;
     p->upstreams->orphans++;
 }
 
@@ -312,11 +339,11 @@ void upstream_on_dialed(struct proxy *p, const struct msg_dialed *m, int fd)
 {
     struct dial *d = find_dial(p->upstreams, m->id);
 
-    if (!d || !d->session || fd < 0 || m->error || m->via == MSG_VIA_NOTHING) {
+    if (!d || is_orphan(d) || fd < 0 || m->error || m->via == MSG_VIA_NOTHING) {
         upstream_dialed(p, m->id, fd, m->error, m->text, false);
         return;
     }
-    if (d->session->raw)
+    if (d->session && d->session->raw)
         d->session->raw->via = true;
     via_begin(p->vias, m, fd);
 }
@@ -328,17 +355,22 @@ void upstream_dialed(struct proxy *p, uint64_t id, int fd, int error, const char
     cleanup_close int owned = fd;
     struct dial *d = find_dial(u, id);
     struct session *s = d ? d->session : NULL;
+    struct opening *o = d ? d->opening : NULL;
 
     if (!d)
         return;
     free_slot(u, (uint32_t)id);
-    if (!s) {
+    if (!s && !o) {
         u->orphans--;
         proxy_changed(p);
         return;
     }
     int err = fd >= 0 ? error : error ? error : EPROTO;
     int given = err ? -1 : steal_fd(&owned);
+    if (o) {
+        opening_dialed(o, given, err, text);
+        return;
+    }
     if (s->raw) {
         raw_dialed(s, given, err, text);
     } else {

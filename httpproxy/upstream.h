@@ -33,7 +33,12 @@ void upstreams_expire(struct upstreams *u, uint64_t now);
 struct upstream *upstream_take(struct proxy *p, enum url_scheme scheme,
                                const struct url_authority *a, uint64_t max_idle);
 
-/* After a clean exchange: kept, if there is room. The caller no longer owns it. */
+/* Is a kept connection there that upstream_take may give? */
+bool upstream_has_kept(const struct proxy *p, enum url_scheme scheme,
+                       const struct url_authority *a);
+
+/* After a clean exchange, or a handshake that was for nothing: kept, if there is room. The caller
+ * no longer owns it. */
 void upstream_keep(struct upstream *up);
 
 /* Closes and frees. NULL is fine. */
@@ -44,6 +49,11 @@ void upstream_drop(struct upstream *up);
 int upstream_dial(struct session *s, enum url_scheme scheme, const struct url_authority *a,
                   uint64_t *id, struct error *e);
 void upstream_cancel(struct proxy *p, uint64_t id);
+
+/* The same for a connection that no request owns: opening_dialed is called. */
+struct opening;
+int upstream_dial_opening(struct proxy *p, struct opening *o, const struct url_authority *a,
+                          uint64_t *id, struct error *e);
 
 /* The same for a tunnel (MSG_DIAL_RAW): raw_dialed is called. client_port: of a client that was
  * intercepted, else 0. */

@@ -1,28 +1,34 @@
 #!/usr/bin/env bash
-# What a server has not done is asked for once more, and what it may have done is not.
+# Connections to servers: what a server has not done is asked for once more, and what it may have done is not; those that
+# are begun early; those that requests share from their beginning.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
-openssl ecparam -name prime256v1 -genkey -noout -out leaf.key
-openssl req -new -key leaf.key -subj '/CN=leaf' | openssl x509 -req -CA "$T_NET/ca.pem" -CAkey "$T_NET/ca.key" -days 2 \
-    -set_serial 77 -extfile <(echo 'subjectAltName=IP:192.0.2.10') -out leaf.pem 2>/dev/null
+make_leaf IP:192.0.2.10
 port=8443
 
-# requests PROTOCOL "WHAT..." "METHOD...": these requests, one after the other, of one jail to a server that does that to
-# them (retry-server.py); $out: their statuses, $served: what the server saw: CONNECTION WHAT.
-requests() {
-    local server
+start_server() { # PROTOCOL "WHAT..."; $server, $port
     port=$((port + 1))
     rm -f served # that of the server before
     # shellcheck disable=SC2086 # words
     python3 "$T_LIB/retry-server.py" 192.0.2.10 $port leaf.pem leaf.key "$1" $2 >served 2>server.err </dev/null &
     server=$!
     until_true grep -qs ready served || t_fail "no server: $(cat server.err)"
-    run cijail -v -e "https://192.0.2.10:$port/" -- sh -c "for method in $3; do
-        case \$method in POST) body='${body:--d body}' ;; *) body= ;; esac
-        curl -s -o /dev/null -w '%{http_code} ' --http1.1 -X \$method \$body https://192.0.2.10:$port/; done"
+}
+stop_server() { # $served: "CONNECTION WHAT," of each request; $connected: how many connections there were
     kill $server
     wait $server 2>/dev/null
     served=$(tail -n +2 served | cut -d ' ' -f 1-2 | tr '\n' ',')
+    connected=$(grep -c connected server.err)
+}
+
+# requests PROTOCOL "WHAT..." "METHOD...": these requests, one after the other, of one jail to a server that does that to
+# them (retry-server.py); $out: their statuses, $served: what the server saw: CONNECTION WHAT.
+requests() {
+    start_server "$1" "$2"
+    run cijail -v -e "https://192.0.2.10:$port/" -- sh -c "for method in $3; do
+        case \$method in POST) body='${body:--d body}' ;; *) body= ;; esac
+        curl -s -o /dev/null -w '%{http_code} ' --http1.1 -X \$method \$body https://192.0.2.10:$port/; done"
+    stop_server
     out=${out% }
 }
 
@@ -41,11 +47,11 @@ for what in close reset; do
     requests http/1.1 "ok ok ok" 'GET POST GET' # the twin
     t_eq "$out" '200 200 200'
     t_eq "$served" "1 ok,1 ok,1 ok,"
-    t_case "HTTP/1.1: not for ever, and not where the connection was a new one, by $what"
+    t_case "HTTP/1.1: not for ever, by $what"
     requests http/1.1 "ok $what $what" 'GET GET'
     t_eq "$out" '200 502'
     t_eq "$served" "1 ok,1 $what,2 $what,"
-    requests http/1.1 "$what" 'GET GET'
+    requests http/1.1 "$what" 'POST GET' # (a GET may have had a connection that was begun early, and kept)
     t_eq "$out" '502 200'
     t_eq "$served" "1 $what,2 ok,"
 done
@@ -92,4 +98,38 @@ for what in processed broken close reset; do
     t_eq "$out" '200 200'
     t_match "$served" "^1 ok,1 $what,[12] ok,$"
 done
+t_case 'a connection is begun while the client is at its handshake, and serves its request'
+for protocol in http/1.1 h2; do
+    start_server $protocol ''
+    run cijail -e "https://192.0.2.10:$port/ok/" -- curl -s -o /dev/null -w '%{http_code}' https://192.0.2.10:$port/ok/
+    stop_server
+    t_eq "$out $served $connected" '200 1 ok, 1'
+    start_server $protocol '' # nothing is said on it that was not allowed
+    run cijail -e "https://192.0.2.10:$port/ok/" -- curl -s -o /dev/null -w '%{http_code}' https://192.0.2.10:$port/evil
+    stop_server
+    t_eq "$out $served $connected" '403  1'
+    t_denials 1
+    start_server $protocol '' # nor is there any for a port that the policy does not have
+    run cijail -e 'https://192.0.2.10:1/' -- curl -sk -o /dev/null -w '%{http_code}' https://192.0.2.10:$port/ok/
+    stop_server
+    t_eq "$out $served $connected" '000  0'
+done
+
+t_case 'parallel first requests over HTTP/2 share one connection'
+start_server h2 ''
+urls=''
+for i in {1..20}; do urls+=" https://192.0.2.10:$port/$i"; done
+# shellcheck disable=SC2086 # words
+run cijail -e "https://192.0.2.10:$port/" -- curl -s -Z --http2 -w '%{http_code}\n' $urls
+stop_server
+t_count 20 "$out" '^200$'
+t_eq "$(grep -c ' ok ' served) $connected" '20 1'
+t_case 'and all of them learn why there is none'
+port=$((port + 1)) urls=''
+for i in {1..20}; do urls+=" https://192.0.2.10:$port/$i"; done
+# shellcheck disable=SC2086 # words
+run cijail -v -e "https://192.0.2.10:$port/" -- curl -s -Z --http2 -w '%{http_code}\n' $urls
+t_count 20 "$out" '^502$'
+t_count 20 "$out" 'Connection refused'
+t_count 20 "$err" ' cijail: allow - GET https://192\.0\.2\.10:[0-9]+/[0-9]+: .*Connection refused'
 t_done

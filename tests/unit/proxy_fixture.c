@@ -247,6 +247,30 @@ const struct msg_log_tunnel *fixture_log_tunnel(struct fixture *f)
     return (const struct msg_log_tunnel *)(const void *)m;
 }
 
+SSL_CTX *fixture_client_tls(struct fixture *f)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+    assert_non_null(ctx);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca_certificate(f->proxy->ca));
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    return ctx;
+}
+
+bool fixture_decline_early(struct fixture *f)
+{
+    const struct msg_dial *d = (const struct msg_dial *)(const void *)message;
+
+    fixture_turn(f);
+    ssize_t n = recv(f->channel, message, sizeof(message), MSG_PEEK);
+    if (n < (ssize_t)sizeof(*d) || d->head.type != MSG_DIAL || d->scheme != URL_HTTPS)
+        return false;
+    const struct msg_head *m = next_message(f);
+    assert_int_equal(m->type, MSG_DIAL);
+    fixture_refuse(f, d->id, ECONNREFUSED, "the early one");
+    return true;
+}
+
 bool fixture_silent(struct fixture *f)
 {
     char byte;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <openssl/ssl.h>
+
 #include "httpproxy/proxy.h"
 #include "src/msg.h"
 
@@ -29,6 +31,9 @@ void fixture_turn(struct fixture *f);
 /* A new client: its end of the connection. */
 int fixture_client(struct fixture *f);
 
+/* What clients need for TLS with the proxy: they trust the CA of the jail alone. The caller's. */
+SSL_CTX *fixture_client_tls(struct fixture *f);
+
 #define FIXTURE_CLIENT_PORT 40000 /* of the clients that are intercepted */
 
 /* One that was intercepted on its way to that address: likewise. */
@@ -48,6 +53,10 @@ bool fixture_ended(struct fixture *f, int fd);
 
 /* The next message of the proxy, which must be a MSG_DIAL for this authority; its id. */
 uint64_t fixture_dial(struct fixture *f, enum url_scheme scheme, const char *host, unsigned port);
+
+/* If the proxy has begun a connection while a client was at its handshake (opening.h), and has sent
+ * nothing else, that fails; and only then true is returned. */
+bool fixture_decline_early(struct fixture *f);
 
 /* Likewise of a tunnel: a MSG_DIAL_RAW, for a client at that port (0: by CONNECT). */
 uint64_t fixture_dial_raw(struct fixture *f, const char *host, unsigned port, unsigned client_port);

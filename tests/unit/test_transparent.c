@@ -31,9 +31,7 @@ static int set_up(void **state)
 {
     (void)state;
     fixture_start(&f, POLICY, NULL);
-    client_ctx = SSL_CTX_new(TLS_client_method());
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(client_ctx), ca_certificate(f.proxy->ca));
-    SSL_CTX_set_verify(client_ctx, SSL_VERIFY_PEER, NULL);
+    client_ctx = fixture_client_tls(&f);
     return 0;
 }
 
@@ -65,6 +63,7 @@ static SSL *enter(int *c, const char *address, unsigned port, const char *sni, c
             break;
         fixture_turn(&f);
     }
+    (void)fixture_decline_early(&f); /* test_opening.c */
     return ssl;
 }
 

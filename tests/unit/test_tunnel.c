@@ -38,9 +38,7 @@ static int set_up(void **state)
     world = ca_new(&e);
     assert_non_null(world);
     fixture_start(&f, POLICY, ca_pem(world, &len));
-    client_ctx = SSL_CTX_new(TLS_client_method());
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(client_ctx), ca_certificate(f.proxy->ca));
-    SSL_CTX_set_verify(client_ctx, SSL_VERIFY_PEER, NULL);
+    client_ctx = fixture_client_tls(&f);
     return 0;
 }
 
@@ -76,6 +74,7 @@ static SSL *enter(int *c, const char *target, const char *sni, const char *verif
             break;
         fixture_turn(&f);
     }
+    (void)fixture_decline_early(&f); /* test_opening.c */
     return ssl;
 }
 
