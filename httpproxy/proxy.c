@@ -43,9 +43,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 void proxy_changed(struct proxy *p)
 {
     static const struct timeval second = {.tv_sec = LIMIT_TICK_MS / 1000};
-    bool needed = p->session_count > 0 || upstreams_idle(p->upstreams) > 0 ||
-                  h2_pool_count(p->h2) > 0 || openings_count(p->openings) > 0;
+    bool needed;
 
+    if (p->ending)
+        return;
+    needed = p->session_count > 0 || upstreams_idle(p->upstreams) > 0 || h2_pool_count(p->h2) > 0 ||
+             openings_count(p->openings) > 0;
     listen_update(p);
     if (!needed)
         (void)event_del(&p->tick);
@@ -239,6 +242,7 @@ void proxy_free(struct proxy *p, const char *why)
 {
     if (!p)
         return;
+    p->ending = true;
     listen_close(p);
     end_all(p, why, false);
     openings_free(p->openings);

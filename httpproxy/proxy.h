@@ -60,6 +60,7 @@ struct proxy {
     struct listener listeners[4];
     bool accepting;
     bool finishing; /* MSG_FINISH has come: the loop ends when all is sent */
+    bool ending;    /* it is being freed, one part after the other */
     uint64_t finish_deadline;
     struct event tick, run, accept_again;
     struct event flush; /* of what is gathered (log.c) */
