@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,23 +18,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "oci/admin.h"
 #include "oci/caller.h"
 #include "oci/oci_json.h"
+#include "oci/refuse.h"
 #include "oci/request.h"
+#include "oci/runtime_dir.h"
 #include "src/container.h"
 #include "src/supervisor.h"
 #include "src/util.h"
 
 /* --- the container --- */
 
-static int read_pid(pid_t *pid, struct error *e)
+static int read_pid(const json_t *state, pid_t *pid, struct error *e)
 {
-    json_t *state = oci_json_read(STDIN_FILENO, "the container's state", e);
     json_int_t n = json_integer_value(json_object_get(state, "pid"));
 
-    json_decref(state);
-    if (!state)
-        return -EINVAL;
     if (n <= 1 || n > INT32_MAX)
         return error_set(e, EINVAL, "the container's state has no process");
     *pid = (pid_t)n;
@@ -199,33 +199,96 @@ static int start(struct container *c, struct request *request, int folder, struc
     return r;
 }
 
+/* --- a stage of its own --- */
+
+static json_t *read_config(const json_t *state, struct error *e)
+{
+    const char *bundle = oci_json_text(state, "bundle");
+    cleanup_free char *path = xasprintf("%s/config.json", bundle ? bundle : "");
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        (void)error_errno(e, errno, "cannot open the container's configuration");
+        return NULL;
+    }
+    return oci_json_read(fd, "the container's configuration", e);
+}
+
+/* Engines that know no precreate call this stage by itself: the configuration is judged, and can no
+ * more be changed. Returns the request's folder. */
+static int judge(int argc, char **argv, const json_t *state, char path[PATH_MAX], struct error *e)
+{
+    char dir[PATH_MAX], base[PATH_MAX];
+    json_t *config = read_config(state, e);
+    struct admin admin = {.argc = 0};
+    int r = config ? admin_parse(&admin, argc, argv, e) : -EINVAL;
+
+    if (r == 0 && !admin_has_policy(&admin))
+        r = error_set(e, EINVAL, "createRuntime by itself needs a policy in the hook's JSON file");
+    if (r == 0)
+        r = runtime_dir_find(admin.runtime_dir, dir, base, e);
+    if (r == 0)
+        r = refuse_config(config, dir, admin.pod, e);
+    if (r == 0)
+        r = admin_request(&admin, json_object_get(config, "annotations"), base, path, e);
+    admin_free(&admin);
+    json_decref(config);
+    return r;
+}
+
+/* --- both --- */
+
+static int open_folder(int argc, char **argv, const json_t *state, char path[PATH_MAX],
+                       struct error *e)
+{
+    int fd;
+
+    if (argc != 2 || argv[1][0] != '/')
+        return judge(argc, argv, state, path, e);
+    copy_string(path, PATH_MAX, argv[1]);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? error_errno(e, errno, "cannot open %s", path) : fd;
+}
+
+static int take(int folder, struct request *request, bool prepared, struct error *e)
+{
+    int r = request_read(folder, HOOK_TAKEN, request, e);
+
+    if (unlinkat(folder, HOOK_TAKEN, 0) < 0 && r == 0)
+        r = error_errno(e, errno, "cannot take the policy");
+    if (r == 0 && !prepared && policy_needs_ca(&request->policy))
+        r = error_set(e, ENOTSUP,
+                      "https URLs, and dry runs, need the stage precreate, by which the container "
+                      "gets the jail's CA: name the host as NAME:443");
+    return r;
+}
+
 int create_main(int argc, char **argv, struct error *e)
 {
     struct container c = {
         .netns = -1, .pidfd = -1, .caller = -1, .waiting = -1, .log = -1, .ca_count = 0};
     struct request request = {.json = NULL};
+    json_t *state = oci_json_read(STDIN_FILENO, "the container's state", e);
     cleanup_close int folder = -1;
+    char path[PATH_MAX] = "";
     pid_t pid;
     int r;
 
-    if (argc != 2 || argv[1][0] != '/')
-        return error_set(e, EINVAL, "createRuntime needs the folder that precreate has made");
-    folder = open(argv[1], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder < 0)
-        return error_errno(e, errno, "cannot open %s", argv[1]);
-    r = request_read(folder, HOOK_TAKEN, &request, e);
-    if (r == 0 && unlinkat(folder, HOOK_TAKEN, 0) < 0)
-        r = error_errno(e, errno, "cannot take the policy");
+    r = folder = state ? open_folder(argc, argv, state, path, e) : -EINVAL;
+    if (r >= 0)
+        r = take(folder, &request, argc == 2 && argv[1][0] == '/', e);
     if (r == 0)
-        r = read_pid(&pid, e);
+        r = read_pid(state, &pid, e);
     if (r == 0)
         r = open_namespace(&c, pid, e);
     if (r == 0)
         r = open_bundles(&c, folder, e);
     if (r == 0)
         r = start(&c, &request, folder, e);
-    (void)rmdir(argv[1]); /* the wrapper's, if it has something in it */
+    if (path[0])
+        (void)rmdir(path); /* the wrapper's, if it has something in it */
     container_close(&c);
+    json_decref(state);
     if (request.json)
         request_free(&request);
     return r;

@@ -11,6 +11,13 @@ static const struct {
     int (*run)(int argc, char **argv, struct error *e);
 } stages[] = {{"precreate", precreate_main}, {"createRuntime", create_main}};
 
+static const char usage[] =
+    "usage: " HOOK_NAME " precreate [--runtime-dir DIR] [CIJAIL-OPTION]...\n"
+    "       " HOOK_NAME " createRuntime [--runtime-dir DIR] [--pod] [--policies ANNOTATION=DIR] "
+    "[CIJAIL-OPTION]...\n"
+    "       " HOOK_NAME " createRuntime FOLDER\n"
+    "A container runtime calls this; see cijail-oci-hook(8).\n";
+
 int hook_main(int argc, char **argv)
 {
     struct error e;
@@ -27,8 +34,6 @@ int hook_main(int argc, char **argv)
         warn_text("%s", e.text);
         return 1;
     }
-    (void)fprintf(stderr, "usage: " HOOK_NAME " precreate [--runtime-dir DIR] [CIJAIL-OPTION]...\n"
-                          "       " HOOK_NAME " createRuntime FOLDER\n"
-                          "A container runtime calls this; see cijail-oci-hook(8).\n");
+    (void)fputs(usage, stderr);
     return 1;
 }

@@ -16,6 +16,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "oci/admin.h"
 #include "oci/caller.h"
 #include "oci/oci_json.h"
 #include "oci/refuse.h"
@@ -30,59 +31,12 @@
 #define RESOLV_CONF "/etc/resolv.conf"
 
 struct precreate {
-    const char *runtime_dir; /* of the option, or NULL */
-    int argc;                /* the administrator's own options, */
-    char **argv;             /* after a first word that is none */
-    char path[PATH_MAX];     /* the request's folder, once it is open */
+    struct admin admin;
+    char path[PATH_MAX]; /* the request's folder, once it is open */
     int folder;
 };
 
-static int parse_arguments(struct precreate *p, int argc, char **argv, struct error *e)
-{
-    if (argc > 1 && strcmp(argv[1], "--runtime-dir") == 0) {
-        if (argc < 3 || argv[2][0] != '/')
-            return error_set(e, EINVAL, "--runtime-dir needs a folder, as an absolute path");
-        p->runtime_dir = argv[2];
-        argc -= 2;
-        argv += 2;
-    }
-    p->argc = argc;
-    p->argv = argv;
-    return 0;
-}
-
 /* --- the policy --- */
-
-/* The administrator's: a request like that of the wrapper is made from it. */
-static int take_options(struct precreate *p, const char *base, struct error *e)
-{
-    cleanup_free char **argv = xcalloc((size_t)p->argc + 3, sizeof(*argv));
-    static char end[] = "--", command[] = "container";
-    enum options_result result;
-    char id[RUNTIME_ID_SIZE];
-    struct options options;
-    struct policy policy;
-    int r;
-
-    memcpy(argv, p->argv, (size_t)p->argc * sizeof(*argv));
-    argv[p->argc] = end;
-    argv[p->argc + 1] = command;
-    (void)unsetenv("CIJAIL_ENDPOINTS"); /* the policy is not of who calls the runtime */
-    (void)unsetenv("CIJAIL_DRY_RUN");
-    (void)unsetenv("CIJAIL_ALLOW_LOOPBACK");
-    policy_init(&policy);
-    r = options_parse(p->argc + 2, argv, &options, &policy, &result, e);
-    if (r == 0 && (result == OPTIONS_DONE || options.command[0] != command))
-        r = error_set(e, EINVAL, "the hook's arguments are not options of cijail");
-    if (r == 0)
-        r = p->folder = runtime_dir_new(base, id, e);
-    if (r >= 0) {
-        (void)snprintf(p->path, sizeof(p->path), "%.*s/%s", PATH_MAX - 64, base, id);
-        r = request_write(p->folder, HOOK_TAKEN, &options, &policy, e);
-    }
-    policy_free(&policy);
-    return r;
-}
 
 static int take_request(struct precreate *p, const char *base, const json_t *config,
                         struct error *e)
@@ -98,6 +52,18 @@ static int take_request(struct precreate *p, const char *base, const json_t *con
         return p->folder;
     (void)snprintf(p->path, sizeof(p->path), "%.*s/%s", PATH_MAX - 64, base, id);
     return request_take(p->folder, HOOK_REQUEST, HOOK_TAKEN, e);
+}
+
+/* The administrator's goes before the wrapper's. Annotations of images reach podman's containers.
+ */
+static int take_policy(struct precreate *p, const char *base, const json_t *config, struct error *e)
+{
+    if (!admin_has_policy(&p->admin))
+        return take_request(p, base, config, e);
+    if (p->admin.policies || p->admin.pod)
+        return error_set(e, EINVAL, "--policies and --pod are for the stage createRuntime");
+    p->folder = admin_request(&p->admin, NULL, base, p->path, e);
+    return p->folder < 0 ? p->folder : 0;
 }
 
 /* --- the configuration --- */
@@ -192,7 +158,7 @@ static void report(const struct precreate *p, const json_t *config, const struct
     (void)escape_text(shown, sizeof(shown), e->text, strlen(e->text));
     openlog(HOOK_NAME, LOG_PID, LOG_USER);
     syslog(LOG_ERR, "%s", shown);
-    if (!id || runtime_dir_find(p->runtime_dir, dir, base, NULL) < 0 ||
+    if (!id || runtime_dir_find(p->admin.runtime_dir, dir, base, NULL) < 0 ||
         (folder = runtime_dir_open(base, id, NULL)) < 0)
         return;
     caller = caller_connect(folder, -1, &log);
@@ -219,15 +185,15 @@ int precreate_main(int argc, char **argv, struct error *e)
     struct precreate p = {.folder = -1};
     char dir[PATH_MAX], base[PATH_MAX];
     json_t *config = oci_json_read(STDIN_FILENO, "the container's configuration", e);
-    int r = config ? parse_arguments(&p, argc, argv, e) : -EINVAL;
+    int r = config ? admin_parse(&p.admin, argc, argv, e) : -EINVAL;
 
     (void)umask(077);
     if (r == 0)
-        r = runtime_dir_find(p.runtime_dir, dir, base, e);
+        r = runtime_dir_find(p.admin.runtime_dir, dir, base, e);
     if (r == 0)
-        r = refuse_config(config, dir, e);
+        r = refuse_config(config, dir, false, e);
     if (r == 0)
-        r = p.argc > 1 ? take_options(&p, base, e) : take_request(&p, base, config, e);
+        r = take_policy(&p, base, config, e);
     if (r == 0)
         r = change(&p, config, e);
     if (r == 0 && (json_dumpf(config, stdout, JSON_COMPACT) < 0 || fflush(stdout) != 0))
@@ -237,5 +203,6 @@ int precreate_main(int argc, char **argv, struct error *e)
         take_back(&p);
     }
     json_decref(config);
+    admin_free(&p.admin);
     return r;
 }

@@ -32,7 +32,7 @@ static const json_t *find_namespace(const json_t *config, const char *type)
     return NULL;
 }
 
-static int refuse_network(const json_t *config, struct error *e)
+static int refuse_network(const json_t *config, bool pod, struct error *e)
 {
     const json_t *ns = find_namespace(config, "network");
     const json_t *path = json_object_get(ns, "path");
@@ -41,7 +41,7 @@ static int refuse_network(const json_t *config, struct error *e)
         return error_set(e, EPERM,
                          "the container would have the host's network; start it with "
                          "--network=none: the jail is its network");
-    if (path && !(json_is_string(path) && json_string_value(path)[0] == '\0'))
+    if (path && !pod && !(json_is_string(path) && json_string_value(path)[0] == '\0'))
         return error_set(e, EPERM,
                          "the container would have a network that is made elsewhere (a bridge or "
                          "slirp4netns, --network=container:, a pod); start it by itself with "
@@ -112,9 +112,9 @@ static int refuse_devices(const json_t *config, struct error *e)
     return 0;
 }
 
-int refuse_config(const json_t *config, const char *runtime_dir, struct error *e)
+int refuse_config(const json_t *config, const char *runtime_dir, bool pod, struct error *e)
 {
-    int r = refuse_network(config, e);
+    int r = refuse_network(config, pod, e);
 
     if (r == 0)
         r = refuse_processes(config, e);

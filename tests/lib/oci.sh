@@ -22,6 +22,11 @@ in_test_internet_with_podman() {
         exec "$T_SRC/tests/net/up" bash "$0" "$@"
     fi
     mount -t tmpfs -o mode=1777 cijail-test /dev/shm
+    if [[ $(head -n 1 /proc/self/uid_map) =~ ^\ *0\ +([1-9][0-9]*)\  ]]; then # podman has gone there by itself, it is told
+        export _CONTAINERS_USERNS_CONFIGURED=done _CONTAINERS_ROOTLESS_UID=${BASH_REMATCH[1]}
+        _CONTAINERS_ROOTLESS_GID=$(awk 'NR == 1 { print $2 }' /proc/self/gid_map)
+        export _CONTAINERS_ROOTLESS_GID
+    fi
     T_TMP=$(mktemp -d)
     chmod 711 "$T_TMP"
     cd "$T_TMP" || exit
@@ -87,15 +92,15 @@ jailed() {
     run "$CTL" podman run "${own[@]}" "${box[@]}" "$@"
 }
 
-# hooks FOLDER [ARGUMENT...]: a hooks.d as an administrator writes it.
+# hooks FOLDER [ARGUMENT...]: a hooks.d as an administrator writes it, for the stage $STAGE (precreate).
 hooks() {
     local folder=$1
     shift
     mkdir -p "$folder"
-    python3 - "$HOOK" "$@" >"$folder/cijail.json" <<'END'
+    python3 - "$HOOK" "${STAGE:-precreate}" "$@" >"$folder/cijail.json" <<'END'
 import json, sys
-print(json.dumps({"version": "1.0.0", "hook": {"path": sys.argv[1], "args": ["cijail-oci-hook", "precreate"] + sys.argv[2:]},
-                  "when": {"always": True}, "stages": ["precreate"]}))
+print(json.dumps({"version": "1.0.0", "hook": {"path": sys.argv[1], "args": ["cijail-oci-hook"] + sys.argv[2:]},
+                  "when": {"always": True}, "stages": [sys.argv[2]]}))
 END
 }
 
