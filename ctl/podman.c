@@ -38,6 +38,7 @@
 #define RESULT_MS 10000 /* of the supervisor, after the container's end */
 #define HOOKS_D "hooks.d"
 #define HOOK_JSON "cijail.json" /* as the installed one, which it stands for */
+#define HOOK_FILE HOOKS_D "/" HOOK_JSON
 
 static const char *const default_hooks[] = {"/usr/share/containers/oci/hooks.d",
                                             "/etc/containers/oci/hooks.d"};
@@ -162,7 +163,7 @@ static int make_folder(struct wrapper *w, const struct options *options,
 static void remove_folder(struct wrapper *w)
 {
     static const char *const names[] = {HOOK_REQUEST, HOOK_TAKEN, HOOK_SOCKET, HOOK_RESOLV,
-                                        HOOKS_D "/" HOOK_JSON};
+                                        HOOK_FILE};
 
     if (w->folder < 0)
         return;

@@ -271,7 +271,7 @@ int create_main(int argc, char **argv, struct error *e)
     json_t *state = oci_json_read(STDIN_FILENO, "the container's state", e);
     cleanup_close int folder = -1;
     char path[PATH_MAX] = "";
-    pid_t pid;
+    pid_t pid = -1;
     int r;
 
     r = folder = state ? open_folder(argc, argv, state, path, e) : -EINVAL;

@@ -152,8 +152,8 @@ static void report(const struct precreate *p, const json_t *config, const struct
     const char *id = oci_json_text(json_object_get(config, "annotations"), HOOK_ANNOTATION);
     char dir[PATH_MAX], base[PATH_MAX], shown[ERROR_TEXT_MAX];
     cleanup_close int folder = -1;
-    cleanup_close int caller = -1;
     cleanup_close int log = -1;
+    int caller;
 
     (void)escape_text(shown, sizeof(shown), e->text, strlen(e->text));
     openlog(HOOK_NAME, LOG_PID, LOG_USER);
@@ -162,6 +162,8 @@ static void report(const struct precreate *p, const json_t *config, const struct
         (folder = runtime_dir_open(base, id, NULL)) < 0)
         return;
     caller = caller_connect(folder, -1, &log);
+    if (caller >= 0)
+        (void)close(caller);
     if (log >= 0)
         (void)dprintf(log, HOOK_NAME ": %s\n", shown);
 }

@@ -3,7 +3,9 @@
  *
  *   a socket itself, a device that is a way out
  *   the folders where the host's services have theirs, what is above these, and what is in them,
- *   but for the runtime's own files of this container (".../userdata/...")
+ *   but for the runtime's own files of this container (".../userdata/...");
+ *   as the container's root, and as layers of an overlay, too
+ *   types of mounts that cannot be judged
  *
  * A socket that somebody keeps in another folder, which is then mounted, is not seen: the manual
  * says so. */
@@ -71,21 +73,83 @@ static int refuse_source(const char *source, const char *destination, const char
                      source, destination);
 }
 
-/* bind mounts are known by their options (mount(8)), and by their type in some runtimes. */
-static bool is_bind(const json_t *mount)
+/* Types that have nothing of the host's files. */
+static const char *const own_types[] = {"proc",   "sysfs",  "tmpfs",  "devpts",
+                                        "mqueue", "cgroup", "cgroup2"};
+
+static bool has_option(const json_t *mount, const char *name)
 {
-    const char *type = oci_json_text(mount, "type");
     const json_t *options = json_object_get(mount, "options");
     const json_t *one;
     size_t i;
 
-    if (type && strcmp(type, "bind") == 0)
-        return true;
-    json_array_foreach(options, i,
-                       one) if (json_is_string(one) &&
-                                (strcmp(json_string_value(one), "bind") == 0 ||
-                                 strcmp(json_string_value(one), "rbind") == 0)) return true;
+    json_array_foreach(options, i, one) if (json_is_string(one) &&
+                                            strcmp(json_string_value(one), name) == 0) return true;
     return false;
+}
+
+/* bind mounts are known by their options (mount(8)), and by their type in some runtimes. */
+static bool is_bind(const json_t *mount, const char *type)
+{
+    return strcmp(type, "bind") == 0 || has_option(mount, "bind") || has_option(mount, "rbind");
+}
+
+/* The folders of an overlay are separated by colons, of which one in a name is escaped. */
+static int refuse_overlay(const json_t *mount, const char *destination, const char *runtime_dir,
+                          struct error *e)
+{
+    static const char lower[] = "lowerdir=";
+    const json_t *options = json_object_get(mount, "options");
+    const json_t *one;
+    size_t i;
+    int r = 0;
+
+    json_array_foreach(options, i, one)
+    {
+        const char *text = json_string_value(one);
+        cleanup_free char *list = NULL;
+        char *save = NULL;
+        if (!text || strncmp(text, lower, strlen(lower)) != 0)
+            continue;
+        list = xstrdup(text + strlen(lower));
+        for (char *at = strtok_r(list, ":", &save); at && r == 0; at = strtok_r(NULL, ":", &save))
+            r = refuse_source(at, destination, runtime_dir, e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int refuse_mount(const json_t *mount, const char *runtime_dir, struct error *e)
+{
+    const char *source = oci_json_text(mount, "source");
+    const char *destination = oci_json_text(mount, "destination");
+    const char *type = oci_json_text(mount, "type");
+
+    if (!type)
+        type = "none";
+    if (is_bind(mount, type)) {
+        if (source && destination && source[0] == '/')
+            return refuse_source(source, destination, runtime_dir, e);
+        return error_set(e, EPERM, "a bind mount of the container cannot be judged");
+    }
+    if (strcmp(type, "overlay") == 0 && destination)
+        return refuse_overlay(mount, destination, runtime_dir, e);
+    for (size_t i = 0; i < ARRAY_LEN(own_types); i++)
+        if (strcmp(type, own_types[i]) == 0)
+            return 0;
+    return error_set(e, EPERM, "the mount at %s is refused: its type, %s, cannot be judged",
+                     destination ? destination : "?", type);
+}
+
+/* That of a container may be a folder of the host. */
+static int refuse_root(const json_t *config, const char *runtime_dir, struct error *e)
+{
+    const char *root = oci_json_text(json_object_get(config, "root"), "path");
+
+    if (!root || root[0] != '/')
+        return error_set(e, EPERM, "the root of the container cannot be judged");
+    return refuse_source(root, "/", runtime_dir, e);
 }
 
 int refuse_mounts(const json_t *config, const char *runtime_dir, struct error *e)
@@ -93,18 +157,8 @@ int refuse_mounts(const json_t *config, const char *runtime_dir, struct error *e
     const json_t *list = json_object_get(config, "mounts");
     const json_t *one;
     size_t i;
-    int r = 0;
+    int r = refuse_root(config, runtime_dir, e);
 
-    json_array_foreach(list, i, one)
-    {
-        const char *source = oci_json_text(one, "source");
-        const char *destination = oci_json_text(one, "destination");
-        if (!is_bind(one))
-            continue;
-        if (!source || !destination || source[0] != '/')
-            return error_set(e, EPERM, "a bind mount of the container cannot be judged");
-        if ((r = refuse_source(source, destination, runtime_dir, e)) < 0)
-            break;
-    }
+    json_array_foreach(list, i, one) if (r == 0) r = refuse_mount(one, runtime_dir, e);
     return r;
 }

@@ -136,9 +136,18 @@ for mount in "$T_TMP/socket:/socket" /run:/mnt /var/run:/mnt /:/mnt "$XDG_RUNTIM
     t_status 126
     t_match "$err" 'cijail-oci-hook: the mount of .* is refused'
 done
+for mount in /run:/mnt:O "$XDG_RUNTIME_DIR:/mnt:O"; do
+    run "$CTL" podman run -v "$mount" "${box[@]}" touch /tmp/started
+    t_true test "$status" -ge 125
+done
+run "$CTL" podman run --rm --rootfs "$T_TMP" /bin/true # the runtime directory is in it
+t_status 126
+t_match "$err" 'cijail-oci-hook: the mount of .* at / is refused'
 t_false test -e root/tmp/started
-run "$CTL" podman run -v "$T_TMP/files:/mnt:ro" "${box[@]}" cat /mnt/file
-t_eq "$out" text
+for options in ro O; do
+    run "$CTL" podman run -v "$T_TMP/files:/mnt:$options" "${box[@]}" cat /mnt/file
+    t_eq "$out" text
+done
 kill %2 2>/dev/null
 
 t_case 'kinds of socket that are not of a network namespace cannot be made'
