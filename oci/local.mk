@@ -15,3 +15,11 @@ EXTRA_DIST += oci/cijail.json.in
 CLEANFILES += oci/cijail.json
 oci/cijail.json: $(top_srcdir)/oci/cijail.json.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) oci && sed 's|@pkglibexecdir[@]|$(pkglibexecdir)|' $(top_srcdir)/oci/cijail.json.in >$@
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_oci
+TESTS += tests/unit/test_oci
+tests_unit_test_oci_SOURCES = tests/unit/test_oci.c
+tests_unit_test_oci_LDADD = oci/libocihook.a src/libcijail.a nft/libnft.a $(PRESET_LIBS) $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS) $(JANSSON_LIBS) \
+	$(CMOCKA_LIBS)
+endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,20 +46,39 @@ static void set_path(json_t *object, const char *name, const char *path)
     oci_json_set(object, name, json_string(absolute));
 }
 
+/* As upstream_servers_add() reads them, with the zone of a link-local address. */
+static json_t *upstream_json(const struct upstream_servers *servers)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < servers->count; i++) {
+        const struct sockaddr *sa = &servers->at[i].address.sa;
+        char host[NI_MAXHOST], port[NI_MAXSERV];
+        cleanup_free char *word = NULL;
+        if (getnameinfo(sa, sizeof(servers->at[i].address.storage), host, sizeof(host), port,
+                        sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+            die("the address of a DNS server cannot be written");
+        word = xasprintf("%s%s%s%s:%s%s%s", servers->tls ? "tls://" : "",
+                         sa->sa_family == AF_INET6 ? "[" : "", host,
+                         sa->sa_family == AF_INET6 ? "]" : "", port,
+                         servers->at[i].name[0] ? "#" : "", servers->at[i].name);
+        oci_json_append(list, json_string(word));
+    }
+    return list;
+}
+
 static json_t *options_json(const struct options *o)
 {
-    json_t *object = json_object(), *upstream = json_array();
+    json_t *object = json_object();
 
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         oci_json_set(object, flags[i].name,
                      json_boolean(*(const bool *)((const char *)o + flags[i].offset)));
     oci_json_set(object, "json-log", json_boolean(o->log_format == LOG_JSON));
+    oci_json_set(object, "upstream", upstream_json(&o->upstream));
     set_path(object, "log", o->log_path);
     set_path(object, "learn", o->learn_path);
     set_path(object, "summary", o->summary_path);
-    for (size_t i = 0; i < o->upstream.count; i++)
-        oci_json_append(upstream, json_string(o->upstream.at[i].word));
-    oci_json_set(object, "upstream", upstream);
     return object;
 }
 
@@ -122,18 +142,15 @@ int request_take(int folder, const char *from, const char *to, struct error *e)
                      "one container; start it anew by cijailctl podman run");
 }
 
-static int read_upstream(const json_t *list, struct options *out, struct error *e)
+static int read_upstream(const json_t *list, struct upstream_servers *out, struct error *e)
 {
-    const json_t *word;
+    const json_t *one;
     size_t i;
     int r = 0;
 
-    json_array_foreach(list, i, word)
-    {
-        r = r < 0 ? r
-                  : upstream_servers_add(&out->upstream,
-                                         json_is_string(word) ? json_string_value(word) : "", e);
-    }
+    json_array_foreach(list, i, one) if (r == 0) r =
+        json_is_string(one) ? upstream_servers_add(out, json_string_value(one), e)
+                            : error_set(e, EINVAL, "a DNS server of the request is none");
     return r;
 }
 
@@ -147,7 +164,7 @@ static int read_options(const json_t *object, struct options *out, struct error 
     out->log_path = oci_json_text(object, "log");
     out->learn_path = oci_json_text(object, "learn");
     out->summary_path = oci_json_text(object, "summary");
-    return read_upstream(json_object_get(object, "upstream"), out, e);
+    return read_upstream(json_object_get(object, "upstream"), &out->upstream, e);
 }
 
 static int parse(struct request *r, struct error *e)
@@ -157,8 +174,7 @@ static int parse(struct request *r, struct error *e)
 
     if (!json_is_string(words) || !json_is_object(json_object_get(r->json, "options")))
         return error_set(e, EINVAL, "the request has no policy, or no options");
-    err = read_options(json_object_get(r->json, "options"), &r->options, e);
-    if (err < 0)
+    if ((err = read_options(json_object_get(r->json, "options"), &r->options, e)) < 0)
         return err;
     r->policy.dry_run = r->options.dry_run;
     err =

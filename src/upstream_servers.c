@@ -93,7 +93,6 @@ int upstream_servers_add(struct upstream_servers *s, const char *word, struct er
                    "expected ADDRESS[:PORT] or tls://ADDRESS[:PORT][#NAME], an IPv6 address with a "
                    "port in brackets");
     resolver_format(&s->at[s->count].address, s->at[s->count].text);
-    s->at[s->count].word = word;
     s->tls = tls;
     s->count++;
     return 0;

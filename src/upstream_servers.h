@@ -17,7 +17,6 @@ struct upstream_servers {
     bool tls; /* all of them, or none */
     size_t count;
     struct {
-        const char *word;               /* as it was added; the caller's */
         union resolver_address address; /* with its port */
         char text[INET6_ADDRSTRLEN];    /* of the address, without a zone */
         char name[NAME_SIZE]; /* canonical: that the certificate is for; "": the address */
@@ -25,7 +24,7 @@ struct upstream_servers {
 };
 
 /* Adds ADDRESS[:PORT] (port 53), or tls://ADDRESS[:PORT][#NAME] (port 853: RFC 7858); an IPv6
- * address with a port is in brackets. word outlives s. 0, or -EINVAL and the reason. */
+ * address with a port is in brackets. 0, or -EINVAL and the reason. */
 int upstream_servers_add(struct upstream_servers *s, const char *word, struct error *e);
 
 #endif

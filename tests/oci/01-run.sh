@@ -61,7 +61,7 @@ t_status 125
 jailed -p ./missing -- touch /tmp/started
 t_status 125
 t_false test -e root/tmp/started
-jailed -- touch /tmp/started
+jailed -p npm -- touch /tmp/started # a preset
 t_true test -e root/tmp/started
 t_nothing_left
 

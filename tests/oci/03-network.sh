@@ -29,6 +29,14 @@ t_match "$out" '^198\.51\.100\.'
 t_count 2 "$out" 'status: REFUSED'
 t_no_match "$WIRE" 'other\.example|attacker'
 
+t_case 'names by the DNS servers of --upstream'
+for server in 192.0.2.53 2001:db8:53::53 [2001:db8:53::53]:53; do
+    jailed --endpoint registry.example --upstream "$server" -- dig +short registry.example A
+    t_match "$out" '^198\.51\.100\.'
+done
+jailed --endpoint registry.example --upstream 192.0.2.53:54 -- dig +short +tries=1 registry.example A
+t_no_match "$out" '^198\.51\.100\.'
+
 t_case 'addresses and ports'
 jailed --endpoint 198.51.100.10:80 -- sh -c '
     curl -sS -m 5 -o /dev/null -w "%{http_code}\n" --noproxy "*" http://198.51.100.10/
