@@ -34,6 +34,7 @@
 #include "httpproxy/opening.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/via.h"
+#include "src/quota.h"
 #include "src/util.h"
 
 static void on_upstream_ready(void *arg)
@@ -77,9 +78,17 @@ void exchange_cut(struct exchange *x, const char *fmt, ...)
     va_end(ap);
 }
 
+void exchange_over(struct exchange *x)
+{
+    x->over = true;
+    exchange_fail(x, 403, "%s", QUOTA_REASON);
+}
+
 /* Without an endpoint this is a dry run; what the dialer refused even so was denied. */
 static enum msg_decision decision_of(const struct exchange *x)
 {
+    if (x->over)
+        return MSG_DENY;
     if (x->endpoint)
         return MSG_ALLOW;
     return x->refused ? MSG_DENY : MSG_WOULD_DENY;
@@ -88,8 +97,8 @@ static enum msg_decision decision_of(const struct exchange *x)
 static void report(const struct exchange *x, const char *reason)
 {
     struct log_entry l = {.decision = decision_of(x),
-                          .endpoint = x->endpoint,
-                          .status = x->status,
+                          .endpoint = x->over ? NULL : x->endpoint,
+                          .status = x->over ? 0 : x->status,
                           .sent = x->request.bytes,
                           .received = x->response.bytes,
                           .method = x->method,
@@ -413,9 +422,14 @@ static bool push_request(struct exchange *x)
 {
     if (!x->upstream || x->send_failed || buf_len(&x->send) == 0)
         return false;
-    ssize_t n = stream_write(&x->upstream->stream, buf_begin(&x->send), buf_len(&x->send));
+    ssize_t n =
+        proxy_send(x->session->proxy, &x->upstream->stream, buf_begin(&x->send), buf_len(&x->send));
     if (n == -EAGAIN)
         return false;
+    if (n == -EDQUOT) {
+        exchange_over(x);
+        return true;
+    }
     if (n < 0) { /* what it has to say may still be there to be read */
         x->send_failed = true;
         x->upstream->stream.readable = true;

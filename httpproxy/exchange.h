@@ -35,6 +35,7 @@ struct exchange {
     char *url;                       /* canonical text */
     const struct endpoint *endpoint; /* NULL: none, in a dry run */
     bool refused;                    /* by the dialer, which a dry run does not change */
+    bool over;                       /* the jail may send no more (quota.h) */
     enum url_scheme scheme;
     struct url_authority authority;
     int minor;
@@ -114,6 +115,9 @@ void exchange_fail(struct exchange *x, int status, const char *fmt, ...)
 
 /* Ends the exchange: CUT. */
 void exchange_cut(struct exchange *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ends the exchange: no more may be sent. */
+void exchange_over(struct exchange *x);
 
 /* The kept connection turned out to be dead: may the request be sent once more, on a fresh one? */
 bool exchange_may_retry(const struct exchange *x);

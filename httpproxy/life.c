@@ -21,6 +21,7 @@
 #include "src/isolate.h"
 #include "src/msg.h"
 #include "src/net.h"
+#include "src/quota.h"
 #include "src/tls_client.h"
 #include "src/util.h"
 
@@ -70,14 +71,26 @@ static int read_policy(struct policy *policy, struct error *e)
     return r;
 }
 
+/* Before anything else is opened, which may get its number. */
+static int read_quota(struct quota **quota, struct error *e)
+{
+    int r = is_open(HTTP_FD_QUOTA) ? quota_map(HTTP_FD_QUOTA, quota, e) : 0;
+
+    if (r == 0)
+        (void)close(HTTP_FD_QUOTA);
+    return r;
+}
+
 /* Everything that is read from a descriptor. */
 static struct proxy *set_up(struct error *e)
 {
     struct policy policy;
     char *roots = NULL;
     size_t roots_len = 0;
+    struct quota *quota = NULL;
 
-    if (isolate_start(PROXY_FD_MAX, e) < 0 || tls_client_init(e) < 0 || read_policy(&policy, e) < 0)
+    if (isolate_start(PROXY_FD_MAX, e) < 0 || read_quota(&quota, e) < 0 || tls_client_init(e) < 0 ||
+        read_policy(&policy, e) < 0)
         return NULL;
     if (is_open(HTTP_FD_ROOTS)) {
         if (isolate_read_fd(HTTP_FD_ROOTS, TLS_ROOTS_MAX, &roots, &roots_len, e) < 0)
@@ -91,6 +104,7 @@ static struct proxy *set_up(struct error *e)
         proxy_new(&policy, roots, roots_len, PROXY_FD_CHANNEL, session_max(tunnels), e);
     if (!p)
         return NULL;
+    proxy_limit(p, quota);
     static const struct {
         int fd;
         bool transparent;

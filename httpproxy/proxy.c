@@ -17,6 +17,7 @@
 #include "httpproxy/stream.h"
 #include "httpproxy/upstream.h"
 #include "httpproxy/via.h"
+#include "src/quota.h"
 #include "src/relay.h"
 #include "src/util.h"
 
@@ -59,6 +60,24 @@ void proxy_changed(struct proxy *p)
 bool proxy_congested(const struct proxy *p)
 {
     return channel_queued(p->channel) > LIMIT_QUEUED;
+}
+
+void proxy_limit(struct proxy *p, struct quota *quota)
+{
+    p->quota = quota;
+    relays_limit(p->relays, quota);
+}
+
+ssize_t proxy_send(struct proxy *p, struct stream *server, const void *data, size_t len)
+{
+    uint64_t left = quota_left(p->quota);
+
+    if (left == 0)
+        return -EDQUOT;
+    ssize_t n = stream_write(server, data, len < left ? len : (size_t)left);
+    if (n > 0)
+        quota_count(p->quota, (uint64_t)n);
+    return n;
 }
 
 /* A timer, if of no time, and not event_active: that would run before the next look at the sockets.

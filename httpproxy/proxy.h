@@ -52,6 +52,7 @@ struct proxy {
     struct h2_pool *h2;           /* connections to servers that speak HTTP/2 */
     struct openings *openings;    /* connections to servers that no request owns yet */
     struct vias *vias;            /* what goes by a proxy of the host's network */
+    struct quota *quota;          /* NULL: no limit to what is sent */
     struct relays *relays;        /* tunnels that are nobody's session any more (raw.c) */
     size_t raw_count;             /* sessions that may become one */
     struct session_list sessions; /* all of them */
@@ -80,6 +81,14 @@ int proxy_send_ca(struct proxy *p, struct error *e);
 
 /* Ends all connections; requests under way are reported with why (NULL: they are not). */
 void proxy_free(struct proxy *p, const char *why);
+
+/* What the jail may send is limited by this (quota.h). */
+void proxy_limit(struct proxy *p, struct quota *quota);
+
+/* As stream_write, to a server: counted, and no more than the limit has left; -EDQUOT if it has
+ * nothing. */
+struct stream;
+ssize_t proxy_send(struct proxy *p, struct stream *server, const void *data, size_t len);
 
 /* A session has more to do: it runs again in the next turn of the loop. */
 void proxy_run_later(struct proxy *p, struct session *s);

@@ -33,6 +33,7 @@
 #include "httpproxy/log.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/upstream.h"
+#include "src/quota.h"
 #include "src/relay.h"
 #include "src/util.h"
 
@@ -100,6 +101,14 @@ static void find_address(const struct session *s, struct msg_log_tunnel *m)
     m->family = (uint8_t)peer.sa.sa_family;
 }
 
+static void send_log(struct proxy *p, struct msg_log_tunnel *m)
+{
+    msg_init(m, MSG_LOG_TUNNEL, sizeof(*m));
+    log_flush(p);
+    if (channel_send(p->channel, m, -1) == -ENOBUFS)
+        warn_text("a line of the log is lost: the supervisor does not read");
+}
+
 static void log_refused(struct session *s, const char *sni, const char *reason)
 {
     char target[URL_HOST_SIZE + 16];
@@ -111,13 +120,10 @@ static void log_refused(struct session *s, const char *sni, const char *reason)
         return;
     }
     memset(&m, 0, sizeof(m));
-    msg_init(&m, MSG_LOG_TUNNEL, sizeof(m));
     find_address(s, &m);
     copy_string(m.name, sizeof(m.name), sni);
     copy_string(m.reason, sizeof(m.reason), reason);
-    log_flush(s->proxy);
-    if (channel_send(s->proxy->channel, &m, -1) == -ENOBUFS)
-        warn_text("a line of the log is lost: the supervisor does not read");
+    send_log(s->proxy, &m);
 }
 
 static void log_failed(struct session *s, enum msg_decision decision, const char *reason)
@@ -348,19 +354,35 @@ static bool step_looking(struct session *s)
 
 /* --- the relay --- */
 
+/* A tunnel that is relayed. */
+struct joined {
+    struct proxy *proxy;
+    struct msg_log_tunnel log; /* if it is cut because too much was sent */
+};
+
 static void on_relay_done(const struct relay_end *end, void *arg)
 {
-    (void)end;
-    proxy_changed(arg);
+    struct joined *j = arg;
+    struct proxy *p = j->proxy;
+
+    if (end->error == EDQUOT)
+        send_log(p, &j->log);
+    free(j);
+    proxy_changed(p);
 }
 
 static bool hand_over(struct session *s)
 {
     struct proxy *p = s->proxy;
+    struct joined *j = xcalloc(1, sizeof(*j));
+    j->proxy = p;
+    find_address(s, &j->log);
+    copy_string(j->log.reason, sizeof(j->log.reason), QUOTA_REASON);
     int client = stream_detach(&s->client);
     int server = stream_detach(&s->raw->server);
 
-    if (relay_start(p->relays, client, server, on_relay_done, p) < 0) {
+    if (relay_start(p->relays, client, server, on_relay_done, j) < 0) {
+        free(j);
         relay_reset(client);
         relay_reset(server);
     }
@@ -374,7 +396,9 @@ static bool step_flushing(struct session *s)
     ssize_t n = 0;
 
     if (buf_len(&s->in) > 0)
-        n = stream_write(&s->raw->server, buf_begin(&s->in), buf_len(&s->in));
+        n = proxy_send(s->proxy, &s->raw->server, buf_begin(&s->in), buf_len(&s->in));
+    if (n == -EDQUOT)
+        log_refused(s, "", QUOTA_REASON);
     if (out < 0 || (n < 0 && n != -EAGAIN))
         return cut(s);
     if (n > 0)

@@ -107,9 +107,14 @@ static bool push_server(struct exchange *x)
         return refuse_client(x);
     if (buf_len(&s->in) == 0)
         return false;
-    ssize_t n = stream_write(server, buf_begin(&s->in), buf_len(&s->in));
+    ssize_t n = proxy_send(s->proxy, server, buf_begin(&s->in), buf_len(&s->in));
     if (n == -EAGAIN)
         return false;
+    if (n == -EDQUOT) {
+        x->reset = true;
+        exchange_over(x);
+        return true;
+    }
     if (n < 0) {
         x->send_failed = true;
         server->readable = true;

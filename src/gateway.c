@@ -202,6 +202,7 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     g->http.fds[PROXY_FD_CHANNEL] = l->http_proxy;
     g->http.fds[PROXY_FD_CONFIG] = l->config;
     g->http.fds[HTTP_FD_ROOTS] = l->roots;
+    g->http.fds[HTTP_FD_QUOTA] = l->quota;
     if (l->container) {
         int r = proxy_process_start(&g->dns, -1, e);
         return r < 0 ? r : proxy_process_start(&g->http, -1, e);
@@ -293,6 +294,7 @@ static pid_t start_init(struct gateway *g, struct error *e)
         close_fd(&g->l->maker);
         close_fd(&g->l->config);
         close_fd(&g->l->roots);
+        close_fd(&g->l->quota);
         init_main(g->l);
     }
     close_fd(&g->l->init_child);

@@ -102,6 +102,7 @@ struct launch {
     int maker_supervisor, maker;      /* supervisor, the maker of UDP sockets (raw_maker.h) */
     int config;                       /* memfd: policy text */
     int roots;                        /* memfd: PEM roots, or -1 */
+    int quota;                        /* memfd: what was sent (quota.h), or -1 */
     char dnsproxy_path[PATH_MAX], httpproxy_path[PATH_MAX];
 };
 

@@ -446,8 +446,12 @@ struct mirror *mirror_start(const struct mirror_setup *what, void (*ready)(void 
     collect_endpoints(m);
     m->with_udp = m->endpoint_count > 0;
     m->with_tcp = what->allow_loopback || m->with_udp;
-    m->udp = mirror_udp_new(&(struct mirror_udp_setup){
-        .base = what->base, .log = what->log, .max = what->flows, .refused = on_refused, .arg = m});
+    m->udp = mirror_udp_new(&(struct mirror_udp_setup){.base = what->base,
+                                                       .log = what->log,
+                                                       .quota = what->quota,
+                                                       .max = what->flows,
+                                                       .refused = on_refused,
+                                                       .arg = m});
     m->with_abstract = what->policy->dry_run || policy_has_kind(what->policy, ENDPOINT_ABSTRACT);
     m->timer = event_new(what->base, -1, EV_PERSIST, on_timer, m);
     if (!m->timer || event_add(m->timer, &period) < 0)

@@ -19,7 +19,8 @@ struct mirror_setup {
     size_t flows;        /* of UDP, at once; each has one descriptor */
     struct log *log;
     struct relays *relays;
-    int init; /* socket to the jail's init; not owned */
+    struct quota *quota; /* NULL: no limit */
+    int init;            /* socket to the jail's init; not owned */
 };
 
 /* Is there anything to mirror under this policy? */

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "src/quota.h"
 #include "src/unix_ids.h"
 #include "src/util.h"
 
@@ -34,21 +35,11 @@ struct dial {
     uint64_t until; /* AF_UNIX: ms */
 };
 
-static void log_it(const struct dial *d)
+static struct msg_log_connect connect_to(const struct sockaddr_storage *a)
 {
     struct msg_log_connect m = {
-        .decision = MSG_ALLOW, .endpoint = d->endpoint, .count = 1, .protocol = IPPROTO_TCP};
-    const struct sockaddr_storage *a = &d->at.address;
+        .count = 1, .protocol = IPPROTO_TCP, .family = (uint8_t)a->ss_family};
 
-    if (a->ss_family == AF_UNIX) {
-        const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)a;
-        char name[sizeof(un->sun_path) + 1] = "@";
-        memcpy(name + 1, un->sun_path + 1, d->at.len - offsetof(struct sockaddr_un, sun_path) - 1);
-        log_unix(d->dialer->log, d->endpoint == POLICY_INDEX_NONE ? MSG_WOULD_DENY : MSG_ALLOW,
-                 name, name, d->endpoint);
-        return;
-    }
-    m.family = (uint8_t)a->ss_family;
     if (a->ss_family == AF_INET) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
         m.port = ntohs(in->sin_port);
@@ -58,15 +49,56 @@ static void log_it(const struct dial *d)
         m.port = ntohs(in6->sin6_port);
         memcpy(m.address, &in6->sin6_addr, sizeof(in6->sin6_addr));
     }
-    log_connect(d->dialer->log, &m);
+    return m;
 }
+
+static void log_it(struct log *log, const struct launch_listen *at, enum msg_decision decision,
+                   uint32_t endpoint, const char *reason)
+{
+    struct msg_log_connect m;
+
+    if (at->address.ss_family == AF_UNIX) {
+        const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)&at->address;
+        char name[sizeof(un->sun_path) + 1] = "@";
+        memcpy(name + 1, un->sun_path + 1, at->len - offsetof(struct sockaddr_un, sun_path) - 1);
+        if (decision == MSG_ALLOW && endpoint == POLICY_INDEX_NONE)
+            decision = MSG_WOULD_DENY;
+        log_unix(log, decision, name, name, endpoint);
+        return;
+    }
+    m = connect_to(&at->address);
+    m.decision = decision;
+    m.endpoint = endpoint;
+    log_named_connect(log, &m, "", reason);
+}
+
+/* A connection that is relayed. */
+struct joined {
+    struct mirror_dialer *dialer;
+    struct launch_listen at;
+};
 
 static void on_relay_end(const struct relay_end *end, void *arg)
 {
-    struct mirror_dialer *dialer = arg;
+    struct joined *j = arg;
+    struct mirror_dialer *dialer = j->dialer;
 
-    (void)end;
+    if (end->error == EDQUOT)
+        log_it(dialer->log, &j->at, MSG_DENY, POLICY_INDEX_NONE, QUOTA_REASON);
+    free(j);
     dialer->ended(dialer->arg);
+}
+
+static int start_relay(const struct dial *d)
+{
+    struct joined *j = xmalloc(sizeof(*j));
+    int r;
+
+    *j = (struct joined){.dialer = d->dialer, .at = d->at};
+    r = relay_start(d->dialer->relays, d->client, d->host, on_relay_end, j);
+    if (r < 0)
+        free(j);
+    return r;
 }
 
 /* err: 0 if connected. */
@@ -78,10 +110,10 @@ static void end_dial(struct dial *d, int err)
     if (d->event)
         event_free(d->event);
     if (err == 0) {
-        log_it(d);
+        log_it(dialer->log, &d->at, MSG_ALLOW, d->endpoint, "");
         if (d->at.type == SOCK_SEQPACKET)
             packet_relay_start(dialer->packets, d->client, d->host, dialer->ended, dialer->arg);
-        else if (relay_start(dialer->relays, d->client, d->host, on_relay_end, dialer) < 0)
+        else if (start_relay(d) < 0)
             err = EMFILE;
     }
     if (err) {

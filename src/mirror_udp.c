@@ -134,7 +134,10 @@ bool mirror_udp_receive(struct mirror_udp *u, int fd, const struct launch_listen
         f->client = b->sources[i];
         f->client_len = b->messages[i].msg_hdr.msg_namelen;
         udp_flow_touch(f);
-        if (udp_flow_send(f, b->data[i], b->messages[i].msg_len) == -ECONNREFUSED && refuse(u, f))
+        err = udp_flow_send(f, b->data[i], b->messages[i].msg_len);
+        if (err == -EDQUOT)
+            raw_log_over(u->what.log, IPPROTO_UDP, &key.tuple);
+        if (err == -ECONNREFUSED && refuse(u, f))
             return false;
     }
     return n == UDP_BATCH;
@@ -159,5 +162,6 @@ struct mirror_udp *mirror_udp_new(const struct mirror_udp_setup *setup)
 
     u->what = *setup;
     u->flows = udp_flows_new(setup->base, setup->max, u);
+    u->flows->quota = setup->quota;
     return u;
 }

@@ -15,7 +15,8 @@ struct mirror_udp;
 struct mirror_udp_setup {
     struct event_base *base;
     struct log *log;
-    size_t max; /* flows at once; each has one descriptor */
+    struct quota *quota; /* NULL: no limit */
+    size_t max;          /* flows at once; each has one descriptor */
     /* Nobody is there on the host: the jail's socket is to go. */
     void (*refused)(const struct launch_listen *at, void *arg);
     void *arg;

@@ -54,6 +54,7 @@ enum proxy_fd {
     HTTP_FD_ROOTS = 7,        /* sealed memfd: PEM certificates that upstream is verified with */
     HTTP_FD_TRANSPARENT4 = 8, /* listening, with IP_TRANSPARENT, if the policy has a URL endpoint */
     HTTP_FD_TRANSPARENT6 = 9,
+    HTTP_FD_QUOTA = 10, /* memfd: what the jail has sent (quota.h), if that is limited */
 };
 #define PROXY_FD_MAX 17 /* the highest of them */
 

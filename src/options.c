@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "src/quota.h"
 #include "src/util.h"
 
 enum {
@@ -20,6 +21,7 @@ enum {
     OPT_LOOPBACK,
     OPT_SUMMARY,
     OPT_UPSTREAM,
+    OPT_LIMIT_UPLOAD,
     OPT_VERSION
 };
 
@@ -35,6 +37,8 @@ static const struct option_row {
      "allow every TCP port that listens on the host's loopback"},
     {"fail-on-deny", OPT_FAIL_ON_DENY, NULL,
      "exit with 98 if something was denied and the command succeeded"},
+    {"limit-upload", OPT_LIMIT_UPLOAD, "SIZE",
+     "let the jail send SIZE bytes in all (K, M, G), then deny"},
     {"log", OPT_LOG, "FILE", "append the log to FILE instead of standard error"},
     {"log-format", OPT_LOG_FORMAT, "FORMAT", "text (default) or json"},
     {"verbose", 'v', NULL, "log what is allowed too, and every repeat"},
@@ -94,6 +98,19 @@ static int parse_log_format(const char *arg, struct options *out, struct error *
     return 0;
 }
 
+static int parse_limit(const char *arg, struct options *out, struct error *e)
+{
+    char shown[64];
+
+    if (quota_parse(arg, &out->upload_limit) == 0)
+        return 0;
+    (void)escape_text(shown, sizeof(shown), arg, strlen(arg));
+    return error_set(e, EINVAL,
+                     "--limit-upload '%s'; expected a number of bytes, at least 1, or with K, M, G "
+                     "or T after it",
+                     shown);
+}
+
 static int take_option(int key, struct options *out, struct policy *policy, struct error *e)
 {
     switch (key) {
@@ -124,6 +141,8 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
         return 0;
     case OPT_UPSTREAM:
         return upstream_servers_add(&out->upstream, optarg, e);
+    case OPT_LIMIT_UPLOAD:
+        return parse_limit(optarg, out, e);
     case OPT_LOG:
         out->log_path = optarg;
         return 0;

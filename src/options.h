@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "preset/preset.h"
 #include "src/error.h"
@@ -18,6 +19,7 @@ struct options {
     bool dry_run;             /* everything passes, and is logged */
     const char *learn_path;   /* where the policy of what was used goes; NULL: nowhere */
     const char *summary_path; /* of the report at the end, or "github"; NULL: none */
+    uint64_t upload_limit;    /* bytes that may be sent in all; 0: any */
     const char *log_path;     /* NULL: standard error */
     enum log_format log_format;
     struct preset_notes notes;        /* shown and freed by options_parse() */

@@ -12,6 +12,7 @@
 #include "src/log.h"
 #include "src/parent.h"
 #include "src/policy.h"
+#include "src/quota.h"
 #include "src/relay.h"
 
 struct raw_judge {
@@ -25,6 +26,7 @@ struct raw_setup {
     struct raw_judge judge;
     struct log *log;
     struct relays *relays;
+    struct quota *quota; /* NULL: none */
 };
 
 struct raw;

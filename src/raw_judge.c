@@ -156,16 +156,31 @@ uint32_t raw_hash(const struct msg_tuple *t)
     return hash_bytes(HASH_START, t, sizeof(*t));
 }
 
-void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,
-             const struct msg_tuple *t)
+static struct msg_log_connect connect_of(uint32_t decision, uint32_t endpoint, uint8_t protocol,
+                                         const struct msg_tuple *t)
 {
-    struct msg_log_connect m = {.decision = v->decision,
-                                .endpoint = v->endpoint,
+    struct msg_log_connect m = {.decision = decision,
+                                .endpoint = endpoint,
                                 .count = 1,
                                 .port = t->port,
                                 .family = t->family,
                                 .protocol = protocol};
 
     memcpy(m.address, t->address, sizeof(m.address));
+    return m;
+}
+
+void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,
+             const struct msg_tuple *t)
+{
+    struct msg_log_connect m = connect_of(v->decision, v->endpoint, protocol, t);
+
     log_connect(log, &m);
+}
+
+void raw_log_over(struct log *log, uint8_t protocol, const struct msg_tuple *t)
+{
+    struct msg_log_connect m = connect_of(MSG_DENY, POLICY_INDEX_NONE, protocol, t);
+
+    log_named_connect(log, &m, "", QUOTA_REASON);
 }

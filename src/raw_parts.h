@@ -40,6 +40,9 @@ uint32_t raw_hash(const struct msg_tuple *t);
 void raw_log(struct log *log, const struct raw_verdict *v, uint8_t protocol,
              const struct msg_tuple *t);
 
+/* And one that wanted to send more than it may (quota.h). */
+void raw_log_over(struct log *log, uint8_t protocol, const struct msg_tuple *t);
+
 /* raw_tcp.c */
 
 struct raw_tcp;

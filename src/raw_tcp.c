@@ -249,6 +249,36 @@ static bool tuple_of(int client, struct msg_tuple *t)
            raw_tuple(&source, &destination, t);
 }
 
+/* A relay whose end may be that it sent too much. */
+struct joined {
+    struct log *log;
+    struct msg_tuple tuple;
+};
+
+static void on_relay_end(const struct relay_end *end, void *arg)
+{
+    struct joined *j = arg;
+
+    if (end->error == EDQUOT)
+        raw_log_over(j->log, IPPROTO_TCP, &j->tuple);
+    free(j);
+}
+
+static int start_relay(struct raw_tcp *r, int client, int host, const struct msg_tuple *t)
+{
+    struct joined *j;
+    int err;
+
+    if (!r->what.quota)
+        return relay_start(r->what.relays, client, host, NULL, NULL);
+    j = xmalloc(sizeof(*j));
+    *j = (struct joined){.log = r->what.log, .tuple = *t};
+    err = relay_start(r->what.relays, client, host, on_relay_end, j);
+    if (err < 0)
+        free(j);
+    return err;
+}
+
 static void join(struct raw_tcp *r, int client)
 {
     struct msg_tuple t;
@@ -262,7 +292,7 @@ static void join(struct raw_tcp *r, int client)
     }
     v = o->verdict;
     host = unlink_opening(o);
-    if (relay_start(r->what.relays, client, host, NULL, NULL) < 0) {
+    if (start_relay(r, client, host, &t) < 0) {
         relay_reset(client);
         relay_reset(host);
         return;

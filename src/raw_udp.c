@@ -100,7 +100,9 @@ static void send_host(struct raw_udp *r, struct udp_flow *f, const void *data, s
 {
     int err = udp_flow_send(f, data, len);
 
-    if (err)
+    if (err == -EDQUOT)
+        raw_log_over(r->what.log, IPPROTO_UDP, &f->key.tuple);
+    else if (err)
         tell_error(r, &f->key.tuple, -err);
 }
 
@@ -312,6 +314,7 @@ struct raw_udp *raw_udp_new(const struct raw_setup *setup, int maker, size_t max
     r->what = *setup;
     r->maker = maker;
     r->flows = udp_flows_new(setup->base, max, r);
+    r->flows->quota = setup->quota;
     r->maker_event = watch(r, maker, on_made, r);
     return r;
 }

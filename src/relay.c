@@ -31,6 +31,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "src/quota.h"
 #include "src/util.h"
 
 #define CHUNK (64u << 10)   /* what a pipe holds */
@@ -64,6 +65,7 @@ struct relays {
     struct event_base *base;
     struct relay *first;
     size_t count, max;
+    struct quota *quota;
     struct pipe spare[SPARE_PIPES]; /* empty ones */
     size_t spares;
 };
@@ -147,6 +149,25 @@ static void cut_direction(struct relay *r, int i)
     (void)shutdown(r->fd[i], SHUT_RD);
 }
 
+/* How much may be taken at once. */
+static size_t share(const struct relay *r, int i)
+{
+    uint64_t left = i == 0 ? quota_left(r->set->quota) : CHUNK;
+
+    return left > 0 && left < CHUNK ? (size_t)left : CHUNK;
+}
+
+/* n bytes were taken. */
+static int count(const struct relay *r, int i, size_t n)
+{
+    if (i != 0 || n == 0)
+        return 0;
+    if (quota_left(r->set->quota) == 0)
+        return -EDQUOT;
+    quota_count(r->set->quota, n);
+    return 0;
+}
+
 /* Each returns 0 if it moved bytes or came to the end of the stream, -EAGAIN if the socket is not
  * ready, or another -errno. */
 static int fill_pipe(struct relay *r, int i)
@@ -159,7 +180,7 @@ static int fill_pipe(struct relay *r, int i)
         return -EAGAIN;
     if ((e = take_pipe(r->set, d)) < 0)
         return e;
-    n = splice(r->fd[i], NULL, d->pipe.write, NULL, CHUNK, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    n = splice(r->fd[i], NULL, d->pipe.write, NULL, share(r, i), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n < 0) {
         e = -errno;
         if (e == -EAGAIN)
@@ -168,7 +189,7 @@ static int fill_pipe(struct relay *r, int i)
     }
     d->held = (size_t)n;
     d->eof = n == 0;
-    return 0;
+    return count(r, i, d->held);
 }
 
 static int drain_pipe(struct relay *r, int i)
@@ -289,6 +310,11 @@ void relays_free(struct relays *s)
         (void)close(s->spare[s->spares].write);
     }
     free(s);
+}
+
+void relays_limit(struct relays *s, struct quota *quota)
+{
+    s->quota = quota;
 }
 
 int relay_start(struct relays *s, int a, int b, relay_done_cb *done, void *arg)

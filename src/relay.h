@@ -26,6 +26,11 @@ typedef void relay_done_cb(const struct relay_end *end, void *arg);
  * ignored. */
 struct relays *relays_new(struct event_base *base, size_t max);
 
+/* From a to b no more is taken than the count has left; who wants to send more is reset, with
+ * EDQUOT as the error. NULL: there is no limit. */
+struct quota;
+void relays_limit(struct relays *s, struct quota *quota);
+
 /* Resets what is left, calling back with ECANCELED. */
 void relays_free(struct relays *s);
 

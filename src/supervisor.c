@@ -41,6 +41,7 @@
 #include "src/memfd.h"
 #include "src/mirror.h"
 #include "src/parent.h"
+#include "src/quota.h"
 #include "src/raw.h"
 #include "src/relay.h"
 #include "src/resolver.h"
@@ -201,7 +202,7 @@ static int prepare(struct supervisor *s, struct error *e)
     l->options = s->options;
     l->policy = s->policy;
     l->root = geteuid() == 0;
-    l->roots = -1;
+    l->roots = l->quota = -1;
     if ((r = supervisor_find_parents(s, e)) < 0)
         return r;
     l->container = s->container;
@@ -218,6 +219,9 @@ static int prepare(struct supervisor *s, struct error *e)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;
+    if (s->options->upload_limit > 0 && !s->options->dry_run &&
+        (l->quota = quota_open(s->options->upload_limit, &s->quota, e)) < 0)
+        return l->quota;
     if (!supervisor_needs_roots(s))
         return 0;
     if ((r = ca_bundle_find(&l->bundle, e)) < 0)
@@ -247,6 +251,8 @@ static void close_others_ends(struct launch *l)
     (void)close(l->config);
     if (l->roots >= 0)
         (void)close(l->roots);
+    if (l->quota >= 0)
+        (void)close(l->quota);
 }
 
 /* What set-up failed with, r and *e, may come of the end of the keeper, which has said why. */
@@ -316,6 +322,7 @@ static void start_raw(struct supervisor *s)
         .judge = {.policy = s->policy, .learned = s->learned, .parents = &s->parents},
         .log = s->log,
         .relays = s->relays,
+        .quota = s->quota,
     };
 
     s->raw = raw_new(&setup, s->launch.maker_supervisor, s->nofile / FDS_PER_FLOW);
@@ -366,6 +373,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
         die("cannot start the event loop");
     s->resolver = resolver_new(s->base);
     s->relays = relays_new(s->base, s->nofile / FDS_PER_RELAY);
+    relays_limit(s->relays, s->quota);
     s->learned = learned_new(s->policy, now_ms, supervisor_catch_up_with_dns, s);
     start_raw(s);
     s->dialer = dialer_new(&(struct dialer_setup){.base = s->base,

@@ -56,6 +56,7 @@ struct supervisor {
     struct upstream_dns *upstream;
     struct upstream_dialer *upstream_dialer; /* NULL: no --upstream tls:// */
     struct relays *relays;
+    struct quota *quota; /* NULL: no limit */
     struct raw *raw;
     size_t nofile;         /* the limit on descriptors */
     struct mirror *mirror; /* NULL: nothing of the host's loopback is allowed */

@@ -46,6 +46,7 @@ static void go(void *arg)
 void supervisor_go_if_ready(struct supervisor *s)
 {
     struct mirror_setup mirror = {.base = s->base,
+                                  .quota = s->quota,
                                   .policy = s->policy,
                                   .allow_loopback = s->options->allow_loopback,
                                   .flows = s->nofile / FDS_PER_MIRRORED,

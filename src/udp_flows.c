@@ -158,6 +158,12 @@ int udp_flow_send(struct udp_flow *f, const void *data, size_t len)
 {
     int err = 0;
 
+    if (quota_left(f->flows->quota) < len) {
+        err = f->over ? 0 : -EDQUOT;
+        f->over = true;
+        return err;
+    }
+    quota_count(f->flows->quota, len);
     for (int tries = 0; tries < 2; tries++) {
         if (send(f->fd[UDP_HOST], data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             break;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "src/msg.h"
+#include "src/quota.h"
 
 #define UDP_BATCH 16
 #define UDP_DATAGRAM_MAX 65536 /* bytes: more than any holds */
@@ -29,6 +30,7 @@ struct udp_flow {
     int fd[2];              /* owned; [UDP_JAIL]: -1 until there is one */
     struct event *event[2]; /* owned; NULL until it is watched */
     bool answered;
+    bool over; /* it has wanted to send more than the count has left */
     /* Where many flows share the jail's socket: that one, not owned, and where answers go. */
     int shared;
     struct sockaddr_storage client;
@@ -52,6 +54,7 @@ struct udp_batch {
 
 struct udp_flows {
     void *owner;
+    struct quota *quota; /* NULL: no limit */
     struct event *timer;
     size_t count, max;
     struct udp_flow *buckets[UDP_FLOW_BUCKETS], *oldest, *newest;
@@ -73,8 +76,9 @@ void udp_flow_end(struct udp_flow *f);
 /* A socket of this network that is connected to the tuple's destination, or -errno. */
 int udp_open_host(const struct msg_tuple *t);
 
-/* To that socket. 0, or -errno: what was learned of the destination, maybe by an earlier datagram.
- * What finds no room is lost, which is no error. */
+/* To that socket. 0, or -errno: -EDQUOT is the count's, and comes once for each flow; others are
+ * what was learned of the destination, maybe by an earlier datagram. What finds no room is lost,
+ * which is no error. */
 int udp_flow_send(struct udp_flow *f, const void *data, size_t len);
 
 /* Receives up to UDP_BATCH datagrams; how many. *err: the errno if there is none, else 0. */

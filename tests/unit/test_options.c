@@ -270,6 +270,35 @@ static void test_loopback(void **state)
     assert_true(p.options.allow_loopback);
 }
 
+static void test_limit_upload(void **state)
+{
+    static const struct {
+        const char *size;
+        uint64_t bytes;
+    } rows[] = {{"1", 1},
+                {"4096", 4096},
+                {"10k", 10240},
+                {"10M", 10485760},
+                {"2G", 2147483648},
+                {"1T", 1099511627776},
+                {"18446744073709551615", UINT64_MAX}};
+    PARSED p = {0};
+
+    (void)state;
+    PARSE(&p, "true");
+    assert_true(p.options.upload_limit == 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        PARSE(&p, "--limit-upload", (char *)(uintptr_t)rows[i].size, "true");
+        assert_int_equal(p.r, 0);
+        assert_true(p.options.upload_limit == rows[i].bytes);
+    }
+    expect_error((char *[]){"--limit-upload", "18446744073709551616", "true", NULL},
+                 "expected a number of bytes");
+    expect_error((char *[]){"--limit-upload", "16777216T", "true", NULL}, "'16777216T'");
+    expect_error((char *[]){"--limit-upload", "\x1b", "true", NULL}, "'\\x1b'");
+    expect_error((char *[]){"--limit-upload", NULL}, "needs an argument");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup(test_loopback, clear_environment),
         cmocka_unit_test_setup(test_upstream, clear_environment),
         cmocka_unit_test_setup(test_upstream_errors, clear_environment),
+        cmocka_unit_test_setup(test_limit_upload, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
