@@ -1,0 +1,1 @@
+autocmd BufRead,BufNewFile *.policy,*/cijail/policies/* setfiletype cijailpolicy
