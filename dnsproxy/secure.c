@@ -196,8 +196,8 @@ static void on_open(void *arg)
     v->state = OPEN;
     v->since_ms = v->heard_ms = now_ms();
     v->heard = false;
-    TAILQ_FOREACH(q, &v->questions, entry)
-    send_question(v, q);
+    for (q = TAILQ_FIRST(&v->questions); q; q = TAILQ_NEXT(q, entry))
+        send_question(v, q);
 }
 
 static struct question *find(struct server *v, unsigned id)
@@ -253,8 +253,8 @@ static void on_closed(void *arg, const char *why)
         return;
     }
     hang_up(v);
-    TAILQ_FOREACH(q, &v->questions, entry)
-    q->tried &= ~(1u << v->index);
+    for (q = TAILQ_FIRST(&v->questions); q; q = TAILQ_NEXT(q, entry))
+        q->tried &= ~(1u << v->index);
     give_away(v);
 }
 

@@ -319,16 +319,21 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* --- questions --- */
 
+/* A name that this process itself has asked for. */
+static bool is_own(const struct upstream_dns *u, const struct msg_query *m)
+{
+    return m->lookup && u->resolver && resolver_is_asking(u->resolver, m->name);
+}
+
 /* The name is canonical and in the policy, and so is the server, if it is not the host's; or this
- * is a dry run, or the name is one that this process itself has to know. */
+ * is a dry run, or the name is this process's own question. */
 static bool is_allowed(const struct upstream_dns *u, const struct msg_query *m)
 {
     char canonical[NAME_SIZE];
 
     return name_canon(m->name, strlen(m->name), canonical, NULL) >= 0 &&
            strcmp(canonical, m->name) == 0 &&
-           (u->policy->dry_run || policy_match_resolve(u->policy, m->name) ||
-            (m->lookup && u->resolver && resolver_is_asking(u->resolver, m->name))) &&
+           (u->policy->dry_run || policy_match_resolve(u->policy, m->name) || is_own(u, m)) &&
            (m->server.family == 0 ||
             policy_passes_dns_server(u->policy, m->server.family, m->server.address));
 }
@@ -404,7 +409,7 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
         send_reply(u, c, m->id, EACCES, 0, false, NULL, 0);
         return;
     }
-    if (!m->lookup)
+    if (!is_own(u, m))
         learn_asked(u->learn, m->name, &m->server);
     q = take_query(u);
     if (!q) {

@@ -3,6 +3,7 @@
 # no other. nsd speaks TLS at 192.0.2.53, 2001:db8:53::53 and 203.0.113.5; its certificate is for dns.example and the first
 # two. Servers that misbehave: tests/lib/dot-server.py.
 # timeout: 600
+# shellcheck disable=SC2086 # words
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 dig_status() { sed -n 's/.*status: \([A-Z]*\),.*/\1/p' <<<"$1"; }
@@ -55,7 +56,6 @@ for upstream in 203.0.113.5 tls://203.0.113.5#dns.example; do
     wire_start
     run cijail --upstream "$upstream" -- curl -sS https://registry.example/echo http://registry.example/echo
     t_eq "$out" $'GET https://registry.example/echo\nGET http://registry.example/echo'
-    # shellcheck disable=SC2086 # words
     run cijail --upstream "$upstream" -- $unset_proxies curl -sS https://registry.example/echo
     t_eq "$out" 'GET https://registry.example/echo'
     run cijail --upstream "$upstream" -- bash -c 'exec 3<>/dev/tcp/git.example/7000; read -r line <&3; echo "$line"'
@@ -67,6 +67,9 @@ for upstream in 203.0.113.5 tls://203.0.113.5#dns.example; do
     t_match "$out$err" '502|cannot resolve missing\.example'
     run cijail --upstream "$upstream" -- curl -sS https://files.example/
     t_match "$out$err" 403
+    # The proxy of the caller's network, which no policy names: it is found, and nothing listens there.
+    run env https_proxy=http://files.example:9 cijail --upstream "$upstream" -- curl -sS https://registry.example/
+    t_match "$out$err" "cannot connect to this host's proxy files\.example"
     unset CIJAIL_ENDPOINTS
 done
 
