@@ -1,10 +1,12 @@
-/* test_dns_upstream.c: one MSG_QUERY for all who wait for the same, and their answers. */
+/* test_dns_upstream.c: one MSG_QUERY for all who wait for the same, and their answers; the names
+ * that the supervisor looks up (LOOKUP). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +77,7 @@ static int set_up(void **state)
     log_open(p);
     p->reverse = reverse_new();
     p->upstream = upstream_new(p);
+    p->lookups = lookups_new(p);
     s->fd = open_udp(&own);
     p->udp[0] = udp_new(p, s->fd);
     s->client = open_udp(&s->c.address.v4);
@@ -90,6 +93,7 @@ static int tear_down(void **state)
     struct dnsproxy *p = s->p;
 
     upstream_free(p->upstream);
+    lookups_free(p->lookups);
     udp_free(p->udp[0]);
     reverse_free(p->reverse);
     log_close(p);
@@ -273,6 +277,115 @@ static void test_waiters_are_bounded(void **state)
     expect_one_query(s, "a.example", &m);
 }
 
+static void look_up(const struct setup *s, uint64_t id, const char *name)
+{
+    struct msg_lookup m = {.id = id};
+
+    msg_init(&m, MSG_LOOKUP, sizeof(m));
+    copy_string(m.name, sizeof(m.name), name);
+    lookup_begin(s->p->lookups, &m);
+    turn(s);
+}
+
+/* The two questions of a lookup, for AAAA and A. */
+static void expect_both(const struct setup *s, struct msg_query m[2])
+{
+    struct msg_query other;
+
+    turn(s);
+    assert_true(next_query(s, &m[0]) && next_query(s, &m[1]));
+    assert_false(next_query(s, &other));
+    assert_int_equal(m[0].qtype, 28);
+    assert_int_equal(m[1].qtype, 1);
+    assert_int_equal(m[0].lookup + m[1].lookup, 2);
+}
+
+static struct msg_addresses addresses_of(const struct setup *s)
+{
+    struct msg_addresses m;
+
+    turn(s);
+    assert_int_equal(recv(s->supervisor, &m, sizeof(m), MSG_DONTWAIT), sizeof(m));
+    assert_int_equal(msg_check(&m, sizeof(m)), 0);
+    assert_int_equal(m.head.type, MSG_ADDRESSES);
+    return m;
+}
+
+/* What upstream says to m: that address (NULL: none), or (cut) that it is too long for UDP. */
+static void tell(const struct setup *s, const struct msg_query *m, const char *address, bool cut)
+{
+    uint8_t wire[256];
+    bool v6 = m->qtype == 28;
+    size_t len = make_query(wire, 7, "a");
+    struct outcome o = {.id = m->id, .dns_id = 7, .data = wire};
+
+    wire[2] = cut ? 0x83 : 0x81;
+    wire[len - 3] = (uint8_t)m->qtype;
+    if (address) {
+        wire[7] = 1;
+        memcpy(wire + len, "\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4", 12);
+        wire[len + 3] = (uint8_t)m->qtype;
+        wire[len + 11] = v6 ? 16 : 4;
+        assert_int_equal(inet_pton(v6 ? AF_INET6 : AF_INET, address, wire + len + 12), 1);
+        len += v6 ? 12 + 16 : 12 + 4;
+    }
+    o.len = len;
+    dnsproxy_answered(s->p, &o);
+}
+
+/* Private ones too: the dialer judges them. */
+static void test_lookup(void **state)
+{
+    const struct setup *s = *state;
+    struct msg_query m[2], again;
+    struct msg_addresses a;
+
+    look_up(s, 5, "a.example");
+    expect_both(s, m);
+    tell(s, &m[1], "10.0.0.1", false);
+    tell(s, &m[1], "10.0.0.2", false); /* a second answer is none */
+    tell(s, &m[0], NULL, true);
+    turn(s);
+    assert_true(next_query(s, &again)); /* over TCP */
+    assert_int_equal(again.transport, MSG_TCP);
+    assert_int_equal(again.qtype, 28);
+    tell(s, &m[0], "2001:db8::1", false); /* of the question that is over */
+    tell(s, &again, "2001:db8::7", false);
+    a = addresses_of(s);
+    assert_int_equal(a.id, 5);
+    assert_int_equal(a.error, 0);
+    assert_int_equal(a.count, 2);
+    assert_int_equal(a.address[0].family, AF_INET6); /* first, as RFC 6724 has it */
+    assert_int_equal(a.address[0].address[15], 7);
+    assert_int_equal(a.address[1].family, AF_INET);
+    assert_int_equal(a.address[1].address[3], 1);
+    ask(s, 0, "a"); /* the jail's answers are others */
+    expect_one_query(s, "a.example", &again);
+}
+
+static void test_lookup_fails(void **state)
+{
+    const struct setup *s = *state;
+    struct msg_query m[2];
+    struct msg_addresses a;
+
+    look_up(s, 6, "a.example");
+    expect_both(s, m);
+    tell(s, &m[0], NULL, false);
+    tell(s, &m[1], NULL, false);
+    a = addresses_of(s);
+    assert_int_equal(a.error, ENOENT);
+    look_up(s, 7, "a.example");
+    expect_both(s, m);
+    tell(s, &m[0], NULL, false);
+    dnsproxy_answered(s->p, &(struct outcome){.id = m[1].id, .error = ETIMEDOUT});
+    a = addresses_of(s);
+    assert_int_equal(a.id, 7);
+    assert_int_equal(a.error, EAGAIN);
+    dnsproxy_answered(s->p, &(struct outcome){.id = UINT64_MAX, .error = EAGAIN});
+    dnsproxy_answered(s->p, &(struct outcome){.id = LOOKUP_ID, .error = EAGAIN});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +393,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late_clients_join, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_is_everybodys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_waiters_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lookup, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lookup_fails, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
