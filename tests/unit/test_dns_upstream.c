@@ -292,6 +292,7 @@ static void expect_both(const struct setup *s, struct msg_query m[2])
 {
     struct msg_query other;
 
+    memset(m, 0, 2 * sizeof(*m));
     turn(s);
     assert_true(next_query(s, &m[0]) && next_query(s, &m[1]));
     assert_false(next_query(s, &other));
@@ -337,7 +338,7 @@ static void tell(const struct setup *s, const struct msg_query *m, const char *a
 static void test_lookup(void **state)
 {
     const struct setup *s = *state;
-    struct msg_query m[2], again;
+    struct msg_query m[2], again = {0};
     struct msg_addresses a;
 
     look_up(s, 5, "a.example");

@@ -237,10 +237,7 @@ static void test_upstream(void **state)
     expect_server(&p, 2, "2001:db8::54", 53, "");
     expect_server(&p, 3, "192.0.2.53", 1053, "");
     PARSE(&p, "--upstream", "tls://192.0.2.53", "--upstream", "tls://[2001:db8::53]#DNS.example.",
-          "--upstream",
-          "tls://192.0.2.54:8853#b\xc3\xbc"
-          "cher.example",
-          "true");
+          "--upstream", "tls://192.0.2.54:8853#b\303\274cher.example", "true");
     assert_int_equal(p.r, 0);
     assert_true(p.options.upstream.tls);
     expect_server(&p, 0, "192.0.2.53", 853, "");
