@@ -20,6 +20,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -102,17 +103,18 @@ static void list(void)
         puts(a->name);
 }
 
-/* The name in the file beside the program. */
+/* The name in the file beside the program. A proxy that starts when it is needed has the jail's
+ * /proc, in which it does not stand, so the path is the one that it was executed by. */
 static const struct attack *read_choice(void)
 {
     char path[PATH_MAX];
     cleanup_free char *name = NULL;
     size_t len;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 8);
+    const char *own = (const char *)getauxval(AT_EXECFN);
 
-    if (n < 0)
-        die("/proc/self/exe: %s", strerror(errno));
-    path[n] = '\0';
+    if (!own || own[0] != '/' || strlen(own) > sizeof(path) - 8)
+        die("the program's own path is not known");
+    copy_string(path, sizeof(path), own);
     copy_string(strrchr(path, '/') + 1, sizeof("attack"), "attack");
     if (read_file(path, 100, &name, &len, NULL) < 0)
         die("cannot read %s", path);
