@@ -62,6 +62,7 @@ static void close_others(struct launch *l)
                         &l->maker,
                         &l->config,
                         &l->roots,
+                        &l->quota,
                         &l->container->caller,
                         &l->container->waiting,
                         &l->container->log,

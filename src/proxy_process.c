@@ -139,7 +139,13 @@ int proxy_process_start(struct proxy_process *p, int mounts, struct error *e)
 
 /* --- whether it is needed --- */
 
-/* The policy and the roots alone are no reason: they can always be read. */
+static bool is_file(const struct proxy_process *p, int n)
+{
+    return n == PROXY_FD_CONFIG || n == p->roots_fd ||
+           (n == HTTP_FD_QUOTA && p->roots_fd == HTTP_FD_ROOTS);
+}
+
+/* The files (policy, roots, count) alone are no reason: they can always be read. */
 size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out)
 {
     size_t count = 0;
@@ -147,7 +153,7 @@ size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out)
     if (p->pid != 0 || p->fds[PROXY_FD_CHANNEL] < 0)
         return 0;
     for (int n = PROXY_FD_CHANNEL; n <= PROXY_FD_MAX; n++)
-        if (p->fds[n] >= 0 && n != PROXY_FD_CONFIG && n != p->roots_fd)
+        if (p->fds[n] >= 0 && !is_file(p, n))
             out[count++] = (struct pollfd){.fd = p->fds[n], .events = POLLIN};
     return count;
 }
