@@ -8,7 +8,7 @@ _cijail_command() {
     at=0
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            -e | -p | --endpoint | --policy | --log | --log-format | --learn | --summary | --limit-upload) i=$((i + 1)) ;;
+            -e | -p | --endpoint | --policy | --log | --log-format | --learn | --summary | --limit-upload | --upstream) i=$((i + 1)) ;;
             --) at=$((i + 1)) && return ;;
             -*) ;;
             *) at=$i && return ;;
@@ -29,11 +29,11 @@ _cijail() {
         --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur") ;;
         --summary) mapfile -t COMPREPLY < <(compgen -W github -- "$cur"; compgen -f -- "$cur") ;;
         --log | --learn) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-        -e | --endpoint | --limit-upload) ;;
+        -e | --endpoint | --limit-upload | --upstream) ;;
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W '-e -p -v -q -h --endpoint --policy --allow-loopback --fail-on-deny --log
-                    --log-format --verbose --quiet --dry-run --learn --summary --limit-upload --help --version --' -- "$cur")
+                    --log-format --verbose --quiet --dry-run --learn --summary --limit-upload --upstream --help --version --' -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")
             fi
@@ -45,7 +45,7 @@ _cijailctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'check explain diff show doctor report --help --version' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'check explain diff show doctor report podman --help --version' -- "$cur")
         return
     fi
     case ${COMP_WORDS[1]}:$prev:$cur in
@@ -57,7 +57,7 @@ _cijailctl() {
         report:*:-*) mapfile -t COMPREPLY < <(compgen -W '-f -o' -- "$cur") ;;
         *:*:-*) mapfile -t COMPREPLY < <(compgen -W '--json' -- "$cur") ;;
         show:*) mapfile -t COMPREPLY < <(compgen -W "$_cijail_presets" -- "$cur") ;;
-        doctor:*) ;;
+        doctor:* | podman:*) ;;
         *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }

@@ -6,6 +6,7 @@ complete -c cijail -s p -l policy -r -a "$presets" -d 'allow those of ./FILE, or
 complete -c cijail -l allow-loopback -d "allow every TCP port of the host's loopback"
 complete -c cijail -l fail-on-deny -d 'exit with 98 if something was denied'
 complete -c cijail -l limit-upload -x -d 'how much may be sent in all'
+complete -c cijail -l upstream -x -d 'DNS server to ask, tls://ADDRESS by TLS'
 complete -c cijail -l log -r -d 'append the log to FILE'
 complete -c cijail -l log-format -x -a 'text json' -d 'form of the log'
 complete -c cijail -s v -l verbose -d 'log what is allowed too'
@@ -17,7 +18,7 @@ complete -c cijail -s h -l help -d 'print help'
 complete -c cijail -l version -d 'print the version'
 complete -c cijail -n '__fish_is_first_token' -a '(__fish_complete_command)'
 
-set -l verbs check explain diff show doctor report
+set -l verbs check explain diff show doctor report podman
 complete -c cijailctl -n "not __fish_seen_subcommand_from $verbs" -x -a "$verbs --help --version"
 complete -c cijailctl -n "__fish_seen_subcommand_from check explain diff show doctor" -l json -d 'print JSON'
 complete -c cijailctl -n "__fish_seen_subcommand_from check explain" -s p -r -a "$presets" -d 'a preset or ./FILE'
