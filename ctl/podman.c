@@ -37,8 +37,8 @@
 #define FAILED 125
 #define RESULT_MS 10000 /* of the supervisor, after the container's end */
 #define HOOKS_D "hooks.d"
-#define HOOK_JSON "cijail.json" /* as the installed one, which it stands for */
-#define HOOK_FILE HOOKS_D "/" HOOK_JSON
+#define HOOK_JSON "cijail.json"         /* as the installed one, which it stands for */
+#define HOOK_FILE "hooks.d/cijail.json" /* in the request's folder */
 
 static const char *const default_hooks[] = {"/usr/share/containers/oci/hooks.d",
                                             "/etc/containers/oci/hooks.d"};

@@ -79,9 +79,15 @@ oci_end() {
     rm -rf "$T_TMP"
 }
 
-# The machine can run containers at all; otherwise the rest of the file has nothing to test.
+# The first case of a file: the machine can run containers at all; otherwise the rest has nothing to test.
 need_podman() {
-    need 'podman with runc, that starts containers' podman run --network=none "${box[@]}" true
+    t_case 'podman starts containers here'
+    if need 'podman with runc, that starts containers' podman run --network=none "${box[@]}" true; then
+        t_true true
+    else
+        t_done
+        exit
+    fi
 }
 
 # jailed CIJAIL-OPTION... -- WORD...: a command in a container of the usual kind, as run.
@@ -114,7 +120,7 @@ t_nothing_left() {
     t_eq "$(jails) $(find "$XDG_RUNTIME_DIR/cijail" -mindepth 1 2>/dev/null)" '0 '
 }
 
-# Two servers at the host's loopback, $allowed and $denied, which say so.
+# Two servers at the host's loopback, $allowed and $denied, which say so; $get and a port asks one.
 two_servers() {
     python3 -c '
 import http.server, threading
@@ -133,4 +139,5 @@ print(*ports, flush=True)' >servers.out 2>servers.err </dev/null &
     servers=$!
     until_true test -s servers.out || t_fail "servers: $(cat servers.err)"
     read -r allowed denied <servers.out
+    get='curl -sS -m 5 http://127.0.0.1:'
 }
