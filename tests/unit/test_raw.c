@@ -396,6 +396,7 @@ static void test_shared_port(void **state)
     c = fixture_intercepted(&f, "203.0.113.1", 443); /* a URL's: TLS is ended here */
     make_hello("url.test");
     send_hello(c, 100);
+    assert_true(fixture_decline_early(&f)); /* of the URL, not of the tunnel */
     assert_true(fixture_silent(&f));
     assert_int_equal(fixture_read(&f, c)[0], 0x16);
     (void)close(c);
