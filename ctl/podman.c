@@ -66,12 +66,19 @@ static size_t own_option(const char *word, const char *next)
     static const struct {
         const char *name;
         bool argument;
-    } own[] = {{"-p", true},           {"--policy", true},
-               {"--endpoint", true},   {"--log", true},
-               {"--log-format", true}, {"--learn", true},
-               {"--summary", true},    {"--upstream", true},
-               {"--dry-run", false},   {"--allow-loopback", false},
-               {"--verbose", false},   {"--fail-on-deny", false}};
+    } own[] = {{"-p", true},
+               {"--policy", true},
+               {"--endpoint", true},
+               {"--log", true},
+               {"--log-format", true},
+               {"--learn", true},
+               {"--summary", true},
+               {"--upstream", true},
+               {"--limit-upload", true},
+               {"--dry-run", false},
+               {"--allow-loopback", false},
+               {"--verbose", false},
+               {"--fail-on-deny", false}};
 
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
         size_t n = strlen(own[i].name);

