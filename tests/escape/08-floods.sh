@@ -6,11 +6,11 @@
 in_test_internet "$@"
 ulimit -n "$(ulimit -Hn)"
 
-# flood SCRIPT: runs it in a jail; sets out, err, and supervisor, http, dns to the largest resident sets in KiB.
+# flood SCRIPT: runs it in a jail, after a lookup, so that both proxies are there; sets out, err, and supervisor, http, dns to the largest resident sets in KiB.
 flood() {
     local pid p name
     declare -gA rss=([supervisor]=0 [http]=0 [dns]=0)
-    cijail -e 'https://registry.example/pkg/ http://registry.example/pkg/ *.wild.example' -- python3 -u "$@" >out 2>err </dev/null &
+    cijail -e 'https://registry.example/pkg/ http://registry.example/pkg/ *.wild.example' -- sh -c 'getent hosts registry.example >/dev/null; exec python3 -u "$@"' sh "$@" >out 2>err </dev/null &
     pid=$!
     while kill -0 $pid 2>/dev/null; do
         for p in supervisor:$pid "http:$(pgrep -x cijail-httpprox)" "dns:$(pgrep -x cijail-dnsproxy)"; do

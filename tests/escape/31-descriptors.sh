@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Descriptors run out in a process of a jail that is running: what cannot be had is an error, at once; nothing is let
-# out that is denied; and once there are some again, all works as before.
+# Descriptors run out in a process of a jail that is running: what cannot be had is an error, or waits for as long as such
+# a thing may take; nothing is let out that is denied; and once there are some again, all works as before.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 export T_LIB
@@ -54,7 +54,7 @@ works() { # FILE
 
 declare -A few=([supervisor]=36 [gate]=8 [cijail-dnsproxy]=14 [cijail-httpproxy]=18) # some more than it has at rest
 for victim in supervisor gate cijail-dnsproxy cijail-httpproxy; do
-    t_case "$victim has none left: errors, and then all works again"
+    t_case "$victim has none left: nothing hangs, and then all works again"
     rm -f first scarce last
     cijail "${policy[@]}" -- bash job.sh >job.out 2>job.err </dev/null &
     jail=$!
@@ -68,7 +68,7 @@ for victim in supervisor gate cijail-dnsproxy cijail-httpproxy; do
     t_true prlimit --pid "$pid" --nofile="${few[$victim]}:${limits#*:}"
     wire_start
     echo go >down
-    t_true until_true test -s scarce
+    t_true timeout 60 bash -c 'until [[ -s scarce ]]; do sleep 0.1; done'
     wire_stop
     t_no_match "$WIRE" '198\.51\.100\.66'
     t_true prlimit --pid "$pid" --nofile="$limits"
