@@ -291,18 +291,21 @@ static void time_out(struct opening *o)
     fail(o, 0, 504, text);
 }
 
+static struct opening *find_late(const struct openings *os, uint64_t now)
+{
+    struct opening *o = TAILQ_FIRST(&os->all);
+
+    while (o && now < o->deadline)
+        o = TAILQ_NEXT(o, all);
+    return o;
+}
+
 void openings_expire(struct openings *os, uint64_t now)
 {
     struct opening *o;
 
-    for (;;) {
-        TAILQ_FOREACH(o, &os->all, all)
-        if (now >= o->deadline)
-            break;
-        if (!o)
-            return;
+    while ((o = find_late(os, now)))
         time_out(o); /* runs sessions, which may change the list */
-    }
 }
 
 void openings_free(struct openings *os)

@@ -192,22 +192,21 @@ static void test_bounds(void **state)
     char *key = repeated('k', CONFIG_PATH_SIZE, "", " = v\nb = y\n");
     char *quoted = repeated('x', CONFIG_VALUE_SIZE, "a = \"", "\"\nb = 'y'\n");
     char *text = repeated('x', CONFIG_VALUE_SIZE, "<s>", "<u>y</u></s>");
-    char *deep = repeated('a', 40, "", "");
-    char tags[40 * 3 + 1] = "";
+    char tags[40 * 3 + 1];
 
     (void)state;
     expect(npmrc, longest, "2 b=y\n");
     expect(npmrc, key, "2 b=y\n");
     expect(config_toml, quoted, "2 b=y\n");
     expect(config_xml, text, "1 s/u=y\n");
-    for (size_t i = 0; i < strlen(deep); i++)
-        (void)strcat(tags, "<a>");
+    for (size_t i = 0; i < sizeof(tags) - 1; i++) /* deep */
+        tags[i] = "<a>"[i % 3];
+    tags[sizeof(tags) - 1] = '\0';
     expect(config_xml, tags, "");
     free(longest);
     free(key);
     free(quoted);
     free(text);
-    free(deep);
 }
 
 int main(void)

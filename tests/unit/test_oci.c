@@ -120,11 +120,13 @@ static size_t entries_of(const json_t *c, const char *call)
 {
     const json_t *list =
         json_object_get(json_object_get(json_object_get(c, "linux"), "seccomp"), "syscalls");
-    const json_t *entry, *name;
-    size_t i, j, n = 0;
+    size_t n = 0;
 
-    json_array_foreach(list, i, entry) json_array_foreach(json_object_get(entry, "names"), j, name)
-        n += strcmp(json_string_value(name), call) == 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *names = json_object_get(json_array_get(list, i), "names");
+        for (size_t j = 0; j < json_array_size(names); j++)
+            n += strcmp(json_string_value(json_array_get(names, j)), call) == 0;
+    }
     return n;
 }
 
