@@ -5,6 +5,7 @@
  */
 #include "httpproxy/cache.h"
 
+#include <stdio.h>
 #include <openssl/rand.h>
 #include <stdint.h>
 #include <string.h>
@@ -124,4 +125,9 @@ void cache_remove(struct cache *c, const char *key)
 size_t cache_count(const struct cache *c)
 {
     return c->count;
+}
+
+void cache_authority(const struct url_authority *a, char key[CACHE_AUTHORITY_SIZE])
+{
+    (void)snprintf(key, CACHE_AUTHORITY_SIZE, "%s:%u", a->host, a->port);
 }

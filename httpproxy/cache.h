@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "src/url.h"
+
 struct cache;
 
 /* Called for each value that leaves the cache. */
@@ -22,6 +24,10 @@ void cache_put(struct cache *c, const char *key, void *value);
 
 /* Releases the value of key, if there is one. */
 void cache_remove(struct cache *c, const char *key);
+
+/* The key of what is known of a server by its authority. */
+#define CACHE_AUTHORITY_SIZE (URL_HOST_SIZE + 8)
+void cache_authority(const struct url_authority *a, char key[CACHE_AUTHORITY_SIZE]);
 
 size_t cache_count(const struct cache *c);
 

@@ -66,27 +66,20 @@ size_t openings_count(const struct openings *os)
 
 /* --- what a server speaks --- */
 
-#define KEY_SIZE (URL_HOST_SIZE + 8)
-
-static void make_key(const struct url_authority *a, char key[KEY_SIZE])
-{
-    (void)snprintf(key, KEY_SIZE, "%s:%u", a->host, a->port);
-}
-
 void openings_learn(struct openings *os, const struct url_authority *a, bool h2)
 {
-    char key[KEY_SIZE];
+    char key[CACHE_AUTHORITY_SIZE];
 
-    make_key(a, key);
+    cache_authority(a, key);
     cache_put(os->spoken, key, (void *)(uintptr_t)&speaks[h2]);
 }
 
 /* NULL: not known. */
 static const bool *speaks_h2(const struct openings *os, const struct url_authority *a)
 {
-    char key[KEY_SIZE];
+    char key[CACHE_AUTHORITY_SIZE];
 
-    make_key(a, key);
+    cache_authority(a, key);
     return cache_get(os->spoken, key);
 }
 

@@ -18,8 +18,6 @@
 #include "src/tls_client.h"
 #include "src/util.h"
 
-#define KEY_SIZE (URL_HOST_SIZE + 8)
-
 struct upstream_tls {
     char *roots; /* NULL once they are in the context */
     size_t roots_len;
@@ -52,21 +50,16 @@ void upstream_tls_free(struct upstream_tls *t)
     free(t);
 }
 
-static void make_key(const struct url_authority *a, char key[KEY_SIZE])
-{
-    (void)snprintf(key, KEY_SIZE, "%s:%u", a->host, a->port);
-}
-
 /* The server has given us a session. Returns 1: the reference is kept. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     const struct upstream *up = SSL_get_app_data(ssl);
     struct upstream_tls *t = upstreams_tls(up->proxy->upstreams);
-    char key[KEY_SIZE];
+    char key[CACHE_AUTHORITY_SIZE];
 
     if (SSL_get_verify_result(ssl) != X509_V_OK)
         return 0;
-    make_key(&up->authority, key);
+    cache_authority(&up->authority, key);
     cache_put(t->sessions, key, session);
     return 1;
 }
@@ -109,7 +102,7 @@ int upstream_start_tls(struct upstream *up, struct error *e)
     struct upstream_tls *t = upstreams_tls(up->proxy->upstreams);
     const char *name = up->authority.kind == URL_HOST_NAME ? up->authority.host : NULL;
     SSL_CTX *ctx = context(t, e);
-    char key[KEY_SIZE];
+    char key[CACHE_AUTHORITY_SIZE];
 
     if (!ctx)
         return -EIO;
@@ -119,7 +112,7 @@ int upstream_start_tls(struct upstream *up, struct error *e)
         ERR_clear_error();
         return error_set(e, EIO, "cannot make a TLS connection to %s", up->authority.host);
     }
-    make_key(&up->authority, key);
+    cache_authority(&up->authority, key);
     SSL_SESSION *session = cache_get(t->sessions, key);
     if (session && SSL_SESSION_is_resumable(session))
         (void)SSL_set_session(ssl, session);
@@ -134,8 +127,8 @@ int upstream_start_tls(struct upstream *up, struct error *e)
 
 void upstream_tls_failed(struct upstream *up)
 {
-    char key[KEY_SIZE];
+    char key[CACHE_AUTHORITY_SIZE];
 
-    make_key(&up->authority, key);
+    cache_authority(&up->authority, key);
     cache_remove(upstreams_tls(up->proxy->upstreams)->sessions, key);
 }

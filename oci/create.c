@@ -238,14 +238,12 @@ static int judge(int argc, char **argv, const json_t *state, char path[PATH_MAX]
 
 /* --- both --- */
 
-static int open_folder(int argc, char **argv, const json_t *state, char path[PATH_MAX],
-                       struct error *e)
+/* Of what precreate has prepared. */
+static int open_folder(const char *given, char path[PATH_MAX], struct error *e)
 {
     int fd;
 
-    if (argc != 2 || argv[1][0] != '/')
-        return judge(argc, argv, state, path, e);
-    copy_string(path, PATH_MAX, argv[1]);
+    copy_string(path, PATH_MAX, given);
     fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? error_errno(e, errno, "cannot open %s", path) : fd;
 }
@@ -271,12 +269,14 @@ int create_main(int argc, char **argv, struct error *e)
     json_t *state = oci_json_read(STDIN_FILENO, "the container's state", e);
     cleanup_close int folder = -1;
     char path[PATH_MAX] = "";
+    bool prepared = argc == 2 && argv[1][0] == '/';
     pid_t pid = -1;
-    int r;
+    int r = -EINVAL;
 
-    r = folder = state ? open_folder(argc, argv, state, path, e) : -EINVAL;
+    if (state)
+        r = folder = prepared ? open_folder(argv[1], path, e) : judge(argc, argv, state, path, e);
     if (r >= 0)
-        r = take(folder, &request, argc == 2 && argv[1][0] == '/', e);
+        r = take(folder, &request, prepared, e);
     if (r == 0)
         r = read_pid(state, &pid, e);
     if (r == 0)

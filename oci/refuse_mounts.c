@@ -28,25 +28,17 @@ static const char *const services[] = {"/run", "/var/run"};
 /* Which, as they are, hold sockets of sessions (X11, ssh-agent). */
 static const char *const shared[] = {"/tmp", "/var/tmp", "/dev"};
 
-/* Is path the folder, or in it? */
-static bool is_within(const char *path, const char *folder)
-{
-    size_t n = strlen(folder);
-
-    return strncmp(path, folder, n) == 0 && (folder[n - 1] == '/' || path[n] == '/' || !path[n]);
-}
-
 static bool holds_services(const char *path, bool is_folder, const char *runtime_dir)
 {
     if (strcmp(path, "/") == 0)
         return true;
     for (size_t i = 0; i < ARRAY_LEN(services); i++)
-        if (is_within(services[i], path) || (is_folder && is_within(path, services[i])))
+        if (path_is_within(services[i], path) || (is_folder && path_is_within(path, services[i])))
             return true;
     for (size_t i = 0; i < ARRAY_LEN(shared); i++)
-        if (is_within(shared[i], path))
+        if (path_is_within(shared[i], path))
             return true;
-    return is_within(runtime_dir, path) || (is_folder && is_within(path, runtime_dir));
+    return path_is_within(runtime_dir, path) || (is_folder && path_is_within(path, runtime_dir));
 }
 
 static int refuse_source(const char *source, const char *destination, const char *runtime_dir,

@@ -31,14 +31,9 @@ static void take_line(void *arg, const char *path, const char *value, unsigned l
     client_add(g->client, GET_HEAD_POST, base, g->client->source, line);
 }
 
-static void read_gitconfig(const char *text, size_t len, config_cb *each, void *arg)
-{
-    config_ini(CONFIG_GIT, text, len, each, arg);
-}
-
 static void read_path(struct git *g, char *path)
 {
-    (void)client_read(g->client, path, read_gitconfig, take_line, g);
+    (void)client_read(g->client, path, config_git, take_line, g);
     free(path);
 }
 

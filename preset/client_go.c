@@ -20,11 +20,6 @@ static void take_line(void *arg, const char *name, const char *value, unsigned l
         setting_set(&g->sums, value, g->client->source, line);
 }
 
-static void read_env(const char *text, size_t len, config_cb *each, void *arg)
-{
-    config_ini(CONFIG_ENV, text, len, each, arg);
-}
-
 static void take_variable(struct setting *s, const char *name)
 {
     const char *value = client_variable(name);
@@ -69,7 +64,7 @@ int client_go(struct client *c, struct error *e)
     struct go g = {.client = c};
 
     (void)e;
-    (void)client_read(c, path, read_env, take_line, &g); /* "off" is no path */
+    (void)client_read(c, path, config_env, take_line, &g); /* "off" is no path */
     take_variable(&g.proxy, "GOPROXY");
     take_variable(&g.sums, "GOSUMDB");
     add_proxies(c, &g.proxy);

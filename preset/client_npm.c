@@ -76,11 +76,6 @@ static void take_variable(void *arg, const char *name, const char *value, unsign
         client_add(n->client, GET_HEAD, value, name, line);
 }
 
-static void read_npmrc(const char *text, size_t len, config_cb *each, void *arg)
-{
-    config_ini(CONFIG_NPMRC, text, len, each, arg);
-}
-
 static void keep_last(void *arg, const char *name, const char *value, unsigned line)
 {
     (void)name;
@@ -140,9 +135,9 @@ static void read_system(struct npm *n)
     n->system_too = true;
     client_variables(n->client, "npm_config_", "globalconfig", keep_last, set);
     for (size_t i = 0; i < ARRAY_LEN(paths) && !set[0]; i++)
-        (void)client_read(n->client, paths[i], read_npmrc, take_line, n);
+        (void)client_read(n->client, paths[i], config_npmrc, take_line, n);
     if (set[0])
-        (void)client_read(n->client, set, read_npmrc, take_line, n);
+        (void)client_read(n->client, set, config_npmrc, take_line, n);
 }
 
 int client_npm(struct client *c, struct error *e)
@@ -155,7 +150,7 @@ int client_npm(struct client *c, struct error *e)
     client_variables(c, "npm_config_", "userconfig", keep_last, path);
     if (!path[0] && home)
         copy_string(path, sizeof(path), home);
-    (void)client_read(c, path, read_npmrc, take_line, &n);
+    (void)client_read(c, path, config_npmrc, take_line, &n);
     client_variables(c, "npm_config_", "registry", take_variable, &n);
     read_system(&n);
     if (!n.registry.value)

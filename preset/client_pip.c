@@ -64,14 +64,9 @@ static void take_line(void *arg, const char *path, const char *value, unsigned l
         add_all(p, value, key[1] == 'e', p->client->source, line);
 }
 
-static void read_pip_conf(const char *text, size_t len, config_cb *each, void *arg)
-{
-    config_ini(CONFIG_PIP, text, len, each, arg);
-}
-
 static void read_path(struct pip *p, char *path)
 {
-    (void)client_read(p->client, path, read_pip_conf, take_line, p);
+    (void)client_read(p->client, path, config_pip, take_line, p);
     free(path);
 }
 

@@ -17,17 +17,14 @@
 /* path and value: valid during the call, printable or not, without NUL. */
 typedef void config_cb(void *arg, const char *path, const char *value, unsigned line);
 
-enum config_ini_style {
-    CONFIG_NPMRC, /* key = value; '#' and ';' begin comments, also after a value */
-    CONFIG_PIP,   /* sections; '=' or ':'; an indented line goes on with the value before it;
-                   * key_a is key-a (configparser, pip-config) */
-    CONFIG_GIT,   /* sections, [url "https://..."]; as npmrc (git-config, "Syntax") */
-    CONFIG_ENV,   /* KEY=VALUE (go env -w) */
-};
-
-/* Path: "key", or "section.key"; the key in lower case, but of CONFIG_ENV as it is. */
-void config_ini(enum config_ini_style style, const char *text, size_t len, config_cb *each,
-                void *arg);
+/* npmrc: key = value; '#' and ';' begin comments, also after a value. pip: sections; '=' or ':'; an
+ * indented line goes on with the value before it; key_a is key-a (configparser, pip-config). git:
+ * sections, [url "https://..."]; as npmrc (git-config, "Syntax"). env: KEY=VALUE (go env -w).
+ * Path: "key", or "section.key"; the key in lower case, but of env as it is. */
+void config_npmrc(const char *text, size_t len, config_cb *each, void *arg);
+void config_pip(const char *text, size_t len, config_cb *each, void *arg);
+void config_git(const char *text, size_t len, config_cb *each, void *arg);
+void config_env(const char *text, size_t len, config_cb *each, void *arg);
 
 /* TOML 1.0: tables, dotted keys, strings on one line, inline tables and arrays. Path:
  * "table.key". */

@@ -4,8 +4,10 @@
 
 #include "preset/config_lines.h"
 
+enum style { NPMRC, PIP, GIT, ENV };
+
 struct ini {
-    enum config_ini_style style;
+    enum style style;
     char section[CONFIG_PATH_SIZE];
     char path[CONFIG_PATH_SIZE]; /* of the value that an indented line goes on with; "": none */
     config_cb *each;
@@ -34,10 +36,10 @@ static void take_section(struct ini *f, struct span line)
 /* As it is looked for: see config.h. */
 static void spell_key(const struct ini *f, char *key)
 {
-    for (; *key && f->style != CONFIG_ENV; key++) {
+    for (; *key && f->style != ENV; key++) {
         if (*key >= 'A' && *key <= 'Z')
             *key = (char)(*key - 'A' + 'a');
-        else if (*key == '_' && f->style == CONFIG_PIP)
+        else if (*key == '_' && f->style == PIP)
             *key = '-';
     }
 }
@@ -45,7 +47,7 @@ static void spell_key(const struct ini *f, char *key)
 /* Without a comment after it, and without quotes. */
 static struct span bare_value(const struct ini *f, struct span value)
 {
-    if (f->style == CONFIG_PIP || f->style == CONFIG_ENV)
+    if (f->style == PIP || f->style == ENV)
         return value;
     if (value.len > 1 && (value.at[0] == '"' || value.at[0] == '\'')) {
         char quote[2] = {value.at[0], '\0'};
@@ -64,7 +66,7 @@ static void emit(const struct ini *f, struct span value, unsigned line)
 
 static void take_key(struct ini *f, struct span line, unsigned number)
 {
-    struct span name = span_until(line, f->style == CONFIG_PIP ? "=:" : "=");
+    struct span name = span_until(line, f->style == PIP ? "=:" : "=");
     char key[CONFIG_PATH_SIZE / 2];
     int n;
 
@@ -80,8 +82,7 @@ static void take_key(struct ini *f, struct span line, unsigned number)
     emit(f, bare_value(f, span_trim(span_after(line, name.len + 1))), number);
 }
 
-void config_ini(enum config_ini_style style, const char *text, size_t len, config_cb *each,
-                void *arg)
+static void read_lines(enum style style, const char *text, size_t len, config_cb *each, void *arg)
 {
     struct ini f = {.style = style, .each = each, .arg = arg};
     struct lines lines = {.at = text, .left = len};
@@ -92,13 +93,33 @@ void config_ini(enum config_ini_style style, const char *text, size_t len, confi
         line = span_trim(line);
         if (is_comment(line))
             continue;
-        if (indented && style == CONFIG_PIP) {
+        if (indented && style == PIP) {
             if (f.path[0])
                 emit(&f, line, lines.number);
-        } else if (line.at[0] == '[' && style != CONFIG_ENV) {
+        } else if (line.at[0] == '[' && style != ENV) {
             take_section(&f, line);
         } else {
             take_key(&f, line, lines.number);
         }
     }
+}
+
+void config_npmrc(const char *text, size_t len, config_cb *each, void *arg)
+{
+    read_lines(NPMRC, text, len, each, arg);
+}
+
+void config_pip(const char *text, size_t len, config_cb *each, void *arg)
+{
+    read_lines(PIP, text, len, each, arg);
+}
+
+void config_git(const char *text, size_t len, config_cb *each, void *arg)
+{
+    read_lines(GIT, text, len, each, arg);
+}
+
+void config_env(const char *text, size_t len, config_cb *each, void *arg)
+{
+    read_lines(ENV, text, len, each, arg);
 }

@@ -56,8 +56,7 @@ const char *project_holds(const struct project *p, const char *path)
 {
     for (size_t i = 0; i < PROJECT_DIRECTORIES; i++) {
         const char *directory = p->directory[i];
-        size_t n = strlen(directory);
-        if (n > 0 && strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0'))
+        if (directory[0] && path_is_within(path, directory))
             return directory;
     }
     return NULL;

@@ -56,11 +56,9 @@ static const char *const covered[] = {
 
 bool mounts_is_covered(const char *path)
 {
-    for (size_t i = 0; i < ARRAY_LEN(covered); i++) {
-        size_t n = strlen(covered[i]);
-        if (strncmp(path, covered[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
+    for (size_t i = 0; i < ARRAY_LEN(covered); i++)
+        if (path_is_within(path, covered[i]))
             return true;
-    }
     return false;
 }
 
@@ -172,12 +170,10 @@ static int cover_folder(struct stage *s, const char *folder, const char *resolv,
  */
 static bool is_named(const struct policy *p, const char *path)
 {
-    size_t n = strlen(path);
-
     for (size_t i = 0; i < p->count; i++) {
         char at[PATH_MAX];
         if (p->endpoints[i].kind == ENDPOINT_UNIX && realpath(p->endpoints[i].path, at) &&
-            !strncmp(at, path, n) && (at[n] == '\0' || at[n] == '/'))
+            path_is_within(at, path))
             return true;
     }
     return false;

@@ -302,3 +302,10 @@ int hex_value(char c)
         return c - 'A' + 10;
     return -1;
 }
+
+bool path_is_within(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+
+    return strncmp(path, folder, n) == 0 && (folder[n - 1] == '/' || path[n] == '/' || !path[n]);
+}

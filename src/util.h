@@ -52,6 +52,9 @@ int write_all(int fd, const void *data, size_t len);
 /* Copies with truncation, always NUL-terminated. */
 void copy_string(char *dst, size_t size, const char *src);
 
+/* Is path the folder, or below it? Neither is looked at on the disk; folder is not empty. */
+bool path_is_within(const char *path, const char *folder);
+
 /* Writes s so that no byte of it can drive a terminal or forge a log line: control characters, DEL,
  * backslash (as \x5c) and bytes over 0x7e become \xNN. Always NUL-terminated; what does not fit
  * ends in

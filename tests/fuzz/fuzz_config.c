@@ -29,39 +29,13 @@ static void each(void *arg, const char *path, const char *value, unsigned line)
     s->count++;
 }
 
-static void read_npmrc(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_NPMRC, text, len, cb, arg);
-}
-
-static void read_pip(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_PIP, text, len, cb, arg);
-}
-
-static void read_git(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_GIT, text, len, cb, arg);
-}
-
-static void read_env(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_ENV, text, len, cb, arg);
-}
-
 static const struct {
     const char *name;
     void (*read)(const char *text, size_t len, config_cb *cb, void *arg);
 } readers[] = {
-    {"npmrc\n", read_npmrc},
-    {"pip\n", read_pip},
-    {"git\n", read_git},
-    {"env\n", read_env},
-    {"toml\n", config_toml},
-    {"xml\n", config_xml},
-    {"yaml\n", config_yaml},
-    {"list\n", config_apt_list},
-    {"sources\n", config_apt_sources},
+    {"npmrc\n", config_npmrc},       {"pip\n", config_pip},       {"git\n", config_git},
+    {"env\n", config_env},           {"toml\n", config_toml},     {"xml\n", config_xml},
+    {"yaml\n", config_yaml},         {"list\n", config_apt_list}, {"sources\n", config_apt_sources},
     {"composer\n", config_composer},
 };
 

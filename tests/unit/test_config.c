@@ -38,36 +38,16 @@ static void expect(reader *read, const char *text, const char *expected)
     assert_string_equal(f.text, expected);
 }
 
-static void npmrc(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_NPMRC, text, len, cb, arg);
-}
-
-static void pip(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_PIP, text, len, cb, arg);
-}
-
-static void git(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_GIT, text, len, cb, arg);
-}
-
-static void env(const char *text, size_t len, config_cb *cb, void *arg)
-{
-    config_ini(CONFIG_ENV, text, len, cb, arg);
-}
-
 static void test_npmrc(void **state)
 {
     (void)state;
-    expect(npmrc, "", "");
-    expect(npmrc,
+    expect(config_npmrc, "", "");
+    expect(config_npmrc,
            "; no\n#registry=https://no.example/\nregistry = https://a.example/ ; yes\r\n"
            "@s:registry=\"https://b.example/;x\" # c\n//a.example/:_authToken=x\nalone\n=value\n",
            "3 registry=https://a.example/\n4 @s:registry=https://b.example/;x\n"
            "5 //a.example/:_authtoken=x\n7 =value\n");
-    expect(npmrc, "[section]\nregistry=https://a.example/",
+    expect(config_npmrc, "[section]\nregistry=https://a.example/",
            "2 section.registry=https://a.example/\n");
 }
 
@@ -75,21 +55,21 @@ static void test_pip(void **state)
 {
     (void)state;
     expect(
-        pip,
+        config_pip,
         "[global]\nindex_url: https://a.example/simple\nextra-index-url =\n  https://b.example/\n"
         "  # no\n\thttps://c.example/\n[install]\nfind-links = https://d.example/#x\n  [x]\n",
         "2 global.index-url=https://a.example/simple\n4 global.extra-index-url=https://b.example/\n"
         "6 global.extra-index-url=https://c.example/\n"
         "8 install.find-links=https://d.example/#x\n9 install.find-links=[x]\n");
-    expect(pip, "  https://a.example/\n[x\nindex-url = y\n", "3 index-url=y\n");
+    expect(config_pip, "  https://a.example/\n[x\nindex-url = y\n", "3 index-url=y\n");
 }
 
 static void test_git_and_env(void **state)
 {
     (void)state;
-    expect(git, "[url \"https://a.example/[x]\"]\n\tinsteadOf = https://github.com/\n",
+    expect(config_git, "[url \"https://a.example/[x]\"]\n\tinsteadOf = https://github.com/\n",
            "2 url \"https://a.example/[x]\".insteadof=https://github.com/\n");
-    expect(env, "GOPROXY=https://a.example,direct\nGOFLAGS=-a # b\n[x]\n",
+    expect(config_env, "GOPROXY=https://a.example,direct\nGOFLAGS=-a # b\n[x]\n",
            "1 GOPROXY=https://a.example,direct\n2 GOFLAGS=-a # b\n");
 }
 
@@ -195,8 +175,8 @@ static void test_bounds(void **state)
     char tags[40 * 3 + 1];
 
     (void)state;
-    expect(npmrc, longest, "2 b=y\n");
-    expect(npmrc, key, "2 b=y\n");
+    expect(config_npmrc, longest, "2 b=y\n");
+    expect(config_npmrc, key, "2 b=y\n");
     expect(config_toml, quoted, "2 b=y\n");
     expect(config_xml, text, "1 s/u=y\n");
     for (size_t i = 0; i < sizeof(tags) - 1; i++) /* deep */
