@@ -29,6 +29,7 @@
 #include <sys/utsname.h>
 
 #include "dnsproxy/packet.h"
+#include "src/filters.h"
 #include "src/isolate.h"
 #include "src/net.h"
 #include "src/tls_client.h"
@@ -289,29 +290,11 @@ static void close_all(struct dnsproxy *p)
     policy_free(&p->policy);
 }
 
-/* The last stage: no system call from here on but what the code of this folder, channel.c and
- * libevent make once all is open; isolate.c adds memory, time and exit. */
+/* The last stage: no system call from here on but those of calls.h. */
 static void lock_calls(void)
 {
-    static const int calls[] = {
-#ifdef SYS_epoll_wait
-        SYS_epoll_wait, /* older architectures have both */
-#endif
-        SYS_epoll_pwait, SYS_epoll_ctl, /* libevent */
-        SYS_recvmsg,     SYS_sendmsg,   /* channel.c, nflog.c */
-        SYS_recvmmsg,    SYS_sendmmsg,  /* udp.c, channel.c */
-        SYS_sendto,                     /* reject.c, log.c */
-#ifdef SYS_poll
-        SYS_poll, /* log.c, at the end */
-#endif
-        SYS_ppoll,       SYS_accept4,   SYS_getsockname,
-        SYS_readv,       SYS_writev,    SYS_ioctl, /* tcp.c: libevent asks for FIONREAD */
-        SYS_close,                                 /* tcp.c, channel.c */
-        SYS_write,                                 /* warn_text */
-        SYS_sysinfo, /* secure.c: qsort, when libcrypto sorts the roots */
-    };
     struct error e;
-    if (isolate_seccomp(calls, ARRAY_LEN(calls), &e) < 0)
+    if (isolate_seccomp(&filter_dnsproxy, &e) < 0)
         die("%s", e.text);
 }
 

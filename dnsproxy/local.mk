@@ -1,6 +1,6 @@
 noinst_LIBRARIES += dnsproxy/libdnsproxy.a
 dnsproxy_libdnsproxy_a_SOURCES = \
-	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/serve.c dnsproxy/server.c \
+	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/calls.h dnsproxy/serve.c dnsproxy/server.c \
 	dnsproxy/query.c dnsproxy/query.h dnsproxy/answer.c dnsproxy/answer.h dnsproxy/upstream.c \
 	dnsproxy/udp.c dnsproxy/tcp.c dnsproxy/log.c dnsproxy/fold.c dnsproxy/fold.h dnsproxy/rate.h \
 	dnsproxy/cache.c dnsproxy/cache.h dnsproxy/svcb.c dnsproxy/svcb.h dnsproxy/reverse.c dnsproxy/reverse.h \
@@ -10,7 +10,7 @@ dnsproxy_libdnsproxy_a_SOURCES = \
 dnsproxy_libdnsproxy_a_CFLAGS = $(AM_CFLAGS) $(LDNS_CFLAGS) $(EVENT_CFLAGS) $(NFT_CFLAGS)
 
 DNSPROXY_LIBS = dnsproxy/libdnsproxy.a $(COMMON_LIBS) $(LDNS_LIBS) $(EVENT_LIBS) $(NFT_LIBS) \
-	$(SSL_LIBS) $(SECCOMP_LIBS)
+	$(SSL_LIBS)
 
 pkglibexec_PROGRAMS += dnsproxy/cijail-dnsproxy
 dnsproxy_cijail_dnsproxy_SOURCES = dnsproxy/main.c

@@ -16,7 +16,7 @@ httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
 	httpproxy/reply.c httpproxy/reply.h httpproxy/log.c httpproxy/log.h
 httpproxy_libhttpproxy_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS) $(NGHTTP2_CFLAGS)
 
-HTTPPROXY_LIBS = httpproxy/libhttpproxy.a $(COMMON_LIBS) $(SSL_LIBS) $(EVENT_LIBS) $(SECCOMP_LIBS) \
+HTTPPROXY_LIBS = httpproxy/libhttpproxy.a $(COMMON_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
 	$(NGHTTP2_LIBS)
 
 pkglibexec_PROGRAMS += httpproxy/cijail-httpproxy

@@ -18,7 +18,7 @@ NET_TESTS = \
 check_PROGRAMS += $(NET_TESTS)
 TESTS += $(NET_TESTS)
 
-tests_unit_test_isolate_SOURCES = tests/unit/test_isolate.c
+tests_unit_test_isolate_SOURCES = tests/unit/test_isolate.c $(FILTER_BUILD)
 tests_unit_test_isolate_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SECCOMP_CFLAGS)
 tests_unit_test_isolate_LDADD = $(COMMON_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 

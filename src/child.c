@@ -99,12 +99,10 @@ static void execute(char **command, int up)
 enum { GO = 1, GO_WITH_CA };
 
 /* Makes what can be made before init has mapped the ids. */
-static void command_prepare(struct init *in, int up, struct seccomp_filter *filter)
+static void command_prepare(int up)
 {
-    const struct policy *policy = in->l->policy;
     struct error e;
     pid_t number = -1;
-    int r;
 
     if (unshare(CLONE_NEWUSER) == 0)
         number = launch_number_in_proc();
@@ -114,16 +112,15 @@ static void command_prepare(struct init *in, int up, struct seccomp_filter *filt
         _exit(125); /* init reports its own error */
     if (number < 0) /* a report follows, and no ids are to be mapped */
         report_and_exit(up, &e);
-    r = seccomp_prepare(filter, policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK), &e);
-    if (r < 0)
-        report_and_exit(up, &e);
 }
 
 /* The last steps to the command: its filter, its signals, and no descriptor of cijail's. */
-static int command_confine(struct init *in, struct seccomp_filter *filter, struct error *e)
+static int command_confine(struct init *in, struct error *e)
 {
+    const struct policy *policy = in->l->policy;
     int listener;
-    int r = seccomp_confine_command(filter, &listener, e);
+    int r = seccomp_confine_command(policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK),
+                                    &listener, e);
 
     if (r < 0)
         return r;
@@ -143,11 +140,10 @@ static int command_confine(struct init *in, struct seccomp_filter *filter, struc
 static void command_main(struct init *in, int up, int down)
 {
     struct launch *l = in->l;
-    struct seccomp_filter filter;
     struct error e;
     char go;
 
-    command_prepare(in, up, &filter);
+    command_prepare(up);
     if (read(down, &go, 1) != 1)
         _exit(125); /* init reports its own error */
     set_environment(l, go == GO_WITH_CA);
@@ -155,7 +151,7 @@ static void command_main(struct init *in, int up, int down)
         (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
         report_and_exit(up, &e);
     }
-    if (command_confine(in, &filter, &e) < 0)
+    if (command_confine(in, &e) < 0)
         report_and_exit(up, &e);
     execute(l->options->command, up);
 }

@@ -1,27 +1,23 @@
-/* filter.h: seccomp filters that are what they were meant to be. */
+/* filter.h: seccomp filters, ready to be installed: libseccomp has made them when cijail was built
+ * (make_filters.c). So no process of a jail waits for that, and none can get a filter that lacks
+ * rules because memory ran out. */
 #ifndef CIJAIL_FILTER_H
 #define CIJAIL_FILTER_H
 
 #include <linux/filter.h>
 
-/* As the kernel takes it. */
+/* In a filter's comparisons, the number of the process that installs it. */
+#define FILTER_SELF 0x63696a61u
+
 struct filter {
-    unsigned short len; /* in instructions */
-    struct sock_filter code[BPF_MAXINSNS];
+    unsigned short len;    /* in instructions */
+    unsigned short selves; /* comparisons with FILTER_SELF */
+    const struct sock_filter *code;
 };
 
-/* Makes a filter with all its rules, by libseccomp: a scmp_filter_ctx, which filter_compile
- * releases, or NULL. */
-typedef void *filter_make_cb(const void *arg);
-
-/* 0, -ENOMEM, or -errno. libseccomp (2.5.4) does not look at each of its allocations: one that
- * fails can yield a filter that lacks rules, and no error. So it is made twice, and must be the
- * same; and after 4 s of processor time the process ends, with status 125 and a message. SIGPROF is
- * as by default, and not blocked, when it returns. */
-int filter_compile(struct filter *f, filter_make_cb *make, const void *arg);
-
 /* seccomp(2) with SECCOMP_SET_MODE_FILTER and these flags. 0, the descriptor that is asked for with
- * SECCOMP_FILTER_FLAG_NEW_LISTENER, or -errno. */
+ * SECCOMP_FILTER_FLAG_NEW_LISTENER, or -errno; with SECCOMP_FILTER_FLAG_TSYNC the number of a
+ * thread that cannot have it. */
 int filter_install(const struct filter *f, unsigned flags);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "src/error.h"
+#include "src/filter.h"
 
 /* Stage 1, before anything is read: checks that the process was started by cijail: the channel is a
  * SEQPACKET socket, the config a sealed memfd. Closes every descriptor over last_fd. Sets
@@ -15,11 +16,9 @@ int isolate_start(int last_fd, struct error *e);
  * in any set, no_new_privs, not dumpable, RLIMIT_CORE, RLIMIT_FSIZE and RLIMIT_NPROC at 0. */
 int isolate_confine(struct error *e);
 
-/* Stage 3, before the first byte of the jail is read: a seccomp filter that kills the process on
- * any system call whose number is not in calls (n of them); the ones that every process needs
- * (memory, exit, signals' return, time) are added. mmap and mprotect with PROT_EXEC are refused. Of
- * fcntl, ioctl, sendto, sendmsg and sendmmsg only what serving needs is left (isolate.c). */
-int isolate_seccomp(const int *calls, size_t n, struct error *e);
+/* Stage 3, before the first byte of the jail is read: the proxy's seccomp filter (filters.h), which
+ * kills the process on any system call that is not in its list (isolate_rules.c). */
+int isolate_seccomp(const struct filter *f, struct error *e);
 
 /* Reads a whole inherited memfd of at most max bytes from its start. As read_file (util.h). */
 int isolate_read_fd(int fd, size_t max, char **data, size_t *len, struct error *e);

@@ -3,9 +3,21 @@ src_libcommon_a_SOURCES = \
 	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
 	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
 	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_index.c src/policy_index.h src/policy_word.h src/policy.h \
-	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/filter.c src/filter.h src/isolate.c src/isolate.h \
+	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/filter.c src/filter.h src/filters.h src/isolate.c src/isolate.h \
 	src/libexec.c src/libexec.h src/policy_file.c src/policy_file.h src/memfd.c src/memfd.h src/quota.c src/quota.h src/parent.c src/parent.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \
 	src/report_text.c src/report_html.c src/report_json.c src/upstream_judge.c src/upstream_judge.h src/tls_client.c src/tls_client.h
+nodist_src_libcommon_a_SOURCES = src/filters.c
+
+# The filters of system calls are made here, once.
+FILTER_BUILD = src/filter_build.c src/filter_rules.h src/command_rules.c src/confine_rules.c src/proxy_lock_rules.c \
+	src/isolate_rules.c
+noinst_PROGRAMS += src/make_filters
+src_make_filters_SOURCES = src/make_filters.c src/raw_maker_calls.h $(FILTER_BUILD) src/util.c src/error.c
+src_make_filters_LDADD = $(SECCOMP_LIBS)
+src/filters.c: src/make_filters$(EXEEXT)
+	$(AM_V_GEN)src/make_filters$(EXEEXT) >$@.new && mv $@.new $@
+CLEANFILES += src/filters.c src/filters.c.new
+
 if SANITIZERS
 src_libcommon_a_SOURCES += tests/lib/reports.c
 endif

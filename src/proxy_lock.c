@@ -20,110 +20,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <seccomp.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "src/filter.h"
+#include "src/filters.h"
 #include "src/userns.h"
 #include "src/util.h"
 
-#define LOW32 0xffffffffu
-#define SOCK_TYPE_BITS 0xfu
-
-/* Refused with EPERM, whatever their arguments. A call that libseccomp does not know of this
- * architecture is not there. */
-static const int refused[] = {SCMP_SYS(socket),
-                              SCMP_SYS(connect),
-                              SCMP_SYS(bind),
-                              SCMP_SYS(io_uring_setup),
-                              SCMP_SYS(io_uring_enter),
-                              SCMP_SYS(io_uring_register),
-#ifndef CIJAIL_SANITIZED /* the leak check makes a thread */
-                              SCMP_SYS(fork),
-                              SCMP_SYS(vfork),
-                              SCMP_SYS(clone),
-                              SCMP_SYS(clone3),
-#endif
-                              SCMP_SYS(ptrace),
-                              SCMP_SYS(process_vm_readv),
-                              SCMP_SYS(process_vm_writev),
-                              SCMP_SYS(kcmp),
-                              SCMP_SYS(pidfd_open),
-                              SCMP_SYS(pidfd_getfd),
-                              SCMP_SYS(pidfd_send_signal),
-                              SCMP_SYS(kill),
-                              SCMP_SYS(setns),
-                              SCMP_SYS(add_key),
-                              SCMP_SYS(request_key),
-                              SCMP_SYS(keyctl),
-                              SCMP_SYS(bpf),
-                              SCMP_SYS(perf_event_open),
-                              SCMP_SYS(userfaultfd),
-                              SCMP_SYS(open_by_handle_at),
-                              SCMP_SYS(kexec_load),
-                              SCMP_SYS(kexec_file_load),
-                              SCMP_SYS(init_module),
-                              SCMP_SYS(finit_module),
-                              SCMP_SYS(delete_module),
-                              SCMP_SYS(mknod),
-                              SCMP_SYS(mknodat)};
-
-static int add_rules(scmp_filter_ctx ctx)
-{
-    static const unsigned typing[] = {TIOCSTI, TIOCLINUX};
-    static const unsigned pairs[] = {SOCK_DGRAM, SOCK_RAW};
-    int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-
-    for (size_t i = 0; i < ARRAY_LEN(refused) && r == 0; i++) {
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
-        if (r == -EDOM)
-            r = 0;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(typing) && r == 0; i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-                             SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, typing[i]));
-    /* A pair of datagram sockets can send to any path. */
-    for (size_t i = 0; i < ARRAY_LEN(pairs) && r == 0; i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socketpair), 1,
-                             SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, pairs[i]));
-    /* Sending is not connecting. */
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), 1,
-                             SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendmsg), 1,
-                             SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendmmsg), 1,
-                             SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
-    return r;
-}
-
-/* A filter_make_cb. */
-static void *make(const void *arg)
-{
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-
-    (void)arg;
-    if (!ctx || add_rules(ctx) == 0)
-        return ctx;
-    seccomp_release(ctx);
-    return NULL;
-}
-
 static int refuse_calls(struct error *e)
 {
-    cleanup_free struct filter *f = xmalloc(sizeof(*f));
-    int r = filter_compile(f, make, NULL);
+    int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 
-    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        r = -errno;
     if (r == 0)
-        r = filter_install(f, 0);
+        r = filter_install(&filter_proxy_lock, 0);
     return r < 0 ? error_errno(e, -r, "cannot install a proxy's first seccomp filter") : 0;
 }
 

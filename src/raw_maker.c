@@ -7,6 +7,7 @@
  * no byte of the jail. It ends with the keeper, or with the supervisor's end of its socket.
  *
  * Syscalls: recvfrom, sendmsg, socket, setsockopt, bind, connect, close. */
+#include "src/filters.h"
 #include "src/raw_maker.h"
 
 #include <errno.h>
@@ -86,10 +87,8 @@ static void lock_down(void)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
         keep_capabilities() < 0)
         _exit(125);
-    static const int calls[] = {SYS_recvfrom, SYS_sendmsg, SYS_socket, SYS_setsockopt,
-                                SYS_bind,     SYS_connect, SYS_close};
     struct error e;
-    if (isolate_seccomp(calls, ARRAY_LEN(calls), &e) < 0)
+    if (isolate_seccomp(&filter_raw_maker, &e) < 0)
         _exit(125);
 }
 

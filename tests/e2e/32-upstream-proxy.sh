@@ -81,8 +81,10 @@ for proxy in "$plain" "$tls"; do
     CIJAIL_ENDPOINTS=https://registry.example:8443/pkg/ through "$proxy" -v -- \
         curl -sS --http2 -w '%{http_version} %{http_code}' https://registry.example:8443/echo
     t_match "$out" '2 403$'
-    squid_saw 'CONNECT registry.example:8443' # begun early; a request is not made on it
-    t_count 1 "$seen" ' CONNECT '
+    # A connection may have been begun early, at most one, if there was the time; no request is made on it.
+    through "$proxy" -- curl -sS -o /dev/null http://registry.example/echo?denied
+    squid_saw 'echo\?denied'
+    [[ $(grep -c ' CONNECT ' <<<"$seen") -le 1 ]] || t_fail "more than one connection: $seen"
     t_eq "$(grep -c '"GET /echo[^"]* HTTP/2.0"' "$T_NET/nginx/access.log")" $((before + 3))
 
     t_case "ssh, whose server speaks first: $kind proxy"
