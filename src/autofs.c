@@ -27,7 +27,7 @@ static void add(struct autofs *a, const struct mntent *m)
 int autofs_read(struct autofs *a, const char *table, struct error *e)
 {
     FILE *f = setmntent(table, "re");
-    cleanup_free char *line = xcalloc(1, LINE_MAX_BYTES);
+    cleanup_free char *line = xmalloc(LINE_MAX_BYTES);
     struct mntent m;
 
     *a = (struct autofs){0};

@@ -343,7 +343,9 @@ void parents_hide_environment(void)
 
 void parents_forget(struct parents *p)
 {
-    explicit_bzero(p, sizeof(*p));
+    for (size_t i = 0; i < ARRAY_LEN(p->of); i++)
+        if (p->of[i].set)
+            explicit_bzero(&p->of[i], sizeof(p->of[i]));
 }
 
 /* --- what the proxy is told --- */

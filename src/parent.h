@@ -56,7 +56,7 @@ int parents_from_environment(struct parents *out, struct error *e);
  * /proc shows. */
 void parents_hide_environment(void);
 
-/* Overwrites it all. */
+/* Overwrites the proxies, credentials with them. */
 void parents_forget(struct parents *p);
 
 /* By which proxy is a connected to, for that scheme (enum url_scheme, MSG_DIAL_RAW)? NULL:

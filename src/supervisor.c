@@ -17,6 +17,7 @@
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@
 #define SETUP_SECONDS 30
 #define FINISH_MS 1000
 #define DRAIN_MS 10
+#define MAPPED_BYTES 32768 /* allocations of that size are mappings */
 
 /* --- ends --- */
 
@@ -491,6 +493,8 @@ static int supervise(const struct options *options, const struct policy *policy,
     struct supervisor *s = &state;
     int r;
 
+    /* What is allocated zeroed and seldom used whole, buffers above all, is not touched. */
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     s->options = options;
     s->policy = policy;
     s->container = container;
