@@ -180,9 +180,14 @@ void session_enter(struct session *s, enum session_state state)
     s->deadline = now_ms() + time_for(s, state);
     if (state == SESSION_HEAD)
         s->scanned = 0;
-    if (state == SESSION_LINGER) {
-        s->skip = LIMIT_LINGER;
-        buf_free(&s->in);
+    if (state != SESSION_LINGER)
+        return;
+    s->skip = LIMIT_LINGER;
+    buf_free(&s->in);
+    if (s->eof && s->client.closing) { /* nothing more can come */
+        (void)stream_close_notify(&s->client);
+        s->state = SESSION_DEAD;
+    } else {
         stream_shutdown(&s->client);
     }
 }
@@ -348,6 +353,8 @@ void session_run(struct session *s)
         proxy_run_later(s->proxy, s);
     if (s->exchange)
         exchange_rest(s->exchange, steps > 0);
+    else
+        stream_flush(&s->client);
     buf_tidy(&s->in);
     buf_tidy(&s->out);
 }

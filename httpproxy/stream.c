@@ -15,6 +15,10 @@
  * and it first hands out the bytes that were read as the stream was still plain (the ClientHello
  * that decided so).
  *
+ * The tickets at the end of a server's handshake, a record and a call each, are held back by it
+ * until something else is written or the owner waits: most often the response is the next, and the
+ * client is woken once.
+ *
  * OpenSSL's error queue is per thread, and a leftover in it would be blamed on the next stream: it
  * is cleared before each call. */
 #include "httpproxy/stream.h"
@@ -23,8 +27,11 @@
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "src/util.h"
+
+#define HELD_MAX 8192 /* two tickets are some 600 bytes; with a client's certificate more */
 
 static ssize_t raw_read(struct stream *s, void *data, size_t size)
 {
@@ -65,6 +72,39 @@ static ssize_t raw_write(struct stream *s, const void *data, size_t len)
     return -EAGAIN;
 }
 
+/* What was held back goes first, in one call with what follows it. */
+static ssize_t write_held(struct stream *s, const void *data, size_t len)
+{
+    size_t held = buf_len(&s->held);
+    struct iovec parts[] = {{.iov_base = buf_begin(&s->held), .iov_len = held},
+                            {.iov_base = (void *)(uintptr_t)data, .iov_len = len}};
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = len > 0 ? 2 : 1};
+
+    while (s->writable) {
+        ssize_t r = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+        if (r >= 0) {
+            size_t n = (size_t)r < held ? (size_t)r : held;
+            buf_consume(&s->held, n);
+            buf_tidy(&s->held);
+            if ((size_t)r > held || (n == held && len == 0))
+                return r - (ssize_t)held;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            s->writable = false;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+        held = buf_len(&s->held);
+        parts[0] = (struct iovec){.iov_base = buf_begin(&s->held), .iov_len = held};
+    }
+    return -EAGAIN;
+}
+
+/* Session tickets are the last that a handshake says, and nobody waits for them. */
+static bool is_ticket(const struct stream *s)
+{
+    return SSL_get_state(s->ssl) == TLS_ST_SW_SESSION_TICKET;
+}
+
 static int bio_read(BIO *bio, char *data, int size)
 {
     struct stream *s = BIO_get_data(bio);
@@ -89,7 +129,12 @@ static int bio_write(BIO *bio, const char *data, int len)
     BIO_clear_retry_flags(bio);
     if (!data || len <= 0)
         return 0;
-    ssize_t n = raw_write(s, data, (size_t)len);
+    if (is_ticket(s) && buf_len(&s->held) + (size_t)len <= HELD_MAX) {
+        buf_append(&s->held, data, (size_t)len);
+        return len;
+    }
+    ssize_t n =
+        buf_len(&s->held) > 0 ? write_held(s, data, (size_t)len) : raw_write(s, data, (size_t)len);
     if (n == -EAGAIN)
         BIO_set_retry_write(bio);
     else if (n < 0)
@@ -279,6 +324,12 @@ ssize_t stream_write(struct stream *s, const void *data, size_t len)
     return err == 0 ? -EPIPE : err;
 }
 
+void stream_flush(struct stream *s)
+{
+    if (buf_len(&s->held) > 0 && !s->broken)
+        (void)write_held(s, NULL, 0);
+}
+
 void stream_settle(struct stream *s)
 {
     if (s->emptied && !s->closing)
@@ -302,8 +353,7 @@ ssize_t stream_discard(struct stream *s, size_t max)
     return s->ops ? s->ops->read(s->impl, waste, size) : raw_read(s, waste, size);
 }
 
-/* -EAGAIN if it could not be written now, else 0. */
-static int close_notify(struct stream *s)
+int stream_close_notify(struct stream *s)
 {
     int err = 0;
 
@@ -324,7 +374,7 @@ void stream_shutdown(struct stream *s)
         (void)s->ops->end(s->impl);
         return;
     }
-    (void)close_notify(s);
+    (void)stream_close_notify(s);
     (void)shutdown(s->fd, SHUT_WR);
 }
 
@@ -332,7 +382,7 @@ int stream_end(struct stream *s)
 {
     if (s->ops)
         return s->ops->end(s->impl);
-    if (close_notify(s) == -EAGAIN)
+    if (stream_close_notify(s) == -EAGAIN)
         return -EAGAIN;
     (void)shutdown(s->fd, SHUT_WR);
     return 0;
@@ -371,6 +421,7 @@ void stream_close(struct stream *s)
     SSL_free(s->ssl);
     s->ssl = NULL;
     buf_free(&s->prefix);
+    buf_free(&s->held);
     (void)close(s->fd);
     s->fd = -1;
 }

@@ -37,6 +37,7 @@ struct stream {
     stream_ready_cb *ready;
     void *arg;
     struct buf prefix; /* TLS bytes that were read before the stream became TLS */
+    struct buf held;   /* TLS bytes that are written with the next ones */
     bool readable;     /* as far as known: no -EAGAIN since the last event */
     bool writable;
     bool emptied;    /* the last read got less than it asked for */
@@ -70,6 +71,9 @@ ssize_t stream_read(struct stream *s, void *data, size_t size);
 /* > 0 bytes, or a negative errno. After -EAGAIN the next call must begin with the same bytes. */
 ssize_t stream_write(struct stream *s, const void *data, size_t len);
 
+/* Writes what was held back, as far as that is possible now. */
+void stream_flush(struct stream *s);
+
 /* What was waited for has come, whole: if that emptied the socket, it is not read again before the
  * next event, and stream_read says -EAGAIN without a system call. An end that came along is not
  * missed; an error that did is met by the next write, or by stream_is_quiet. */
@@ -81,6 +85,10 @@ bool stream_is_quiet(struct stream *s);
 /* Throws away what has come on the socket, undecrypted, at most max bytes. > 0, 0 at the end,
  * negative errno. */
 ssize_t stream_discard(struct stream *s, size_t max);
+
+/* Of TLS: close_notify, which is the last that may be written. 0, or -EAGAIN: it could not be
+ * written now. */
+int stream_close_notify(struct stream *s);
 
 /* Nothing more is written: close_notify, then FIN. What the peer sends can still be discarded. */
 void stream_shutdown(struct stream *s);
