@@ -27,7 +27,7 @@ struct upstream_socket {
     int fd;
     struct event *event, *flush;
     uint64_t opened_ms;
-    unsigned pending; /* queries that wait for their answer */
+    unsigned pending; /* queries that wait for their answer, and callbacks that run */
     unsigned queued;
     bool refused; /* nobody listens there */
     struct upstream_query *queue[QUEUE];
@@ -120,9 +120,11 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    s->pending++; /* it stays, whatever its queries bring about */
     flush(s);
     if (s->refused)
         fail_all(s);
+    s->pending--;
 }
 
 static void take(struct upstream_socket *s, const uint8_t *data, size_t len)
@@ -147,10 +149,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         b.h[i].msg_hdr = (struct msghdr){.msg_iov = &b.iov[i], .msg_iovlen = 1};
     }
     n = recvmmsg(fd, b.h, BATCH, MSG_DONTWAIT, NULL);
+    s->pending++; /* as in on_flush */
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         fail_all(s);
     for (int i = 0; i < n; i++)
         take(s, b.data[i], b.h[i].msg_len);
+    s->pending--;
 }
 
 static struct upstream_socket *open_socket(struct upstream_server *server)
