@@ -232,6 +232,20 @@ static void hear_report(struct init *in)
     fail(in, &e);
 }
 
+/* Should init be stopped, the supervisor sees the end of the command all the same. */
+static void send_process(struct init *in, enum launch_process which, pid_t pid)
+{
+    cleanup_close int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct error e;
+
+    if (pidfd < 0) {
+        (void)error_errno(&e, errno, "pidfd_open");
+        fail(in, &e);
+    }
+    if (launch_send_fd(in->l->init_child, LAUNCH_PROCESS, (int)which, pidfd) < 0)
+        _exit(125); /* no supervisor, no jail */
+}
+
 /* The command's process, which prepares itself and then waits for release_command. */
 static void fork_command(struct init *in)
 {
@@ -257,6 +271,8 @@ static void fork_command(struct init *in)
     (void)close(down[0]);
     in->up = up[0];
     in->down = down[1];
+    send_process(in, LAUNCH_INIT, getpid());
+    send_process(in, LAUNCH_COMMAND, in->command);
     if (read_exact(in->up, &number, sizeof(number)) < 0)
         fail_of_command(in);
     if (number < 0)

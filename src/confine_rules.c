@@ -6,8 +6,8 @@
  *   both        execute a program, trace, write into other processes; make a namespace, mount; go
  *               around a filter (io_uring, file handles, bpf) or into the kernel; sockets of other
  *               families than the command has; change files: their content, names, owners, modes
- *   supervisor  a process, signals but to itself and SIGKILL to the keeper and the gate, to enter a
- *               namespace, to look into other processes
+ *   supervisor  a process, signals but to itself, and SIGKILL and SIGCONT to the keeper, the gate and
+ *               init, to enter a namespace, to look into other processes
  *   gate        sockets of the internet, a process but the child of unix_nested.c, signals but to
  *               its own threads
  *
@@ -60,7 +60,7 @@ static const int refused_to_both[] = {
     SCMP_SYS(fsetxattr), CALL_SETXATTRAT, SCMP_SYS(removexattr), SCMP_SYS(lremovexattr),
     SCMP_SYS(fremovexattr), CALL_REMOVEXATTRAT, CALL_FILE_SETATTR};
 
-/* The keeper and the gate are ended by pidfds that are there already. */
+/* The keeper and the gate are ended, and init is continued, by pidfds that are there already. */
 static const int refused_to_supervisor[] = {SCMP_SYS(setns), SCMP_SYS(process_vm_readv),
                                             SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd)};
 
@@ -146,15 +146,31 @@ static void refuse_clone(struct rules *f, bool gate)
     }
 }
 
+/* All but SIGKILL and SIGCONT. */
+static void refuse_pidfd_signals(struct rules *f)
+{
+    const int last = SIGKILL > SIGCONT ? SIGKILL : SIGCONT;
+    const struct scmp_arg_cmp beyond = SCMP_A1(SCMP_CMP_GT, (scmp_datum_t)last, 0);
+
+    refuse(f, SCMP_SYS(pidfd_send_signal), EPERM, &beyond);
+    for (int number = 0; number < last; number++) {
+        const struct scmp_arg_cmp one = SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)number, 0);
+        if (number != SIGKILL && number != SIGCONT)
+            refuse(f, SCMP_SYS(pidfd_send_signal), EPERM, &one);
+    }
+}
+
 static void refuse_others(struct rules *f, bool gate)
 {
     const struct scmp_arg_cmp other = SCMP_A0(SCMP_CMP_NE, FILTER_SELF, 0);
     const struct scmp_arg_cmp numbered = SCMP_A0(SCMP_CMP_NE, 0, 0);
-    const struct scmp_arg_cmp no_end = SCMP_A1(SCMP_CMP_NE, SIGKILL, 0);
 
     refuse(f, SCMP_SYS(tgkill), EPERM, &other);
     refuse(f, SCMP_SYS(prlimit64), EPERM, &numbered);
-    refuse(f, SCMP_SYS(pidfd_send_signal), EPERM, gate ? NULL : &no_end);
+    if (gate)
+        refuse(f, SCMP_SYS(pidfd_send_signal), EPERM, NULL);
+    else
+        refuse_pidfd_signals(f);
 }
 
 /* --- files --- */

@@ -285,7 +285,7 @@ static pid_t start_init(struct gateway *g, struct error *e)
     pid_t pid = g->l->container ? 0 : launch_clone(CLONE_NEWPID);
 
     if (pid < 0)
-        return error_errno(e, -pid, "cannot make the jail's PID namespace");
+        return userns_explain(-pid, "cannot make the jail's PID namespace", e);
     if (pid == 0 && !g->l->container) {
         close_fd(&g->l->gate_keeper);
         close_fd(&g->l->pair_keeper);

@@ -38,6 +38,8 @@ enum launch_type {
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
     LAUNCH_CUT,         /* keeper -> supervisor: the link was taken away */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
+    LAUNCH_PROCESS,     /* init -> supervisor: with a descriptor: a pidfd; value: enum
+                         * launch_process */
     LAUNCH_DIAG,        /* init -> supervisor: with a descriptor: sock_diag in J; two of
                          * them: unix_judge.h, jail_abort.h */
     LAUNCH_LISTENER,    /* the command's process -> supervisor: with a descriptor: connect(2) is
@@ -55,6 +57,9 @@ enum launch_type {
 
 /* What a socket of LAUNCH_RELAY is. */
 enum launch_relay { LAUNCH_TCP4, LAUNCH_TCP6, LAUNCH_UDP4, LAUNCH_UDP6, LAUNCH_RELAYS };
+
+/* Whose pidfd that of LAUNCH_PROCESS is. */
+enum launch_process { LAUNCH_INIT, LAUNCH_COMMAND };
 
 struct launch_msg {
     uint32_t type;

@@ -18,6 +18,7 @@
 #include <event2/thread.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,6 +58,7 @@
 #define FINISH_MS 1000
 #define DRAIN_MS 10
 #define MAPPED_BYTES 32768 /* allocations of that size are mappings */
+#define HUNG_MS 1000
 
 /* --- ends --- */
 
@@ -409,6 +411,15 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
         die("cannot start the event loop");
 }
 
+/* An init that hangs may be held by a debugger, without which the kernel does not finish the end of
+ * what has been killed: that goes on after this process, then. */
+static bool may_wait(const struct supervisor *s)
+{
+    struct pollfd p = {.fd = s->keeper_fd, .events = POLLIN};
+
+    return !s->hangs || poll(&p, 1, HUNG_MS) == 1;
+}
+
 /* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any
  * more. */
 static void end_processes(struct supervisor *s)
@@ -417,7 +428,8 @@ static void end_processes(struct supervisor *s)
         channel_free(s->gate.channel);
     else if (s->gate_process.fd >= 0)
         (void)close(s->gate_process.fd);
-    if (s->keeper_fd >= 0 && syscall(SYS_pidfd_send_signal, s->keeper_fd, SIGKILL, NULL, 0) == 0)
+    if (s->keeper_fd >= 0 && syscall(SYS_pidfd_send_signal, s->keeper_fd, SIGKILL, NULL, 0) == 0 &&
+        may_wait(s))
         while (waitpid(s->keeper, NULL, 0) < 0 && errno == EINTR)
             ;
     gate_process_end(&s->gate_process);
@@ -499,6 +511,7 @@ static int supervise(const struct options *options, const struct policy *policy,
     s->policy = policy;
     s->container = container;
     s->diag = s->keeper_fd = s->gate_process.fd = s->gate_process.pidfd = -1;
+    s->init_fd = s->command_fd = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;
     if (!container)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@
 #include "src/mirror.h"
 #include "src/raw.h"
 #include "src/util.h"
+
+#define WORD_SECONDS 1      /* for init to tell of the command's end, */
+#define LAST_WORD_SECONDS 3 /* and once it has been continued */
 
 /* What is passed on to the command. SIGTTIN and SIGTTOU stop a background job, cijail with it, by
  * default. */
@@ -117,6 +121,61 @@ static void take_diag(struct supervisor *s, int diag)
         (void)close(diag);
 }
 
+/* --- the command's end, which init tells --- */
+
+/* Init, which has nothing else to do, is stopped (by somebody outside: nothing of the jail can), or
+ * hangs. Once it goes on it tells how the command ended. */
+static void on_no_word(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval again = {LAST_WORD_SECONDS, 0};
+    struct supervisor *s = arg;
+
+    (void)fd;
+    (void)what;
+    if (s->phase != PHASE_RUNNING) /* set-up has a limit of its own */
+        return;
+    if (s->continued || s->init_fd < 0) {
+        s->hangs = true;
+        supervisor_give_up(s, ETIMEDOUT,
+                           "the command has ended, and the jail's init does not say how: it is "
+                           "stopped, or hangs");
+        return;
+    }
+    s->continued = true;
+    (void)syscall(SYS_pidfd_send_signal, s->init_fd, SIGCONT, NULL, 0);
+    (void)event_add(s->word_timer, &again);
+}
+
+static void on_command_ended(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval wait = {WORD_SECONDS, 0};
+    struct supervisor *s = arg;
+
+    (void)fd;
+    (void)what;
+    (void)event_del(s->command_event);
+    (void)event_add(s->word_timer, &wait);
+}
+
+/* One of each is sent. */
+static void take_process(struct supervisor *s, enum launch_process which, int pidfd)
+{
+    int *own = which == LAUNCH_INIT ? &s->init_fd : &s->command_fd;
+
+    if (pidfd < 0 || *own >= 0) {
+        if (pidfd >= 0)
+            (void)close(pidfd);
+        return;
+    }
+    *own = pidfd;
+    if (which == LAUNCH_INIT)
+        return;
+    s->word_timer = evtimer_new(s->base, on_no_word, s);
+    if (!s->word_timer)
+        die("cannot make a timer");
+    s->command_event = supervisor_watch(s, pidfd, on_command_ended, true);
+}
+
 void supervisor_begin_running(struct supervisor *s)
 {
     if (s->phase != PHASE_SETUP)
@@ -150,6 +209,9 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
     case LAUNCH_EXEC_FAILED:
         warn_text("cannot execute %s: %s", s->options->command[0], strerror(m.value));
         supervisor_begin_ending(s, m.value == ENOENT ? 127 : 126);
+        break;
+    case LAUNCH_PROCESS:
+        take_process(s, m.value == LAUNCH_INIT ? LAUNCH_INIT : LAUNCH_COMMAND, passed);
         break;
     case LAUNCH_DIAG:
         take_diag(s, passed);

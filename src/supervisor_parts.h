@@ -42,9 +42,13 @@ struct supervisor {
     struct event *container_event, *caller_event;
     struct event_base *base;
     struct event *gate_event, *init_event, *signal_event, *timer, *drain_timer;
-    int signals;        /* signalfd */
-    int diag;           /* sock_diag in J, for jail_abort.h; -1 */
-    bool gate_has_diag; /* another one */
+    int init_fd, command_fd;                  /* pidfds; -1 */
+    struct event *command_event, *word_timer; /* the command's end; init's word of it */
+    bool hangs;                               /* init, and was given up */
+    bool continued;                           /* init, because that did not come */
+    int signals;                              /* signalfd */
+    int diag;                                 /* sock_diag in J, for jail_abort.h; -1 */
+    bool gate_has_diag;                       /* another one */
     struct proxy dns, http, gate;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;

@@ -94,6 +94,107 @@ for victim in cijail-gate cijail-dnsproxy cijail-httpproxy; do
     t_false pgrep -x "${victim:0:15}"
 done
 
+t_case 'init or the keeper is stopped: the jail ends all the same, with the status of the command'
+gone() { ! kill -0 "$1" 2>/dev/null; }
+long_job() { # cijail in the background, with a command that ends with 7 once there is a file "go"; finds its processes
+    rm -f up go
+    $real -e https://registry.example/ -- sh -c 'echo x >up; until [ -e go ]; do sleep 0.05; done; exit 7' >stop.out 2>stop.err </dev/null &
+    supervisor=$!
+    until_true test -s up
+    keeper=$(pgrep -P $supervisor -x cijail)
+    init=$(pgrep -P "$keeper" -x cijail)
+}
+long_job_ends() { # STATUS
+    touch go
+    t_true until_true gone $supervisor
+    gone $supervisor || kill -KILL $supervisor
+    wait $supervisor
+    t_eq $? "$1"
+}
+for victim in init keeper; do
+    long_job
+    kill -STOP "${!victim}"
+    long_job_ends 7
+    t_true until_true gone "$init"
+done
+t_true grep -q 'did not end in time' stop.err # it was never started, and the keeper could not say so
+
+t_case 'init hangs: the jail ends all the same, with a message'
+cat >hold.py <<'END'
+"""hold.py PID: stops it by ptrace(2), which SIGCONT does not undo."""
+import ctypes, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+SEIZE, INTERRUPT = 0x4206, 0x4207
+for request in SEIZE, INTERRUPT:
+    if libc.ptrace(ctypes.c_long(request), ctypes.c_long(int(sys.argv[1])), None, None) < 0:
+        sys.exit(f"ptrace: {ctypes.get_errno()}")
+open("held", "w").close()
+time.sleep(60)
+END
+long_job
+if ((EUID)); then # init cannot be traced by a user
+    t_false python3 hold.py "$init" 2>hold.err
+    long_job_ends 7
+else
+    python3 hold.py "$init" >/dev/null 2>hold.err </dev/null &
+    holder=$!
+    until_true test -e held
+    long_job_ends 125
+    kill $holder
+    wait $holder 2>/dev/null
+    t_true until_true gone "$init"
+    t_true grep -q "the command has ended, and the jail's init does not say how: it is stopped, or hangs" stop.err
+fi
+
+t_case 'sixteen layers of Landlock around: there is no room for one more, which -v says'
+cat >layers.py <<'END'
+"""layers.py NUMBER COMMAND...: executes it below so many layers of Landlock, which hold abstract sockets alone."""
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+attr = struct.pack("QQQ", 0, 0, 1)  # LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+libc.prctl(38, 1, 0, 0, 0)
+for _ in range(int(sys.argv[1])):
+    fd = libc.syscall(444, attr, len(attr), 0)
+    if fd < 0 or libc.syscall(446, fd, 0) < 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+    os.close(fd)
+if sys.argv[2:]:
+    os.execvp(sys.argv[2], sys.argv[2:])
+END
+need 'sixteen layers of Landlock (ABI 6)' python3 layers.py 16 && {
+    fetch='curl -s -o /dev/null -w %{http_code}\n https://registry.example/pkg/lodash'
+    # shellcheck disable=SC2086 # words
+    run python3 layers.py 15 "$real" -v -e https://registry.example/ -- $fetch
+    t_status 0
+    t_match "$out" '^200$'
+    t_no_match "$err" 'Landlock'
+    # shellcheck disable=SC2086
+    run python3 layers.py 16 "$taken_over" -v -e https://registry.example/ -- $fetch
+    t_status 0
+    t_match "$out" '^200$'
+    t_match "$err" 'no Landlock is to be had'
+    for name in write truncate create mkdir unlink execve kill pidfd setns; do
+        t_match "$err" "^compromised: supervisor: $name: refused "
+    done
+    run python3 layers.py 17
+    t_match "$err" 'Argument list too long' # the twin: the kernel's own word
+}
+
+t_case 'jails in jails: as many as user namespaces allow, then an error in words'
+deep() { # NUMBER
+    local i words=()
+    for ((i = 0; i < $1; i++)); do words+=("$real" -q --); done
+    run "${words[@]}" echo there
+}
+deep 3
+t_status 0
+t_eq "$out" there
+deep 20
+t_status 125
+t_eq "$out" ''
+t_match "$err" '^cijail: cannot make .*nesting ends at 32 levels'
+t_under 20000
+
 t_case 'without Landlock: the request is answered, seccomp holds'
 for inject in ENOSYS EOPNOTSUPP EPERM; do
     T_LIMIT=90 run strace -f -qq -o /dev/null -e trace=landlock_create_ruleset -e inject=landlock_create_ruleset:error=$inject \
