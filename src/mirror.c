@@ -443,6 +443,7 @@ struct mirror *mirror_start(const struct mirror_setup *what, void (*ready)(void 
                                        .refused = on_refused,
                                        .ended = resume_listening,
                                        .arg = m};
+    packet_relays_limit(m->dialer.packets, what->quota);
     collect_endpoints(m);
     m->with_udp = m->endpoint_count > 0;
     m->with_tcp = what->allow_loopback || m->with_udp;

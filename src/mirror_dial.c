@@ -78,24 +78,33 @@ struct joined {
     struct launch_listen at;
 };
 
-static void on_relay_end(const struct relay_end *end, void *arg)
+static void on_packets_end(int error, void *arg)
 {
     struct joined *j = arg;
     struct mirror_dialer *dialer = j->dialer;
 
-    if (end->error == EDQUOT)
+    if (error == EDQUOT)
         log_it(dialer->log, &j->at, MSG_DENY, POLICY_INDEX_NONE, QUOTA_REASON);
     free(j);
     dialer->ended(dialer->arg);
 }
 
+static void on_relay_end(const struct relay_end *end, void *arg)
+{
+    on_packets_end(end->error, arg);
+}
+
 static int start_relay(const struct dial *d)
 {
+    struct mirror_dialer *dialer = d->dialer;
     struct joined *j = xmalloc(sizeof(*j));
-    int r;
+    int r = 0;
 
-    *j = (struct joined){.dialer = d->dialer, .at = d->at};
-    r = relay_start(d->dialer->relays, d->client, d->host, on_relay_end, j);
+    *j = (struct joined){.dialer = dialer, .at = d->at};
+    if (d->at.type == SOCK_SEQPACKET)
+        packet_relay_start(dialer->packets, d->client, d->host, on_packets_end, j);
+    else
+        r = relay_start(dialer->relays, d->client, d->host, on_relay_end, j);
     if (r < 0)
         free(j);
     return r;
@@ -111,9 +120,7 @@ static void end_dial(struct dial *d, int err)
         event_free(d->event);
     if (err == 0) {
         log_it(dialer->log, &d->at, MSG_ALLOW, d->endpoint, "");
-        if (d->at.type == SOCK_SEQPACKET)
-            packet_relay_start(dialer->packets, d->client, d->host, dialer->ended, dialer->arg);
-        else if (start_relay(d) < 0)
+        if (start_relay(d) < 0)
             err = EMFILE;
     }
     if (err) {

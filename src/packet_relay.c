@@ -21,6 +21,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "src/quota.h"
 #include "src/util.h"
 
 #define TURN 64
@@ -37,19 +38,20 @@ struct packet_relay {
     int fd[2];
     struct event *read[2], *write[2]; /* of fd[i] */
     struct lane lane[2];
-    void (*done)(void *);
+    packet_relay_done_cb *done;
     void *arg;
     struct packet_relay *next, **at;
 };
 
 struct packet_relays {
     struct event_base *base;
+    struct quota *quota; /* NULL: no limit */
     struct packet_relay *first;
     size_t count;
     char buffer[PACKET_MAX];
 };
 
-static void end_relay(struct packet_relay *r)
+static void end_relay(struct packet_relay *r, int error)
 {
     for (int i = 0; i < 2; i++) {
         event_free(r->read[i]);
@@ -62,7 +64,7 @@ static void end_relay(struct packet_relay *r)
         r->next->at = r->at;
     r->set->count--;
     if (r->done)
-        r->done(r->arg);
+        r->done(error, r->arg);
     free(r);
 }
 
@@ -122,6 +124,17 @@ static bool is_closed(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
+/* A record of n bytes may be sent in lane i: counts it. Else -EDQUOT. */
+static int count(const struct packet_relay *r, int i, size_t n)
+{
+    struct quota *quota = i == 0 ? r->set->quota : NULL;
+
+    if (quota_left(quota) < n)
+        return -EDQUOT;
+    quota_count(quota, n);
+    return 0;
+}
+
 /* Moves one record in lane i, or passes on the end. 0 if it did, else -errno. */
 static int move(struct packet_relay *r, int i)
 {
@@ -140,7 +153,7 @@ static int move(struct packet_relay *r, int i)
     if (n < 0)
         return (int)n;
     if (real)
-        return put(r, i, buf, (size_t)n);
+        return count(r, i, (size_t)n) < 0 ? -EDQUOT : put(r, i, buf, (size_t)n);
     (void)shutdown(r->fd[!i], SHUT_WR);
     end_lane(r, i);
     if (is_closed(r->fd[i]))
@@ -148,8 +161,8 @@ static int move(struct packet_relay *r, int i)
     return 0;
 }
 
-/* False if the relay has failed. */
-static bool pump(struct packet_relay *r, int i)
+/* 0, or the -errno with which the relay has failed. */
+static int pump(struct packet_relay *r, int i)
 {
     int e = 0;
 
@@ -160,7 +173,7 @@ static bool pump(struct packet_relay *r, int i)
         (void)shutdown(r->fd[i], SHUT_RD);
         e = 0;
     }
-    return e == 0 || e == -EAGAIN || e == -EINTR;
+    return e == -EAGAIN || e == -EINTR ? 0 : e;
 }
 
 /* --- events --- */
@@ -185,14 +198,14 @@ static void wait_for_more(struct packet_relay *r)
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct packet_relay *r = arg;
-    bool good = true;
+    int e = 0;
 
     (void)fd;
     (void)what;
-    for (int i = 0; i < 2 && good; i++)
-        good = pump(r, i);
-    if (!good || (r->lane[0].done && r->lane[1].done))
-        end_relay(r);
+    for (int i = 0; i < 2 && e == 0; i++)
+        e = pump(r, i);
+    if (e < 0 || (r->lane[0].done && r->lane[1].done))
+        end_relay(r, -e);
     else
         wait_for_more(r);
 }
@@ -209,12 +222,18 @@ struct packet_relays *packet_relays_new(struct event_base *base)
 
 void packet_relays_free(struct packet_relays *s)
 {
-    while (s->first)         /* the analyser does not see that it is taken out of the list */
-        end_relay(s->first); /* NOLINT(clang-analyzer-unix.Malloc) */
+    while (s->first)            /* the analyser does not see that it is taken out of the list */
+        end_relay(s->first, 0); /* NOLINT(clang-analyzer-unix.Malloc) */
     free(s);
 }
 
-void packet_relay_start(struct packet_relays *s, int a, int b, void (*done)(void *), void *arg)
+void packet_relays_limit(struct packet_relays *s, struct quota *quota)
+{
+    s->quota = quota;
+}
+
+void packet_relay_start(struct packet_relays *s, int a, int b, packet_relay_done_cb *done,
+                        void *arg)
 {
     const int one = 1, size = PACKET_MAX;
     struct packet_relay *r = xcalloc(1, sizeof(*r));

@@ -9,12 +9,20 @@
 #define PACKET_MAX (1u << 20) /* bytes of one record; what is longer resets both sides */
 
 struct packet_relays;
+struct quota;
 
 struct packet_relays *packet_relays_new(struct event_base *base);
 
-/* Relays between two connected sockets, which are owned from here on. done(arg) is called when it
- * is over. */
-void packet_relay_start(struct packet_relays *s, int a, int b, void (*done)(void *arg), void *arg);
+/* What goes from a to b is counted, of all that start from here on (quota.h); NULL: it is not. */
+void packet_relays_limit(struct packet_relays *s, struct quota *quota);
+
+/* error: 0, or a positive errno that ended it; EDQUOT: the quota. */
+typedef void packet_relay_done_cb(int error, void *arg);
+
+/* Relays between two connected sockets, which are owned from here on. done, if it is not NULL, is
+ * called when it is over. */
+void packet_relay_start(struct packet_relays *s, int a, int b, packet_relay_done_cb *done,
+                        void *arg);
 
 size_t packet_relays_count(const struct packet_relays *s);
 

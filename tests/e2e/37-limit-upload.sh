@@ -188,6 +188,49 @@ c = a.accept()[0]; b.sendall(b"x" * 9000); print(len(c.recv(9000, socket.MSG_WAI
 t_eq "$out" 9000
 no_sink
 
+t_case 'abstract sockets of the host: streams, and records'
+cat >abstract.py <<'END'
+"""abstract.py serve TYPE | TYPE NUMBER: a server that writes how much came; sends so many times 1000 bytes, prints how often."""
+import socket, sys
+kind = getattr(socket, "SOCK_" + sys.argv[-1 if sys.argv[1] == "serve" else 1])
+s = socket.socket(socket.AF_UNIX, kind)
+if sys.argv[1] == "serve":
+    s.bind("\0cijail-limit"), s.listen()
+    open("abstract.ready", "w").close()
+    while True:
+        c, n = s.accept()[0], 0
+        try:
+            while data := c.recv(65536):
+                n += len(data)
+        except OSError:
+            pass
+        print(n, flush=True)
+s.connect("\0cijail-limit")
+try:
+    for n in range(int(sys.argv[2])):
+        s.sendall(b"x" * 1000)
+    s.shutdown(socket.SHUT_WR)
+    print("end" if s.recv(1) == b"" else "more")
+except OSError as e:
+    print(type(e).__name__)
+END
+for kind in STREAM SEQPACKET; do
+    rm -f abstract.ready
+    python3 abstract.py serve $kind >abstract.log 2>&1 </dev/null &
+    server=$!
+    until_true test -e abstract.ready
+    limit 5000 -e @cijail-limit -- python3 abstract.py $kind 5
+    t_denials 0
+    limit 5000 -e @cijail-limit -- python3 abstract.py $kind 500
+    t_match "$err" 'deny unix @cijail-limit'
+    t_denials 1
+    until_true eval '(($(wc -l <abstract.log) == 2))'
+    t_eq "$(sed -n 1p abstract.log)" 5000
+    most=$(sed -n 2p abstract.log)
+    t_assert "$most bytes" test "${most:-9999}" -le 5000
+    kill $server && wait $server 2>/dev/null
+done
+
 t_case 'in a dry run it is not in force; the command line'
 export CIJAIL_ENDPOINTS=http://files.example/upload/
 limit 1K --dry-run -- curl -sS -m 20 -T big http://files.example/upload/dry

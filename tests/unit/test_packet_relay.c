@@ -13,20 +13,22 @@
 #include <unistd.h>
 
 #include "src/packet_relay.h"
+#include "src/quota.h"
 #include "src/util.h"
 
 /* left <-> relay <-> right */
 struct fixture {
     struct event_base *base;
     struct packet_relays *relays;
-    int left, right, ended;
+    int left, right, ended, error;
 };
 
-static void on_end(void *arg)
+static void on_end(int error, void *arg)
 {
     struct fixture *f = arg;
 
     f->ended++;
+    f->error = error;
 }
 
 static void set_up(struct fixture *f)
@@ -104,6 +106,37 @@ static void test_end_of_stream(void **state)
     assert_int_equal(packet_relays_count(f.relays), 0);
     assert_int_equal(recv(f.left, buf, sizeof(buf), 0), 0);
     tear_down(&f);
+}
+
+/* What goes from left to right is counted, and nothing beyond it sent. */
+static void test_quota(void **state)
+{
+    struct quota *quota;
+    struct fixture f;
+    struct error e;
+    char buf[16];
+    int fd = quota_open(10, &quota, &e);
+
+    (void)state;
+    assert_true(fd >= 0);
+    set_up(&f);
+    packet_relays_limit(f.relays, quota);
+    assert_int_equal(send(f.right, "123456789012", 12, 0), 12); /* the other way */
+    assert_int_equal(send(f.left, "1234", 4, 0), 4);
+    assert_int_equal(send(f.left, "123456", 6, 0), 6);
+    turn(&f);
+    assert_int_equal(recv(f.left, buf, sizeof(buf), 0), 12);
+    assert_int_equal(quota_left(quota), 0);
+    assert_int_equal(f.ended, 0);
+    assert_int_equal(send(f.left, "1", 1, 0), 1);
+    turn(&f);
+    assert_int_equal(f.ended, 1);
+    assert_int_equal(f.error, EDQUOT);
+    assert_int_equal(recv(f.right, buf, sizeof(buf), 0), 4);
+    assert_int_equal(recv(f.right, buf, sizeof(buf), 0), 6);
+    assert_int_equal(recv(f.right, buf, sizeof(buf), 0), 0);
+    tear_down(&f);
+    (void)close(fd);
 }
 
 static void test_closed(void **state)
@@ -208,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_borders),
         cmocka_unit_test(test_end_of_stream),
+        cmocka_unit_test(test_quota),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_receiver_that_does_not_read),
         cmocka_unit_test(test_descriptors_do_not_pass),
