@@ -7,14 +7,17 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "oci/oci_json.h"
 #include "src/mounts.h"
 #include "src/util.h"
 
 static const char *const refused_caps[] = {
-    "CAP_NET_ADMIN", "CAP_NET_RAW",  "CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO", "CAP_SYS_BOOT", "CAP_BPF",       "CAP_PERFMON",
+    "CAP_NET_ADMIN",  "CAP_NET_RAW",         "CAP_SYS_ADMIN", "CAP_SYS_PTRACE",
+    "CAP_SYS_MODULE", "CAP_SYS_RAWIO",       "CAP_SYS_BOOT",  "CAP_BPF",
+    "CAP_PERFMON",    "CAP_DAC_READ_SEARCH", /* opens the host's files by handles, sockets among
+                                                them */
 };
 
 static const json_t *find_namespace(const json_t *config, const char *type)
@@ -97,6 +100,18 @@ static int refuse_caps(const json_t *config, struct error *e)
     return 0;
 }
 
+/* By its name, or, since it may have been given another one, by its number. */
+static bool is_way_out(const json_t *device, const char *path)
+{
+    const char *type = oci_json_text(device, "type");
+    json_int_t major = json_integer_value(json_object_get(device, "major"));
+    json_int_t minor = json_integer_value(json_object_get(device, "minor"));
+
+    return mounts_is_covered(path) ||
+           (type && (type[0] == 'c' || type[0] == 'u') &&
+            mounts_is_covered_device(makedev((unsigned)major, (unsigned)minor)));
+}
+
 static int refuse_devices(const json_t *config, struct error *e)
 {
     const json_t *list = json_object_get(json_object_get(config, "linux"), "devices");
@@ -106,7 +121,7 @@ static int refuse_devices(const json_t *config, struct error *e)
     json_array_foreach(list, i, one)
     {
         const char *path = oci_json_text(one, "path");
-        if (path && mounts_is_covered(path))
+        if (path && is_way_out(one, path))
             return error_set(e, EPERM, "the container would have the device %s, a way out", path);
     }
     return 0;

@@ -2,8 +2,8 @@
  * each connect(2); a container has none, so sockets are not to be mounted into it. Refused are
  *
  *   a socket itself, a device that is a way out
- *   the folders where the host's services have theirs, what is above these, and what is in them,
- *   but for the runtime's own files of this container (".../userdata/...");
+ *   the folders where the host's services have theirs, and its /proc, what is above these, and what
+ *   is in them, but for the runtime's own files of this container (".../userdata/...");
  *   as the container's root, and as layers of an overlay, too
  *   types of mounts that cannot be judged
  *
@@ -22,8 +22,9 @@
 #include "src/mounts.h"
 #include "src/util.h"
 
-/* Of which neither what is above nor what is below is mounted. */
-static const char *const services[] = {"/run", "/var/run"};
+/* Of which neither what is above nor what is below is mounted. By the host's /proc its processes'
+ * roots are reached (/proc/PID/root). */
+static const char *const services[] = {"/run", "/var/run", "/proc"};
 
 /* Which, as they are, hold sockets of sessions (X11, ssh-agent). */
 static const char *const shared[] = {"/tmp", "/var/tmp", "/dev"};

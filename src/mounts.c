@@ -62,6 +62,16 @@ bool mounts_is_covered(const char *path)
     return false;
 }
 
+bool mounts_is_covered_device(dev_t number)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < ARRAY_LEN(covered); i++)
+        if (stat(covered[i], &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == number)
+            return true;
+    return false;
+}
+
 struct stage {
     int fd;         /* the tmpfs's root */
     unsigned count; /* of files made in it */

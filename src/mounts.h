@@ -18,6 +18,9 @@ struct mounts {
 /* Is the path one of the host's services or devices that a jail does not see, or in one? */
 bool mounts_is_covered(const char *path);
 
+/* Is a device of that number one of them, whatever it is called? */
+bool mounts_is_covered_device(dev_t number);
+
 /* In the jail's own mount namespace, with CAP_SYS_ADMIN over it, as init of the jail's PID
  * namespace. Leaves a mount namespace in which nothing propagates from or to the host. */
 int mounts_setup(const struct mounts *m, struct error *e);

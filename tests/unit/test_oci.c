@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <cmocka.h>
 
 #include "oci/oci_json.h"
@@ -80,12 +82,37 @@ static void capabilities(void **state)
         assert_int_equal(judge("process", text, false), 0);
     }
     assert_int_equal(judge("process", "{}", false), 0);
+    assert_true(judge("process", "{\"capabilities\": {\"bounding\": [\"CAP_DAC_READ_SEARCH\"]}}",
+                      false) < 0);
+}
+
+/* A device that has been given another name. */
+static void device_numbers(void **state)
+{
+    char text[128];
+    struct stat st;
+
+    (void)state;
+    if (stat("/dev/kmsg", &st) < 0)
+        skip();
+    (void)snprintf(text, sizeof(text),
+                   "[{\"path\": \"/dev/x\", \"type\": \"c\", \"major\": %u, \"minor\": %u}]",
+                   major(st.st_rdev), minor(st.st_rdev));
+    assert_true(judge("devices", text, false) < 0);
+    text[strlen("[{\"path\": \"/dev/x\", \"type\": \"")] = 'b'; /* another one of that number */
+    assert_int_equal(judge("devices", text, false), 0);
+    assert_int_equal(judge("devices",
+                           "[{\"path\": \"/dev/x\", \"type\": \"c\", \"major\": 10,"
+                           " \"minor\": 229}]", /* fuse */
+                           false),
+                     0);
 }
 
 static void mounts_and_devices(void **state)
 {
-    static const char *const refused[] = {
-        "/run", "/", "/run/user/1000", "/tmp", "/dev", "/run/systemd/journal", "/no/such/place"};
+    static const char *const refused[] = {"/run",           "/",     "/run/user/1000",
+                                          "/tmp",           "/dev",  "/run/systemd/journal",
+                                          "/no/such/place", "/proc", "/proc/self/task"};
     char text[256];
 
     (void)state;
@@ -166,6 +193,7 @@ int main(void)
         cmocka_unit_test(namespaces),
         cmocka_unit_test(capabilities),
         cmocka_unit_test(mounts_and_devices),
+        cmocka_unit_test(device_numbers),
         cmocka_unit_test(sockets),
     };
 
