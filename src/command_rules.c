@@ -73,8 +73,13 @@ static void refuse_sockets(struct rules *rules, bool with_unix)
     const struct scmp_arg_cmp unix_raw[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX),
                                             SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, SOCK_RAW)};
 
+    /* The kernel takes it for AF_PACKET (packet(7)). */
+    const struct scmp_arg_cmp packet[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, AF_INET),
+                                          SCMP_A1(SCMP_CMP_MASKED_EQ, SOCK_TYPE_BITS, SOCK_PACKET)};
+
     refuse_families(rules, SCMP_SYS(socket));
     refuse_families(rules, SCMP_SYS(socketpair));
+    refuse(rules, EAFNOSUPPORT, SCMP_SYS(socket), 2, packet);
     if (with_unix) {
         refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_dgram);
         refuse(rules, EPROTONOSUPPORT, SCMP_SYS(socket), 2, unix_raw);

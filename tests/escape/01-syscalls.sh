@@ -45,6 +45,8 @@ for family in (40, 17, 38, 31, 29, 30, 42, 43, 21, 41, 44, 34):  # vsock packet 
         attempts[name] = lambda f=family, k=kind: call("socket", f, k, 0)
         attempts[name + "-high"] = lambda f=family, k=kind: call("socket", high | f, high | k | 0o2000000, high)
         attempts[name + "-pair"] = lambda f=family, k=kind: call("socketpair", high | f, k, 0, ctypes.create_string_buffer(8))
+attempts["internet-packet"] = lambda: call("socket", 2, 10, 0x0300)  # SOCK_PACKET: the kernel makes it AF_PACKET
+attempts["internet-packet-high"] = lambda: call("socket", high | 2, high | 10 | 0o2000000, 0x0300)
 attempts["protocol-smc"] = lambda: call("socket", 2, 1, 256)
 attempts["protocol-smc6"] = lambda: call("socket", high | 10, 1, high | 256)
 for name, kind in ("dgram", 2), ("raw", 3):
@@ -100,6 +102,10 @@ t_count 144 "$out" '^family-[0-9a-z-]+ EAFNOSUPPORT$'
 t_no_match "$out" ' ok$'
 calls protocol-smc protocol-smc6
 t_count 2 "$out" '^protocol-smc6? EPROTONOSUPPORT$'
+run unshare -Urn python3 calls.py internet-packet
+t_match "$out" '^internet-packet ok$' # the twin
+run cijail -- unshare -Urn python3 calls.py internet-packet internet-packet-
+t_count 2 "$out" '^internet-packet(-high)? EAFNOSUPPORT$'
 
 t_case 'datagram sockets of AF_UNIX and pairs of them; streams and seqpackets are free'
 calls unix-dgram- unix-raw-
