@@ -346,6 +346,7 @@ static bool start_tls(struct via *c, struct error *e)
                                                               : URL_HOST_NAME;
     a->port = (uint16_t)m->port;
     copy_string(a->host, sizeof(a->host), m->host);
+    c->up->http1_only = true; /* CONNECT is written as text */
     return upstream_start_tls(c->up, e) == 0;
 }
 

@@ -220,6 +220,30 @@ t_match "$out" 'TLS with this host.s proxy failed: '
 CIJAIL_ENDPOINTS='git.example:7000' through "$tls" -- python3 words.py git.example 7000 connect
 t_eq "$out" $'hello\nwords' # the twin, without an https endpoint
 
+t_case 'with a TLS proxy that speaks HTTP/2, too, HTTP/1.1 is spoken'
+make_leaf DNS:proxy.example
+cat >two.py <<'END'
+import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("leaf.pem", "leaf.key")
+context.set_alpn_protocols(["h2", "http/1.1"])
+s = socket.create_server(("192.0.2.10", 0))
+print(s.getsockname()[1], flush=True)
+while True:
+    c = context.wrap_socket(s.accept()[0], server_side=True)
+    print(c.selected_alpn_protocol(), c.recv(4096).split(b"\r\n")[0].decode(), flush=True)
+    c.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+    c.close()
+END
+python3 two.py >two.log &
+two=$!
+until_true test -s two.log
+through "https://proxy.example:$(sed -n 1p two.log)" -- curl -sS https://registry.example/echo
+t_match "$out" 'does not allow registry\.example:443 \(403\)'
+t_eq "$(sed 1d two.log | sort -u)" 'http/1.1 CONNECT registry.example:443 HTTP/1.1'
+kill $two
+wait $two 2>/dev/null
+
 t_case 'the credentials are nowhere in the jail, its log, or an answer'
 cat >search.sh <<'END'
 env
