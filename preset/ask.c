@@ -61,15 +61,22 @@ static const char **make_environment(const struct ask *a, const char *const vari
     return list;
 }
 
-static int make_directory(struct ask *a, struct error *e)
+/* What is above the directory counts to some programs (corepack's npm looks for a package.json). */
+static const char *temporary(const struct project *p, char real[PATH_MAX])
 {
     const char *tmp = getenv("TMPDIR");
-    int n = snprintf(a->directory, sizeof(a->directory), "%s/cijail-XXXXXX",
-                     tmp && tmp[0] == '/' ? tmp : "/tmp");
+
+    return tmp && tmp[0] == '/' && realpath(tmp, real) && !project_holds(p, real) ? real : "/tmp";
+}
+
+static int make_directory(struct ask *a, const struct project *p, struct error *e)
+{
+    char real[PATH_MAX];
+    const char *tmp = temporary(p, real);
+    int n = snprintf(a->directory, sizeof(a->directory), "%s/cijail-XXXXXX", tmp);
 
     if (n < 0 || (size_t)n >= sizeof(a->directory) || !mkdtemp(a->directory))
-        return error_errno(e, errno, "no empty directory can be made in %s",
-                           tmp && tmp[0] == '/' ? tmp : "/tmp");
+        return error_errno(e, errno, "no empty directory can be made in %s", tmp);
     return 0;
 }
 
@@ -158,7 +165,7 @@ int ask_program(const struct project *p, const char *const argv[], const char *c
 
     if (!project_find_program(p, argv[0], a.program, a.path + 5, sizeof(a.path) - 5))
         return error_set(e, ENOENT, "it is not found in PATH outside of the project");
-    r = make_directory(&a, e);
+    r = make_directory(&a, p, e);
     if (r < 0)
         return r;
     a.environment = make_environment(&a, variables);

@@ -95,6 +95,14 @@ for how in "PATH=$here/bin:$PATH" "PATH=bin:$PATH" "PATH=:.:$here/node_modules/.
     t_assert "with $how" t_has_not "$show" '^[^#].*attacker'
     t_false test -e ran
 done
+mkdir -p "$T_TMP/shims"
+printf '#!/bin/sh\npwd >%s\necho %s\n' "$T_TMP/asked-in" "$default" >"$T_TMP/shims/npm"
+chmod +x "$T_TMP/shims/npm"
+for tmp in "$here" "$here/bin" "$T_TMP/shims"; do # corepack goes up from where it is to a package.json
+    run env "PATH=$T_TMP/shims:$PATH" "TMPDIR=$tmp" "$ctl" show npm
+    t_match "$out" "^GET,HEAD:${default%/}/ "
+    [[ $tmp == */shims ]] && t_match "$(cat "$T_TMP/asked-in")" "^$tmp/" || t_no_match "$(cat "$T_TMP/asked-in")" "^$here"
+done
 rm -f /tmp/package.json /tmp/.npmrc "$T_TMP/package.json"
 T_LIMIT=60 run cijail -p npm -- npm install plain2
 t_assert 'npm succeeded' test "$status" != 0
