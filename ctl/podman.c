@@ -36,6 +36,7 @@
 
 #define FAILED 125
 #define RESULT_MS 10000 /* of the supervisor, after the container's end */
+#define SECRET "--secret"
 #define HOOKS_D "hooks.d"
 #define HOOK_JSON "cijail.json"         /* as the installed one, which it stands for */
 #define HOOK_FILE "hooks.d/cijail.json" /* in the request's folder */
@@ -59,6 +60,12 @@ struct wrapper {
 };
 
 /* --- the command line --- */
+
+/* podman has an option of that name, too: ID[,OPTION=VALUE]... */
+static bool is_secret_of_cijail(const char *arg)
+{
+    return arg && arg[strcspn(arg, "=,")] == '=';
+}
 
 /* Long options, and -p: -e and -v are podman's. How many words it takes; 0: none of cijail's. */
 static size_t own_option(const char *word, const char *next)
@@ -88,7 +95,10 @@ static size_t own_option(const char *word, const char *next)
             word[n] == '=')
             return 1;
     }
-    return 0;
+    if (strcmp(word, SECRET) == 0)
+        return is_secret_of_cijail(next) ? 2 : 0;
+    return strncmp(word, SECRET "=", sizeof(SECRET)) == 0 &&
+           is_secret_of_cijail(word + sizeof(SECRET));
 }
 
 static bool split(struct wrapper *w, char **argv)
@@ -124,7 +134,12 @@ static int parse_options(const struct wrapper *w, struct options *options, struc
     argv[w->cijail_count + 1] = end;
     argv[w->cijail_count + 2] = command;
     policy_init(policy);
-    return options_parse((int)w->cijail_count + 3, argv, options, policy, &result, e);
+    int r = options_parse((int)w->cijail_count + 3, argv, options, policy, &result, e);
+    if (r == 0 && options->secrets.count > 0)
+        r = error_set(e, ENOTSUP,
+                      "--secret NAME=HOST is not for containers: what -e and podman's own --secret "
+                      "pass on is seen by all that runs in there");
+    return r;
 }
 
 /* --- the folder --- */

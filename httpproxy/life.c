@@ -124,7 +124,10 @@ int proxy_main(void)
     (void)mallopt(M_TRIM_THRESHOLD, LIMIT_KEPT_MEMORY);
     (void)mallopt(M_TOP_PAD, LIMIT_KEPT_MEMORY / 4);
     struct proxy *p = set_up(&e);
-    if (!p || lock_down(&e) < 0 || proxy_send_ca(p, &e) < 0)
+    if (!p || lock_down(&e) < 0)
+        die("%s", e.text);
+    proxy_take_configuration(p);
+    if (proxy_send_ca(p, &e) < 0)
         die("%s", e.text);
     memset(&ready, 0, sizeof(ready));
     msg_init(&ready, MSG_READY, sizeof(ready));

@@ -13,7 +13,7 @@ httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
 	httpproxy/ca.c httpproxy/ca.h httpproxy/mitm.c httpproxy/mitm.h \
 	httpproxy/h2.h httpproxy/h2_fields.c httpproxy/h2_fields.h httpproxy/h2_budget.c \
 	httpproxy/h2_conn.c httpproxy/h2_stream.c httpproxy/h2_client.c httpproxy/h2_upstream.c \
-	httpproxy/reply.c httpproxy/reply.h httpproxy/log.c httpproxy/log.h
+	httpproxy/reply.c httpproxy/reply.h httpproxy/log.c httpproxy/log.h httpproxy/secret.c httpproxy/secret.h
 httpproxy_libhttpproxy_a_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(SECCOMP_CFLAGS) $(NGHTTP2_CFLAGS)
 
 HTTPPROXY_LIBS = httpproxy/libhttpproxy.a $(COMMON_LIBS) $(SSL_LIBS) $(EVENT_LIBS) \
@@ -25,10 +25,13 @@ httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 
 HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body \
 	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_opening tests/unit/test_transparent \
-	tests/unit/test_upgrade tests/unit/test_raw tests/unit/test_h2_fields
+	tests/unit/test_upgrade tests/unit/test_raw tests/unit/test_h2_fields tests/unit/test_secret
 if HAVE_CMOCKA
 check_PROGRAMS += $(HTTPPROXY_TESTS)
 TESTS += $(HTTPPROXY_TESTS)
+tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
+tests_unit_test_secret_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_secret_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_h2_fields_SOURCES = tests/unit/test_h2_fields.c
 tests_unit_test_h2_fields_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_h2_fields_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
@@ -70,13 +73,16 @@ tests_unit_test_raw_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT
 tests_unit_test_raw_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 endif
 
-check_PROGRAMS += tests/fuzz/fuzz_h2
+check_PROGRAMS += tests/fuzz/fuzz_h2 tests/fuzz/fuzz_secret
 if !FUZZERS
-TESTS += tests/fuzz/fuzz_h2
+TESTS += tests/fuzz/fuzz_h2 tests/fuzz/fuzz_secret
 endif
+tests_fuzz_fuzz_secret_SOURCES = tests/fuzz/fuzz_secret.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_secret_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_secret_LDADD = $(HTTPPROXY_LIBS)
 tests_fuzz_fuzz_h2_SOURCES = tests/fuzz/fuzz_h2.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_h2_CFLAGS = $(AM_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS) $(NGHTTP2_CFLAGS)
 tests_fuzz_fuzz_h2_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_h2_LDADD = $(HTTPPROXY_LIBS)
 
-EXTRA_DIST += tests/fuzz/corpus/h2 tests/fuzz/h2.dict
+EXTRA_DIST += tests/fuzz/corpus/h2 tests/fuzz/h2.dict tests/fuzz/corpus/secret tests/fuzz/secret.dict

@@ -13,6 +13,7 @@
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/opening.h"
+#include "httpproxy/secret.h"
 #include "httpproxy/session.h"
 #include "httpproxy/stream.h"
 #include "httpproxy/upstream.h"
@@ -147,6 +148,15 @@ static void end_all(struct proxy *p, const char *why, bool but_raw)
     }
 }
 
+/* What cannot be understood is not served without. */
+static void take_secret(struct proxy *p, const struct msg_secret *m)
+{
+    struct error e;
+
+    if (secrets_add(p->secrets, m, &e) < 0)
+        die("the supervisor broke the protocol: %s", e.text);
+}
+
 static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
 {
     struct proxy *p = arg;
@@ -160,6 +170,8 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
         (void)close(fd);
     if (m->type == MSG_PARENT)
         vias_told(p->vias, (const struct msg_parent *)(const void *)m);
+    if (m->type == MSG_SECRET)
+        take_secret(p, (const struct msg_secret *)(const void *)m);
     if (m->type == MSG_FINISH) {
         listen_close(p);
         end_all(p, "the command ended first", true);
@@ -188,6 +200,11 @@ static int make_ca(struct proxy *p, struct error *e)
         return -EIO;
     p->mitm = mitm_new(p->ca, e);
     return p->mitm ? 0 : -EIO;
+}
+
+void proxy_take_configuration(struct proxy *p)
+{
+    channel_catch_up(p->channel);
 }
 
 int proxy_send_ca(struct proxy *p, struct error *e)
@@ -246,8 +263,9 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
     p->h2 = h2_pool_new(p);
     p->openings = openings_new(p);
     p->vias = vias_new(p);
+    p->secrets = secrets_new();
     p->relays = relays_new(p->base, (session_max + LIMIT_RELAYS_PART - 1) / LIMIT_RELAYS_PART);
-    unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH | 1u << MSG_PARENT;
+    unsigned types = 1u << MSG_DIALED | 1u << MSG_FINISH | 1u << MSG_PARENT | 1u << MSG_SECRET;
     p->channel =
         channel_new(p->base, channel_fd, types, 1u << MSG_DIALED, on_message, on_closed, p);
     if (policy_needs_ca(&p->policy) && make_ca(p, e) < 0) {
@@ -275,6 +293,7 @@ void proxy_free(struct proxy *p, const char *why)
     log_flush(p);
     log_end(p);
     channel_free(p->channel);
+    secrets_free(p->secrets);
     mitm_free(p->mitm);
     ca_free(p->ca);
     BIO_meth_free(p->bio);

@@ -10,6 +10,7 @@
 #include "httpproxy/ca.h"
 #include "httpproxy/head.h"
 #include "httpproxy/mitm.h"
+#include "httpproxy/secret.h"
 #include "src/channel.h"
 #include "src/msg.h"
 #include "src/policy.h"
@@ -32,6 +33,7 @@ struct scratch {
     char url_text[URL_TEXT_SIZE];
     char text[URL_TEXT_SIZE * 2];
     char head[HEAD_MAX + URL_TEXT_SIZE];
+    struct secret_text secrets;
 };
 
 struct listener {
@@ -49,9 +51,10 @@ struct proxy {
     struct mitm *mitm;
     BIO_METHOD *bio;
     struct upstreams *upstreams;
-    struct h2_pool *h2;           /* connections to servers that speak HTTP/2 */
-    struct openings *openings;    /* connections to servers that no request owns yet */
-    struct vias *vias;            /* what goes by a proxy of the host's network */
+    struct h2_pool *h2;        /* connections to servers that speak HTTP/2 */
+    struct openings *openings; /* connections to servers that no request owns yet */
+    struct vias *vias;         /* what goes by a proxy of the host's network */
+    struct secrets *secrets;
     struct quota *quota;          /* NULL: no limit to what is sent */
     struct relays *relays;        /* tunnels that are nobody's session any more (raw.c) */
     size_t raw_count;             /* sessions that may become one */
@@ -78,6 +81,10 @@ struct proxy *proxy_new(struct policy *policy, char *roots, size_t roots_len, in
 /* The certificate of the CA, if there is one, to the supervisor, which lets the command start. 0 or
  * -errno. */
 int proxy_send_ca(struct proxy *p, struct error *e);
+
+/* What the supervisor has sent already, before this process was started: the caller's proxies and
+ * secrets. To be called once, before the jail is served. */
+void proxy_take_configuration(struct proxy *p);
 
 /* Ends all connections; requests under way are reported with why (NULL: they are not). */
 void proxy_free(struct proxy *p, const char *why);

@@ -3,12 +3,14 @@
  * The order matters: the head is parsed strictly, its canonical URL is made, that URL is judged,
  * and only then is anything resolved, connected or sent. What is refused costs the outside world no
  * packet. In a dry run what no endpoint allows goes the same way, and is logged as such. */
+#include <errno.h>
 #include <string.h>
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/reply.h"
+#include "httpproxy/secret.h"
 #include "httpproxy/session.h"
 
 #define ORIGIN_FORM                                                                                \
@@ -88,7 +90,8 @@ static const char *deny_text(struct session *s, const struct head_request *r, co
     return "no endpoint allows it";
 }
 
-static void deny(struct session *s, const struct head_request *r, const struct url *url, size_t len)
+/* Answers with 403 and the text in the scratch, and goes on with what follows. */
+static void answer_denied(struct session *s, const struct head_request *r, size_t len)
 {
     struct scratch *t = &s->proxy->scratch;
     uint64_t skip;
@@ -97,9 +100,50 @@ static void deny(struct session *s, const struct head_request *r, const struct u
     enum session_state next = session_after(r->body, left, keep, &skip);
     bool head = strcmp(r->method, "HEAD") == 0;
 
-    log_deny(s->proxy, r->method, t->url_text, deny_text(s, r, url));
     buf_consume(&s->in, len);
     session_reply(s, 403, t->text, head, skip, next);
+}
+
+static void deny(struct session *s, const struct head_request *r, const struct url *url, size_t len)
+{
+    log_deny(s->proxy, r->method, s->proxy->scratch.url_text, deny_text(s, r, url));
+    answer_denied(s, r, len);
+}
+
+/* A placeholder stands where its value may not: the endpoint alone would allow the request. */
+static void log_secret(struct session *s, const struct head_request *r, enum msg_decision decision,
+                       const struct endpoint *ep, const char *reason)
+{
+    const struct log_entry l = {.decision = decision,
+                                .endpoint = ep,
+                                .method = r->method,
+                                .url = s->proxy->scratch.url_text,
+                                .reason = reason};
+
+    log_request(s->proxy, &l);
+}
+
+/* false: it was answered, for what is wrong with secrets in it. In a dry run placeholders go
+ * anywhere; a secret does not. */
+static bool put_secrets(struct session *s, struct head_request *r, const struct endpoint *ep,
+                        size_t len)
+{
+    struct scratch *t = &s->proxy->scratch;
+    struct error e;
+    int n = secrets_put(s->proxy->secrets, r, &t->url, &t->secrets, &e);
+
+    if (n == -EACCES && s->proxy->policy.dry_run)
+        log_secret(s, r, MSG_WOULD_DENY, ep, e.text);
+    if (n >= 0 || (n == -EACCES && s->proxy->policy.dry_run))
+        return true;
+    if (n == -ENOSPC) {
+        request_refuse(s, buf_begin(&s->in), len, 431, e.text);
+        return false;
+    }
+    log_secret(s, r, MSG_DENY, ep, e.text);
+    reply_failed(t->text, sizeof(t->text), e.text, r->method, t->url_text);
+    answer_denied(s, r, len);
+    return false;
 }
 
 void request_begin(struct session *s, size_t len)
@@ -127,8 +171,8 @@ void request_begin(struct session *s, size_t len)
     const struct policy *policy = &s->proxy->policy;
     const struct endpoint *ep = is_upload(r) ? policy_match_upload(policy, r->method, &t->url)
                                              : policy_match_request(policy, r->method, &t->url);
-    if (ep || policy->dry_run)
-        exchange_begin(s, r, &t->url, ep, len);
-    else
+    if (!ep && !policy->dry_run)
         deny(s, r, &t->url, len);
+    else if (put_secrets(s, r, ep, len))
+        exchange_begin(s, r, &t->url, ep, len);
 }

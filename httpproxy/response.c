@@ -13,6 +13,7 @@
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/secret.h"
 #include "httpproxy/via.h"
 
 bool response_pull(struct exchange *x)
@@ -125,6 +126,16 @@ static void ended_early(struct exchange *x)
                       stream_error(x->upstream_error));
 }
 
+/* Secrets stay out of the jail (secret.h). */
+static int hide_secrets(const struct exchange *x, struct head_response *r)
+{
+    struct proxy *p = x->session->proxy;
+
+    if (x->scheme != URL_HTTPS)
+        return 0;
+    return secrets_hide(p->secrets, &x->authority, r, &p->scratch.secrets);
+}
+
 static bool process_head(struct exchange *x)
 {
     struct head_response *r = &x->session->proxy->scratch.response;
@@ -149,6 +160,8 @@ static bool process_head(struct exchange *x)
     if (head_parse_response(buf_begin(&x->recv), (size_t)end, x->method, r, &e) < 0)
         exchange_fail(x, 502, "the response head of %s is malformed: %s", x->authority.host,
                       e.text);
+    else if (hide_secrets(x, r) < 0)
+        exchange_fail(x, 502, "the response head of %s is too long", x->authority.host);
     else if (r->status < 200)
         take_informational(x, r);
     else

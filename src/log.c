@@ -293,7 +293,8 @@ void log_request(struct log *l, const struct msg_log_request *m)
     put_escaped(&k, m->method);
     put(&k, " ");
     put_escaped(&k, m->url);
-    if (m->decision != MSG_DENY && m->reason[0]) { /* it failed */
+    /* it failed, or an endpoint allows it and something else does not */
+    if ((m->decision != MSG_DENY || m->endpoint != POLICY_INDEX_NONE) && m->reason[0]) {
         put(&k, ": ");
         put_escaped(&k, m->reason);
     }

@@ -76,6 +76,15 @@ static bool check_parent(const struct msg_parent *m)
            is_authorization(m->authorization, sizeof(m->authorization));
 }
 
+static bool check_secret(const struct msg_secret *m)
+{
+    return ends(m->name, sizeof(m->name)) && ends(m->field, sizeof(m->field)) &&
+           ends(m->placeholder, sizeof(m->placeholder)) && ends(m->places, sizeof(m->places)) &&
+           ends(m->value, sizeof(m->value)) && m->name[0] && m->places[0] &&
+           strlen(m->placeholder) == SECRET_PLACEHOLDER_LEN &&
+           secret_check_value(m->name, m->value, NULL) == 0;
+}
+
 static bool check_server(const struct msg_server *s)
 {
     return s->family == 0 || s->family == AF_INET || s->family == AF_INET6;
@@ -217,6 +226,8 @@ static size_t fixed_length(uint32_t type)
         return sizeof(struct msg_log_unix);
     case MSG_PARENT:
         return sizeof(struct msg_parent);
+    case MSG_SECRET:
+        return sizeof(struct msg_secret);
     case MSG_LOOKUP:
         return sizeof(struct msg_lookup);
     case MSG_ADDRESSES:
@@ -267,6 +278,8 @@ static bool check_fields(const void *m, uint32_t type)
         return check_log_unix(m);
     case MSG_PARENT:
         return check_parent(m);
+    case MSG_SECRET:
+        return check_secret(m);
     case MSG_LOOKUP:
         return check_lookup(m);
     case MSG_ADDRESSES:

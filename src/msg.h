@@ -6,7 +6,7 @@
  * build on one machine. Strings are NUL-terminated inside their arrays (msg_check verifies that).
  *
  *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_BATCH LOG_TUNNEL
- *   supervisor -> httpproxy   PARENT DIALED (with one descriptor if error is 0) FINISH
+ *   supervisor -> httpproxy   SECRET PARENT DIALED (with one descriptor if error is 0) FINISH
  *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN ADDRESSES TLS_DIAL
  *                             TLS_FAILED
  *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE LOOKUP TLS_DIALED (with one
@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "src/name.h"
+#include "src/secret.h"
 
 enum msg_type {
     MSG_READY = 1,
@@ -45,6 +46,7 @@ enum msg_type {
     MSG_TLS_DIAL,
     MSG_TLS_DIALED,
     MSG_TLS_FAILED,
+    MSG_SECRET,
     MSG_TYPE_END
 };
 
@@ -120,6 +122,18 @@ struct msg_parent {
     uint32_t port;
     char host[NAME_SIZE];                       /* canonical */
     char authorization[MSG_AUTHORIZATION_SIZE]; /* of Proxy-Authorization; may be empty */
+};
+
+/* A variable of --secret, for one option; sent before httpproxy is started, and in no other
+ * message.
+ */
+struct msg_secret {
+    struct msg_head head;
+    char name[SECRET_NAME_SIZE];
+    char field[SECRET_FIELD_SIZE];                /* as in struct secret */
+    char placeholder[SECRET_PLACEHOLDER_LEN + 8]; /* what the jail has in the place of the value */
+    char places[SECRET_PLACES_SIZE];
+    char value[SECRET_VALUE_MAX + 8];
 };
 
 enum msg_transport { MSG_UDP = 1, MSG_TCP = 2 };

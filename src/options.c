@@ -22,6 +22,7 @@ enum {
     OPT_SUMMARY,
     OPT_UPSTREAM,
     OPT_LIMIT_UPLOAD,
+    OPT_SECRET,
     OPT_VERSION
 };
 
@@ -39,6 +40,8 @@ static const struct option_row {
      "exit with 98 if something was denied and the command succeeded"},
     {"limit-upload", OPT_LIMIT_UPLOAD, "SIZE",
      "let the jail send SIZE bytes in all (K, M, G), then deny"},
+    {"secret", OPT_SECRET, "NAME=HOST",
+     "keep the value of variable NAME out; requests to HOST get it"},
     {"log", OPT_LOG, "FILE", "append the log to FILE instead of standard error"},
     {"log-format", OPT_LOG_FORMAT, "FORMAT", "text (default) or json"},
     {"verbose", 'v', NULL, "log what is allowed too, and every repeat"},
@@ -143,6 +146,8 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
         return upstream_servers_add(&out->upstream, optarg, e);
     case OPT_LIMIT_UPLOAD:
         return parse_limit(optarg, out, e);
+    case OPT_SECRET:
+        return secret_add(&out->secrets, optarg, e);
     case OPT_LOG:
         out->log_path = optarg;
         return 0;
@@ -242,5 +247,6 @@ int options_parse(int argc, char **argv, struct options *out, struct policy *pol
     if (!out->command[0])
         return error_set(e, EINVAL, "no command; usage: cijail [OPTION]... [--] COMMAND [ARG...]");
     policy_seal(policy);
-    return policy_check_enforced(policy, e);
+    r = policy_check_enforced(policy, e);
+    return r < 0 ? r : secret_check_places(&out->secrets, policy, e);
 }

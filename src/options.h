@@ -9,6 +9,7 @@
 #include "preset/preset.h"
 #include "src/error.h"
 #include "src/policy.h"
+#include "src/secret.h"
 #include "src/upstream_servers.h"
 
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -23,6 +24,7 @@ struct options {
     const char *log_path;     /* NULL: standard error */
     enum log_format log_format;
     struct preset_notes notes;        /* shown and freed by options_parse() */
+    struct secret_list secrets;       /* of --secret */
     struct upstream_servers upstream; /* of --upstream; none: the host's (resolv.conf(5)) */
     char **command;                   /* NULL-terminated, points into argv */
 };

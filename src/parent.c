@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "src/address.h"
+#include "src/base64.h"
 #include "src/net.h"
 #include "src/util.h"
 
@@ -20,30 +21,6 @@
 #define LENGTH_OF(array) (sizeof(array) - 1)
 
 /* --- a proxy's URL --- */
-
-/* RFC 4648, 4. out has room for 4 characters for each 3 bytes begun, and a NUL. */
-static void encode_base64(const unsigned char *data, size_t len, char *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < len; i += 3) {
-        size_t left = len - i;
-        unsigned bits = (unsigned)data[i] << 16;
-        if (left > 1)
-            bits |= (unsigned)data[i + 1] << 8;
-        if (left > 2)
-            bits |= data[i + 2];
-        *out++ = digits[bits >> 18];
-        *out++ = digits[bits >> 12 & 63];
-        *out++ = '=';
-        *out++ = '=';
-        if (left > 1)
-            out[-2] = digits[bits >> 6 & 63];
-        if (left > 2)
-            out[-1] = digits[bits & 63];
-    }
-    *out = '\0';
-}
 
 /* The decoded length, or -1 if it is too long, or a control character. */
 static int decode_percent(const char *text, size_t len, unsigned char *out, size_t size)
@@ -81,7 +58,7 @@ static int set_credentials(const char *variable, const char *text, size_t len, s
     if (!memchr(plain, ':', (size_t)n))
         plain[n++] = ':';
     copy_string(out->authorization, sizeof(out->authorization), basic);
-    encode_base64(plain, (size_t)n, out->authorization + LENGTH_OF(basic));
+    (void)base64_encode(plain, (size_t)n, out->authorization + LENGTH_OF(basic));
     explicit_bzero(plain, sizeof(plain));
     return 0;
 }

@@ -219,7 +219,8 @@ static int prepare(struct supervisor *s, struct error *e)
         (r = open_pair(&l->pair_keeper, &l->pair_init, e)) < 0 ||
         (r = open_pair(&l->dns_supervisor, &l->dns_proxy, e)) < 0 ||
         (r = open_pair(&l->http_supervisor, &l->http_proxy, e)) < 0 ||
-        (r = open_pair(&l->maker_supervisor, &l->maker, e)) < 0)
+        (r = open_pair(&l->maker_supervisor, &l->maker, e)) < 0 ||
+        (r = supervisor_tell_secrets(s, e)) < 0)
         return r;
     if ((l->config = open_config(s->policy, e)) < 0)
         return l->config;

@@ -109,6 +109,13 @@ bool supervisor_needs_roots(const struct supervisor *s);
  * spoken to by TLS. Of another one it learns nothing. */
 void supervisor_tell_parents(struct supervisor *s);
 
+/* --- supervisor_secret.c: what --secret names --- */
+
+/* Takes the values out of the environment, where placeholders take their places, and sends them
+ * into httpproxy's channel, whose sockets are there and nothing else is. 0, or a negative errno and
+ * the reason, of which no value is a part. */
+int supervisor_tell_secrets(struct supervisor *s, struct error *e);
+
 /* --- supervisor_container.c: a container in the jail --- */
 
 /* Starts the envoy; later watches the container. 0 or -errno. */

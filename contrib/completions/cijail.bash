@@ -8,7 +8,7 @@ _cijail_command() {
     at=0
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-            -e | -p | --endpoint | --policy | --log | --log-format | --learn | --summary | --limit-upload | --upstream) i=$((i + 1)) ;;
+            -e | -p | --endpoint | --policy | --log | --log-format | --learn | --summary | --limit-upload | --secret | --upstream) i=$((i + 1)) ;;
             --) at=$((i + 1)) && return ;;
             -*) ;;
             *) at=$i && return ;;
@@ -30,10 +30,11 @@ _cijail() {
         --summary) mapfile -t COMPREPLY < <(compgen -W github -- "$cur"; compgen -f -- "$cur") ;;
         --log | --learn) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         -e | --endpoint | --limit-upload | --upstream) ;;
+        --secret) mapfile -t COMPREPLY < <(compgen -v -S = -- "$cur") ;;
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W '-e -p -v -q -h --endpoint --policy --allow-loopback --fail-on-deny --log
-                    --log-format --verbose --quiet --dry-run --learn --summary --limit-upload --upstream --help --version --' -- "$cur")
+                    --log-format --verbose --quiet --dry-run --learn --summary --limit-upload --secret --upstream --help --version --' -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")
             fi

@@ -6,6 +6,7 @@ complete -c cijail -s p -l policy -r -a "$presets" -d 'allow those of ./FILE, or
 complete -c cijail -l allow-loopback -d "allow every TCP port of the host's loopback"
 complete -c cijail -l fail-on-deny -d 'exit with 98 if something was denied'
 complete -c cijail -l limit-upload -x -d 'how much may be sent in all'
+complete -c cijail -l secret -x -d 'keep a variable out; requests to HOST get its value'
 complete -c cijail -l upstream -x -d 'DNS server to ask, tls://ADDRESS by TLS'
 complete -c cijail -l log -r -d 'append the log to FILE'
 complete -c cijail -l log-format -x -a 'text json' -d 'form of the log'

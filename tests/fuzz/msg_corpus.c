@@ -83,6 +83,18 @@ static size_t fill_parent(void *arg)
     return sizeof(*m);
 }
 
+static size_t fill_secret(void *arg)
+{
+    struct msg_secret *m = arg;
+
+    copy_string(m->name, sizeof(m->name), "TOKEN");
+    copy_string(m->field, sizeof(m->field), "x-key");
+    memset(m->placeholder, 'a', SECRET_PLACEHOLDER_LEN);
+    copy_string(m->places, sizeof(m->places), "https://staex.io/");
+    copy_string(m->value, sizeof(m->value), "a value that is none");
+    return sizeof(*m);
+}
+
 static size_t fill_query(void *arg)
 {
     struct msg_query *m = arg;
@@ -364,6 +376,7 @@ static const struct seed {
     {"dialed", MSG_DIALED, fill_dialed},
     {"dialed_via", MSG_DIALED, fill_dialed_via},
     {"parent", MSG_PARENT, fill_parent},
+    {"secret", MSG_SECRET, fill_secret},
     {"query", MSG_QUERY, fill_query},
     {"query_server", MSG_QUERY, fill_query_server},
     {"reply", MSG_REPLY, fill_reply},

@@ -29,11 +29,14 @@ Written on plain sockets, so that each odd byte is deliberate. The path says wha
   /upgrade-half?PROTOCOL     101, "bye", its own end, then counts the client's bytes: "half N" on standard output
   /hints            103 Early Hints before the answer
   /nocontent        204
+  /reflect          the request's Authorization as fields of the answer: X-Sent, in Location, its last word in Base64,
+                    and in the reason phrase
   /git/...          git http-backend
 
 Some hosts are of one kind whatever the path: github.example is git http-backend below /OWNER/; gist.github.example,
 api.github.example and gitlab.example answer as /upload does.
 """
+import base64
 import hashlib
 import os
 import signal
@@ -286,6 +289,12 @@ class Connection:
     def do_hints(self):
         self.send(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
         self.answer("after the hints\n")
+
+    def do_reflect(self):
+        sent = self.fields.get(b"authorization", b"")
+        word = sent.split(b" ")[-1]
+        self.answer("reflected\n", "200 " + word.decode("latin-1"), b"X-Sent: " + sent + b"\r\nLocation: /?token=" + word +
+                    b"\r\nX-Encoded: x" + base64.b64encode(b"<" + word + b">") + b"\r\nX-Other: plain\r\n")
 
     def do_nocontent(self):
         for _ in self.body():

@@ -57,6 +57,7 @@ static void test_each_length_is_exact(void **state)
         [MSG_LOG_BATCH] = offsetof(struct msg_log_batch, data) + 1,
         [MSG_LOG_TUNNEL] = sizeof(struct msg_log_tunnel),
         [MSG_PARENT] = sizeof(struct msg_parent),
+        [MSG_SECRET] = sizeof(struct msg_secret),
         [MSG_LOOKUP] = sizeof(struct msg_lookup),
         [MSG_ADDRESSES] = sizeof(struct msg_addresses),
         [MSG_TLS_DIAL] = sizeof(struct msg_tls_dial),
@@ -241,6 +242,40 @@ static void test_parent(void **state)
     BAD(m);
     m.port = 1;
     m.host[0] = '\0';
+    BAD(m);
+}
+
+static void test_secret(void **state)
+{
+    (void)state;
+    struct msg_secret m = {.name = "TOKEN", .places = "https://a.test/", .value = "12345678"};
+    msg_init(&m, MSG_SECRET, sizeof(m));
+    BAD(m);
+    memset(m.placeholder, 'a', SECRET_PLACEHOLDER_LEN);
+    GOOD(m);
+    m.value[7] = '\0';
+    BAD(m);
+    m.value[7] = '\n';
+    BAD(m);
+    memset(m.value, 'a', sizeof(m.value));
+    BAD(m);
+    m.value[SECRET_VALUE_MAX] = '\0';
+    GOOD(m);
+    m.placeholder[0] = '\0';
+    BAD(m);
+    memset(m.placeholder, 'a', sizeof(m.placeholder));
+    BAD(m);
+    m.placeholder[SECRET_PLACEHOLDER_LEN] = '\0';
+    GOOD(m);
+    memset(m.field, 'a', sizeof(m.field));
+    BAD(m);
+    m.field[0] = '\0';
+    m.places[0] = '\0';
+    BAD(m);
+    memset(m.places, 'a', sizeof(m.places));
+    BAD(m);
+    m.places[1] = '\0';
+    m.name[0] = '\0';
     BAD(m);
 }
 
@@ -554,7 +589,7 @@ int main(void)
         cmocka_unit_test(test_log_resolve), cmocka_unit_test(test_log_connect),
         cmocka_unit_test(test_open),        cmocka_unit_test(test_opened),
         cmocka_unit_test(test_unreachable), cmocka_unit_test(test_learn),
-        cmocka_unit_test(test_log_tunnel),
+        cmocka_unit_test(test_log_tunnel),  cmocka_unit_test(test_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "src/options.h"
@@ -296,6 +297,67 @@ static void test_limit_upload(void **state)
     expect_error((char *[]){"--limit-upload", NULL}, "needs an argument");
 }
 
+static void test_secret_errors(void **state)
+{
+    static const struct {
+        const char *arg, *error;
+    } bad[] = {
+        {"", "no host is named"},
+        {"NAME", "no host is named"},
+        {"=h.test", "no name of a variable"},
+        {"1A=h.test", "no name of a variable"},
+        {"A-B=h.test", "no name of a variable"},
+        {"\x1b=h.test", "--secret \\x1b: "},
+        {"N=", "a host is missing"},
+        {"N=h.test,", "a host is missing"},
+        {"N=,h.test", "a host is missing"},
+        {"N=*.w.test", "a pattern would name"},
+        {"N=http://h.test/", "https alone"},
+        {"N=GET:https://h.test/", "https alone"},
+        {"N=h.test:0", "port"},
+        {"N=h..test", "--secret N: "},
+        {"N=h.test i.test", "a space"},
+        {"N:=h.test", "no name of a header field"},
+        {"N:A B=h.test", "no name of a header field"},
+        {"N:Host=h.test", "cannot stand in this field"},
+        {"N:Proxy-Authorization=h.test", "cannot stand in this field"},
+        {"N=other.test", "no https endpoint of the policy has other.test:443"},
+        {"N=h.test:8443", "no https endpoint of the policy has h.test:8443"},
+    };
+    char words[] = "https://h.test/ plain.test", both[] = "https://h.test/ h.test:443";
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        expect_error(
+            (char *[]){"-e", words, "--secret", (char *)(uintptr_t)bad[i].arg, "true", NULL},
+            bad[i].error);
+    expect_error((char *[]){"-e", both, "--secret", "N=h.test", "true", NULL},
+                 "leave that one out");
+    expect_error((char *[]){"--secret", NULL}, "needs an argument");
+}
+
+static void test_secret(void **state)
+{
+    const struct secret *s;
+    PARSED p = {0};
+
+    (void)state;
+    PARSE(&p, "-e", "https://h.test/ https://*.w.test:8443/ https://192.0.2.1/", "--secret",
+          "NPM_TOKEN=H.test.,https://a.W.test:8443/x/../y", "--secret=B_2:X-My-Key=192.0.2.1/p",
+          "true");
+    assert_int_equal(p.r, 0);
+    assert_int_equal(p.options.secrets.count, 2);
+    s = p.options.secrets.at;
+    assert_string_equal(s[0].name, "NPM_TOKEN");
+    assert_string_equal(s[0].field, "");
+    assert_string_equal(s[0].places, "https://h.test/ https://a.w.test:8443/y");
+    assert_string_equal(s[1].name, "B_2");
+    assert_string_equal(s[1].field, "x-my-key");
+    assert_string_equal(s[1].places, "https://192.0.2.1/p");
+    PARSE(&p, "--dry-run", "--secret", "N=any.test", "true"); /* where everything passes */
+    assert_int_equal(p.r, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +370,8 @@ int main(void)
         cmocka_unit_test_setup(test_upstream, clear_environment),
         cmocka_unit_test_setup(test_upstream_errors, clear_environment),
         cmocka_unit_test_setup(test_limit_upload, clear_environment),
+        cmocka_unit_test_setup(test_secret_errors, clear_environment),
+        cmocka_unit_test_setup(test_secret, clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
