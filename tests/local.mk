@@ -5,3 +5,9 @@ else
 FUZZ_MAIN = tests/fuzz/standalone.c
 endif
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir;
+
+# All of tests/ is distributed, but for what a build in this folder, or Python, has left in it.
+dist-hook:
+	cd '$(srcdir)' && tar -cf - --exclude='*.o' --exclude='*.log' --exclude='*.trs' --exclude=.deps \
+	  --exclude=.dirstamp --exclude=__pycache__ --exclude=tests/bin $(check_PROGRAMS:%=--exclude=%) \
+	  $(CLEANFILES:%=--exclude=%) tests | (cd '$(abs_builddir)' && cd '$(distdir)' && tar -xof - --skip-old-files)

@@ -105,6 +105,19 @@ t_no_match "$out" 'src=|href=|url\(|@import'
 run "$ctl" report -f markdown ./evil.json
 t_match "$out" '^\| 1 \| request ```? .*\\\|`x``y` ```? \| `<b>'
 
+t_case 'the page is one to an HTML parser, and nothing in it loads, runs or leads elsewhere'
+run "$ctl" report -o ./evil.html ./evil.json
+run python3 "$T_LIB/page.py" ./s.html ./evil.html
+t_status 0
+t_eq "$out" ''
+{ sed 's|</table>||' s.html && echo '<img src=x onerror=alert(1)>'; } >broken.html # the twin
+sed '/Content-Security-Policy/,+1d' s.html >open.html
+run python3 "$T_LIB/page.py" ./broken.html ./open.html
+t_match "$out" '^./broken.html: [0-9]+:'
+t_match "$out" '^./broken.html: element img$'
+t_match "$out" '^./broken.html: attribute onerror of img$'
+t_match "$out" '^./open.html: policies: '
+
 t_case 'a log that is none is an error that names the line'
 while IFS='|' read -r line why; do
     printf '%s\n%s\n' '{"time":"2026-01-01T00:00:00Z","decision":"deny","kind":"unix","path":"/x"}' "$line" >bad.json

@@ -100,15 +100,16 @@ t_match "$out" '^LACKING +ca-certificates '
 t_match "$out" '^ok +jail ' # which has no https endpoint
 mkdir -p alone/src alone/ctl
 cp "$CIJAIL" alone/src/ && cp "$ctl" alone/ctl/
-run alone/ctl/cijailctl doctor
+flags=(--mount)
+((EUID == 0)) || flags+=(--user --map-current-user --keep-caps)
+installed='for folder in /usr/libexec/cijail /usr/local/libexec/cijail; do [ ! -d $folder ] || mount -t tmpfs none $folder; done'
+run unshare "${flags[@]}" sh -c "$installed; exec alone/ctl/cijailctl doctor"
 lacks programs 'installed whole'
 rm alone/src/cijail
 run alone/ctl/cijailctl doctor
 t_status 1
 t_match "$out" '^LACKING +programs '
 t_match "$out" '^not tried +jail '
-flags=(--mount)
-((EUID == 0)) || flags+=(--user --map-current-user --keep-caps)
 run unshare "${flags[@]}" sh -c "mount -t tmpfs none /etc && exec '$ctl' doctor"
 lacks 'resolv\.conf' 'No such file'
 t_match "$out" '^LACKING +ca-certificates '
