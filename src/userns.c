@@ -136,8 +136,7 @@ static const char *container_remedy(void)
 {
     if (access("/run/.containerenv", F_OK) == 0)
         return ". This looks like a podman container: start it with --security-opt "
-               "seccomp=unconfined "
-               "--security-opt unmask=ALL, or run cijail outside of it";
+               "seccomp=unconfined, or run cijail outside of it";
     if (access("/.dockerenv", F_OK) == 0)
         return ". This looks like a Docker container: start it with --security-opt "
                "seccomp=unconfined "
