@@ -29,7 +29,7 @@ src_libcijail_a_SOURCES = \
 	src/supervisor.c src/supervisor_proxy.c src/supervisor_jail.c src/supervisor_parent.c src/supervisor_secret.c src/supervisor.h src/supervisor_parts.h src/dialer.c src/dialer.h src/parent_dial.c src/parent_dial.h src/resolver.c src/resolver.h \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/upstream_udp.c src/upstream_tcp.c src/upstream_packet.c src/upstream_parts.h \
 	src/upstream_servers.c src/upstream_servers.h src/upstream_dialer.c src/upstream_dialer.h \
-	src/resolv_conf.c src/resolv_conf.h src/hosts_file.c src/hosts_file.h src/learned.c src/learned.h src/log.c src/log.h src/summary.c src/summary.h \
+	src/resolv_conf.c src/resolv_conf.h src/hosts_file.c src/hosts_file.h src/learned.c src/learned.h src/log.c src/log.h src/progress.c src/progress.h src/summary.c src/summary.h \
 	src/learn.c src/learn_text.c src/learn_table.c src/learn_fold.c src/learn.h src/learn_table.h src/learn_fold.h \
 	src/packet_relay.c src/packet_relay.h src/mirror.c src/mirror_dial.c src/mirror_udp.c src/mirror.h src/mirror_dial.h src/mirror_udp.h \
 	src/raw.c src/raw.h src/raw_parts.h src/raw_judge.c src/raw_tcp.c src/raw_udp.c src/raw_maker.c src/raw_maker.h src/udp_flows.c src/udp_flows.h \
@@ -44,7 +44,7 @@ src_cijail_SOURCES = src/main.c
 src_cijail_LDADD = src/libcijail.a nft/libnft.a $(PRESET_LIBS) $(COMMON_LIBS) $(NL_LIBS) $(NFT_LIBS)
 
 if HAVE_CMOCKA
-SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_options tests/unit/test_connector \
+SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_progress tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
 	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_java_store tests/unit/test_learn \
 	tests/unit/test_learned tests/unit/test_raw_judge tests/unit/test_upstream_packet tests/unit/test_parent \
@@ -57,6 +57,8 @@ tests_unit_test_upstream_packet_SOURCES = tests/unit/test_upstream_packet.c
 tests_unit_test_upstream_packet_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_upstream_dns_SOURCES = tests/unit/test_upstream_dns.c
 tests_unit_test_upstream_dns_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
+tests_unit_test_progress_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c

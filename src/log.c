@@ -21,6 +21,7 @@
 
 #include "src/address.h"
 #include "src/msg_batch.h"
+#include "src/progress.h"
 #include "src/util.h"
 
 #define DISTINCT_MAX 2048
@@ -43,9 +44,11 @@ struct log {
     const struct policy *policy;
     struct learn *learn;   /* NULL: nothing is learned */
     struct report *report; /* NULL: there will be none */
+    struct progress *progress;
     int fd;
     bool is_stderr, failed;
-    uint64_t allowed, denied, unlisted;
+    struct log_counts counts;
+    uint64_t unlisted;
     size_t distinct;
     struct seen *buckets[BUCKETS], *first, **last;
     char line[LINE_SIZE];
@@ -126,10 +129,15 @@ static const char *protocol_name(unsigned protocol, char buf[16])
 /* The log's file is full or gone: said once, on standard error; the jail goes on. */
 static void write_out(struct log *l, const char *data, size_t len)
 {
-    int r = write_all(l->fd, data, len);
+    int r;
+
+    if (l->is_stderr)
+        progress_erase(l->progress);
+    r = write_all(l->fd, data, len);
 
     if (r < 0 && !l->failed) {
         l->failed = true;
+        progress_erase(l->progress);
         if (!l->is_stderr)
             warn_text("cannot write the log: %s", strerror(-r));
     }
@@ -214,9 +222,9 @@ static void event(struct log *l, uint32_t decision, const char *key, const char 
                   uint64_t count)
 {
     if (decision == MSG_ALLOW)
-        l->allowed += count;
+        l->counts.allowed += count;
     else
-        l->denied += count;
+        l->counts.denied += count;
     if (l->options->quiet)
         return;
     if (l->options->verbose)
@@ -279,11 +287,13 @@ void log_request(struct log *l, const struct msg_log_request *m)
     char key[KEY_SIZE], json[JSON_SIZE], status[16] = "-";
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
+    l->counts.sent += m->bytes_sent;
+    l->counts.received += m->bytes_received;
     learn_request(l->learn, m->decision, m->endpoint, m->method, m->url);
     if (l->report)
         report_request(l, m);
     if (m->decision == MSG_ALLOW && !l->options->verbose) { /* counted, and not written */
-        l->allowed++;
+        l->counts.allowed++;
         return;
     }
     if (m->status > 0)
@@ -460,6 +470,7 @@ void log_error(struct log *l, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    progress_erase(l->progress);
     warn_text("%s", text);
     if (!l->is_stderr && l->options->log_format == LOG_TEXT)
         write_text_line(l, text, 1);
@@ -470,6 +481,16 @@ void log_set_report(struct log *l, struct report *r)
     l->report = r;
 }
 
+void log_set_progress(struct log *l, struct progress *p)
+{
+    l->progress = p;
+}
+
+void log_count(const struct log *l, struct log_counts *out)
+{
+    *out = l->counts;
+}
+
 void log_set_learn(struct log *l, struct learn *learn)
 {
     l->learn = learn;
@@ -477,7 +498,7 @@ void log_set_learn(struct log *l, struct learn *learn)
 
 uint64_t log_denials(const struct log *l)
 {
-    return l->denied;
+    return l->counts.denied;
 }
 
 int log_open(struct log **out, const struct options *options, const struct policy *policy,
@@ -520,10 +541,10 @@ void log_close(struct log *l)
     if (!l->options->quiet && !l->options->verbose)
         write_counts(l);
     if (!l->options->quiet && l->options->log_format == LOG_TEXT &&
-        (l->allowed || l->denied || l->options->dry_run)) {
+        (l->counts.allowed || l->counts.denied || l->options->dry_run)) {
         (void)snprintf(text, sizeof(text), "%s%llu allowed, %llu denied",
-                       l->options->dry_run ? "dry run: " : "", (unsigned long long)l->allowed,
-                       (unsigned long long)l->denied);
+                       l->options->dry_run ? "dry run: " : "",
+                       (unsigned long long)l->counts.allowed, (unsigned long long)l->counts.denied);
         write_text_line(l, text, 1);
     }
     while (l->first) {

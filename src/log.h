@@ -13,6 +13,12 @@
 #include "src/report.h"
 
 struct log;
+struct progress;
+
+struct log_counts {
+    uint64_t allowed, denied;
+    uint64_t sent, received; /* bytes of requests' and answers' bodies, when they are over */
+};
 
 /* Opens --log's file, or takes standard error. Options and policy outlive the log. */
 int log_open(struct log **out, const struct options *options, const struct policy *policy,
@@ -23,6 +29,10 @@ void log_set_learn(struct log *l, struct learn *learn);
 
 /* And there; it outlives the log, too. */
 void log_set_report(struct log *l, struct report *r);
+
+/* And this line is taken away before anything is written to standard error; NULL: none. It outlives
+ * the log, or is set to NULL. */
+void log_set_progress(struct log *l, struct progress *p);
 
 /* One event each, as the proxies report them. Every string is escaped here. */
 void log_request(struct log *l, const struct msg_log_request *m);
@@ -52,6 +62,9 @@ void log_unix(struct log *l, uint32_t decision, const char *path, const char *re
 
 /* Something broke: written whatever -q says, to standard error too if the log is a file. */
 void log_error(struct log *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What there was so far. */
+void log_count(const struct log *l, struct log_counts *out);
 
 /* How often something was denied so far, or would have been. */
 uint64_t log_denials(const struct log *l);

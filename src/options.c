@@ -23,6 +23,7 @@ enum {
     OPT_UPSTREAM,
     OPT_LIMIT_UPLOAD,
     OPT_SECRET,
+    OPT_PROGRESS,
     OPT_VERSION
 };
 
@@ -46,6 +47,7 @@ static const struct option_row {
     {"log-format", OPT_LOG_FORMAT, "FORMAT", "text (default) or json"},
     {"verbose", 'v', NULL, "log what is allowed too, and every repeat"},
     {"quiet", 'q', NULL, "log errors only"},
+    {"progress", OPT_PROGRESS, NULL, "show on the terminal how it goes"},
     {"dry-run", OPT_DRY_RUN, NULL, "let everything pass, log what would be denied, exit with 99"},
     {"learn", OPT_LEARN, "FILE", "write a policy of what was used to FILE"},
     {"summary", OPT_SUMMARY, "FILE",
@@ -132,6 +134,9 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
         return 0;
     case OPT_LOOPBACK:
         out->allow_loopback = true;
+        return 0;
+    case OPT_PROGRESS:
+        out->progress = true;
         return 0;
     case OPT_DRY_RUN:
         out->dry_run = true;

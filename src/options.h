@@ -16,6 +16,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 struct options {
     bool verbose, quiet, fail_on_deny;
+    bool progress;            /* a line on the terminal tells how it goes */
     bool allow_loopback;      /* every TCP port that listens on the host's loopback */
     bool dry_run;             /* everything passes, and is logged */
     const char *learn_path;   /* where the policy of what was used goes; NULL: nowhere */

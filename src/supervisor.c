@@ -43,6 +43,7 @@
 #include "src/memfd.h"
 #include "src/mirror.h"
 #include "src/parent.h"
+#include "src/progress.h"
 #include "src/quota.h"
 #include "src/raw.h"
 #include "src/relay.h"
@@ -480,6 +481,7 @@ static int run(struct supervisor *s, struct error *e)
     supervisor_go_if_ready(s);
     if (event_base_dispatch(s->base) < 0)
         supervisor_give_up(s, EIO, "the event loop has failed");
+    progress_stop(s->progress);
     end_processes(s);
     if ((s->ran || s->phase == PHASE_RUNNING) && s->learn && learn_write(s->learn, e) < 0) {
         log_error(s->log, "%s", e->text);

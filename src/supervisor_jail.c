@@ -13,6 +13,7 @@
 #include "src/jail_abort.h"
 #include "src/log.h"
 #include "src/mirror.h"
+#include "src/progress.h"
 #include "src/raw.h"
 #include "src/util.h"
 
@@ -84,6 +85,7 @@ static int exit_status(int status)
  * once continued, it continues it. */
 static void follow_stop(struct supervisor *s)
 {
+    progress_erase(s->progress);
     (void)raise(SIGSTOP);
     (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
 }
@@ -183,6 +185,8 @@ void supervisor_begin_running(struct supervisor *s)
     s->phase = PHASE_RUNNING;
     (void)event_del(s->timer);
     (void)event_add(s->signal_event, NULL);
+    if (s->options->progress)
+        s->progress = progress_start(s->base, s->log);
 }
 
 void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
@@ -207,6 +211,7 @@ void supervisor_on_init(evutil_socket_t fd, short what, void *arg)
         supervisor_give_up(s, EIO, "%s", m.text);
         break;
     case LAUNCH_EXEC_FAILED:
+        progress_erase(s->progress);
         warn_text("cannot execute %s: %s", s->options->command[0], strerror(m.value));
         supervisor_begin_ending(s, m.value == ENOENT ? 127 : 126);
         break;
@@ -263,6 +268,7 @@ void supervisor_on_signal(evutil_socket_t fd, short what, void *arg)
     if (!reached_command_too(&info))
         (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, (int)info.ssi_signo, NULL);
     if (info.ssi_signo == SIGTSTP) {
+        progress_erase(s->progress);
         (void)raise(SIGSTOP);
         (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
     }

@@ -52,8 +52,9 @@ struct supervisor {
     struct proxy dns, http, gate;
     char ca_pem[MSG_PEM_MAX];
     struct log *log;
-    struct learn *learn;     /* NULL: nothing is learned */
-    struct summary *summary; /* NULL: none is asked for */
+    struct learn *learn;       /* NULL: nothing is learned */
+    struct summary *summary;   /* NULL: none is asked for */
+    struct progress *progress; /* NULL: none is shown */
     struct resolver *resolver;
     struct learned *learned;
     struct dialer *dialer;

@@ -34,7 +34,7 @@ _cijail() {
         *)
             if [[ $cur == -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -W '-e -p -v -q -h --endpoint --policy --allow-loopback --fail-on-deny --log
-                    --log-format --verbose --quiet --dry-run --learn --summary --limit-upload --secret --upstream --help --version --' -- "$cur")
+                    --log-format --verbose --quiet --dry-run --learn --summary --limit-upload --secret --upstream --progress --help --version --' -- "$cur")
             else
                 mapfile -t COMPREPLY < <(compgen -c -- "$cur")
             fi

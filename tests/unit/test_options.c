@@ -66,9 +66,11 @@ static void test_command_begins_at_first_word(void **state)
     assert_string_equal(p.options.command[0], "dig");
     assert_string_equal(p.options.command[1], "-e");
     assert_true(p.options.verbose);
+    assert_false(p.options.progress);
     assert_int_equal(p.policy.count, 0);
-    PARSE(&p, "--", "-v");
+    PARSE(&p, "--progress", "--", "-v");
     assert_int_equal(p.r, 0);
+    assert_true(p.options.progress);
     assert_string_equal(p.options.command[0], "-v");
     assert_false(p.options.verbose);
 }
