@@ -119,6 +119,9 @@ t_status 126
 run "$CTL" podman run --privileged "${box[@]}" touch /tmp/started
 t_status 126
 t_match "$err" 'cijail-oci-hook: the container would have CAP_'
+run "$CTL" podman run --cap-add=DAC_READ_SEARCH "${box[@]}" touch /tmp/started
+t_status 126
+t_match "$err" 'cijail-oci-hook: the container would have CAP_DAC_READ_SEARCH'
 run "$CTL" podman run --pid=host "${box[@]}" touch /tmp/started
 t_status 126
 t_false test -e root/tmp/started
@@ -129,7 +132,7 @@ t_nothing_left
 t_case 'sockets of the host, and the folders where they are, are not mounted; other files are'
 serve_unix "$T_TMP/socket" server
 mkdir -p files && echo text >files/file
-for mount in "$T_TMP/socket:/socket" /run:/mnt /var/run:/mnt /:/mnt "$XDG_RUNTIME_DIR:/mnt" /tmp:/mnt; do
+for mount in "$T_TMP/socket:/socket" /run:/mnt /var/run:/mnt /:/mnt "$XDG_RUNTIME_DIR:/mnt" /tmp:/mnt /proc:/mnt; do
     run "$CTL" podman run -v "$mount" "${box[@]}" touch /tmp/started
     t_status 126
     t_match "$err" 'cijail-oci-hook: the mount of .* is refused'
