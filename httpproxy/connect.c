@@ -20,8 +20,6 @@
 #include "httpproxy/session.h"
 #include "src/util.h"
 
-#define TLS_HANDSHAKE_RECORD 0x16 /* RFC 8446, 5.1 */
-
 void connect_target(const struct url_authority *a, char *text, size_t size)
 {
     (void)snprintf(text, size, a->kind == URL_HOST_IPV6 ? "[%s]:%u" : "%s:%u", a->host, a->port);

@@ -37,12 +37,8 @@ void request_too_long(struct session *s)
 static int request_url(const struct session *s, const struct head_request *r, struct url *url,
                        struct error *e)
 {
-    static const char https[] = "https://";
-
+    /* An https URL, too (RFC 9112, 3.2.2): there are clients that know no CONNECT. */
     if (s->mode == SESSION_PROXY) {
-        if (r->form == TARGET_ABSOLUTE && r->target_len >= sizeof(https) - 1 &&
-            strncasecmp(r->target, https, sizeof(https) - 1) == 0)
-            return error_set(e, 501, "https is not served this way: use CONNECT");
         if (r->form != TARGET_ABSOLUTE)
             return error_set(e, 400, "%s", ORIGIN_FORM);
         return head_request_url(r, URL_HTTP, NULL, url, e);

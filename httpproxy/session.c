@@ -232,6 +232,10 @@ static bool step_head(struct session *s)
             proxy_run_later(s->proxy, s);
             return false;
         }
+        if (buf_begin(&s->in)[0] == TLS_HANDSHAKE_RECORD) { /* a head would never come */
+            request_refuse(s, buf_begin(&s->in), len, 400, "TLS began where a request was to come");
+            return true;
+        }
         int end = head_find_end(buf_begin(&s->in), len, s->scanned);
         if (end < 0)
             request_too_long(s);

@@ -7,6 +7,8 @@
 #include "httpproxy/proxy.h"
 #include "httpproxy/stream.h"
 
+#define TLS_HANDSHAKE_RECORD 0x16 /* the first byte of TLS (RFC 8446, 5.1) */
+
 struct exchange;
 struct h2_conn;
 struct raw;

@@ -115,6 +115,18 @@ CIJAIL_ENDPOINTS=https://registry.example/ run cijail -- curl -sS --connect-to :
 t_denials 1
 t_assert 'curl succeeded' test "$status" != 0
 
+t_case 'https without CONNECT: the proxy is asked for the URL itself, and the server is verified'
+CIJAIL_ENDPOINTS='https://files.example/public/ https://badca.example/'
+talk 'send:GET https://files.example/public/file.txt HTTP/1.1\r\nHost: files.example\r\n\r\n' response \
+    'send:GET https://files.example/private/file.txt HTTP/1.1\r\nHost: files.example\r\n\r\n' response \
+    'send:GET https://badca.example/ HTTP/1.1\r\nHost: badca.example\r\n\r\n' response
+t_count 1 "$out" '^HTTP/1.1 200'
+t_count 1 "$out" '^a public file$'
+t_count 1 "$out" '^HTTP/1.1 403'
+t_count 1 "$out" '^HTTP/1.1 502'
+t_no_match "$out" 'a private file|reached'
+t_denials 1
+
 t_case 'the SNI, the CONNECT target and Host must agree'
 CIJAIL_ENDPOINTS='https://registry.example/ https://files.example/public/'
 talk -s registry.example:443 'send:GET / HTTP/1.1\r\nHost: files.example\r\n\r\n' response

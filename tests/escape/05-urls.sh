@@ -101,7 +101,7 @@ t_case 'Host fields: two, another, none, lists, in odd places'
     printf 'asterisk\tOPTIONS * HTTP/1.1\\r\\nHost: files.example\\r\\n\\r\\n\n'
     printf 'authority in GET\tGET files.example:80 HTTP/1.1\\r\\nHost: files.example\\r\\n\\r\\n\n'
     printf 'other schemes\tGET ftp://files.example/public/ HTTP/1.1\\r\\nHost: files.example\\r\\n\\r\\n\n'
-    printf 'https without TLS\tGET https://registry.example/pkg/lodash HTTP/1.1\\r\\nHost: registry.example\\r\\n\\r\\n\n'
+    printf 'https without TLS\tGET https://attacker.test/pkg/lodash HTTP/1.1\\r\\nHost: attacker.test\\r\\n\\r\\n\n'
     printf 'websocket\tGET ws://files.example/public/ HTTP/1.1\\r\\nHost: files.example\\r\\nUpgrade: websocket\\r\\nConnection: upgrade\\r\\n\\r\\n\n'
 } >lines
 wire_start
@@ -113,9 +113,10 @@ t_no_match "$WIRE" attacker
 {
     printf 'absolute\tGET http://files.example/public/file.txt HTTP/1.1\\r\\nHost: files.example\\r\\n\\r\\n\n'
     printf 'tunnel\tTLS GET /pkg/lodash HTTP/1.1\\r\\nHost: registry.example\\r\\n\\r\\n\n'
+    printf 'https without TLS\tGET https://registry.example/pkg/lodash HTTP/1.1\\r\\nHost: registry.example\\r\\n\\r\\n\n'
 } >lines
 talks # the twins
-t_count 2 "$out" ': open 200$'
+t_count 3 "$out" ': open 200$'
 
 t_case 'smuggling: a second request in a body is never an own one, and never a body in two sizes'
 export CIJAIL_ENDPOINTS='http://files.example/public/ http://origin.example/'

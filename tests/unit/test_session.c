@@ -85,9 +85,11 @@ static void test_denied(void **state)
     fixture_send(
         &f, c,
         "POST http://get.test/ HTTP/1.1\r\nHost: get.test\r\nContent-Length: 5\r\n\r\nhello"
-        "GET http://a.test/ok/../evil HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        "GET http://a.test/ok/../evil HTTP/1.1\r\nHost: a.test\r\n\r\n"
+        "GET https://a.test/ok/x HTTP/1.1\r\nHost: a.test\r\n\r\n");
     expect_log(MSG_DENY, 0, "POST", "http://get.test/", "no endpoint");
     expect_log(MSG_DENY, 0, "GET", "http://a.test/evil", "no endpoint");
+    expect_log(MSG_DENY, 0, "GET", "https://a.test/ok/x", "no endpoint");
     assert_true(fixture_silent(&f));
     fixture_read(&f, c);
     fixture_send(&f, c, GET_OK);
@@ -105,11 +107,11 @@ static void test_bad_requests(void **state)
         const char *request, *status;
     } bad[] = {
         {"GET /ok/x HTTP/1.1\r\nHost: a.test\r\n\r\n", "HTTP/1.1 400 "},
-        {"GET https://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", "HTTP/1.1 501 "},
         {"GET http://a.test/ok/x HTTP/1.1\r\nHost: b.test\r\n\r\n", "HTTP/1.1 400 "},
         {"GET http://a.test/ok/x HTTP/3.0\r\nHost: a.test\r\n\r\n", "HTTP/1.1 505 "},
         {"GET http://u:p@a.test/ok/x HTTP/1.1\r\nHost: a.test\r\n\r\n", "HTTP/1.1 400 "},
         {"\x16\x03\x01 \r\n\r\n", "HTTP/1.1 400 "},
+        {"\x16\x03\x01\x02", "HTTP/1.1 400 "}, /* no end of a head is waited for */
     };
 
     (void)state;

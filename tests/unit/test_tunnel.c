@@ -350,6 +350,23 @@ static void test_other_host_inside(void **state)
     leave(ssl, c);
 }
 
+/* Without a tunnel: the proxy is asked for the https URL itself. */
+static void test_no_tunnel(void **state)
+{
+    (void)state;
+    int c = fixture_client(&f);
+    fixture_send(&f, c,
+                 "GET https://b.test/evil HTTP/1.1\r\nHost: b.test\r\n\r\n"
+                 "GET https://b.test/ok/x HTTP/1.1\r\nHost: b.test\r\n\r\n");
+    assert_string_equal(fixture_log(&f)->url, "https://b.test/evil");
+    fixture_refuse(&f, fixture_dial(&f, URL_HTTPS, "b.test", 443), ECONNREFUSED, "refused");
+    assert_string_equal(fixture_log(&f)->url, "https://b.test/ok/x");
+    fixture_send(&f, c, "GET https://b.test/ok/x HTTP/1.1\r\nHost: x.w.test\r\n\r\n");
+    assert_int_equal(fixture_log(&f)->decision, MSG_DENY);
+    assert_true(fixture_silent(&f));
+    (void)close(c);
+}
+
 static void test_plain_inside(void **state)
 {
     (void)state;
@@ -395,9 +412,16 @@ static void test_bytes_behind_connect(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_connect),           TEST(test_bad_connects), TEST(test_request),
-        TEST(test_unverified),        TEST(test_sni),          TEST(test_certificates),
-        TEST(test_other_host_inside), TEST(test_plain_inside), TEST(test_bytes_behind_connect),
+        TEST(test_connect),
+        TEST(test_bad_connects),
+        TEST(test_request),
+        TEST(test_unverified),
+        TEST(test_sni),
+        TEST(test_certificates),
+        TEST(test_other_host_inside),
+        TEST(test_no_tunnel),
+        TEST(test_plain_inside),
+        TEST(test_bytes_behind_connect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
