@@ -380,7 +380,7 @@ static void set_up(struct init *in, bool *with_ca)
         java = ca_bundle_java(&l->bundle);
     wait_for_go(in, &go);
     *with_ca = go.text[0] != '\0';
-    if (*with_ca && mounts_add_ca(&l->bundle, java, go.text, &e) < 0)
+    if (*with_ca && mounts_add_ca(&l->bundle, java, go.text, l->root, &e) < 0)
         fail(in, &e);
     java_store_free(java);
 }

@@ -24,7 +24,7 @@ endif
 src_libcijail_a_SOURCES = \
 	src/options.c src/options.h src/userns.c src/userns.h \
 	src/netns.c src/netns_nl.h src/netns_intercept.c src/netns_socket.c src/netns_sysctl.c src/netns_ready.c src/netns_ready.h src/netns.h src/netns_sysctl.h \
-	src/launch.c src/launch.h src/gateway.c src/proxy_lock.c src/proxy_lock.h src/proxy_process.c src/proxy_process.h src/child.c src/mounts.c src/mounts.h src/autofs.c src/autofs.h \
+	src/launch.c src/launch.h src/gateway.c src/proxy_lock.c src/proxy_lock.h src/proxy_process.c src/proxy_process.h src/child.c src/mounts.c src/mounts.h src/own_folder.c src/own_folder.h src/autofs.c src/autofs.h \
 	src/seccomp.c src/seccomp.h src/ca_bundle.c src/ca_bundle.h src/java_store.c src/java_store.h \
 	src/supervisor.c src/supervisor_proxy.c src/supervisor_jail.c src/supervisor_parent.c src/supervisor_secret.c src/supervisor.h src/supervisor_parts.h src/dialer.c src/dialer.h src/parent_dial.c src/parent_dial.h src/resolver.c src/resolver.h \
 	src/connector.c src/connector.h src/upstream_dns.c src/upstream_dns.h src/upstream_udp.c src/upstream_tcp.c src/upstream_packet.c src/upstream_parts.h \
@@ -46,7 +46,7 @@ src_cijail_LDADD = src/libcijail.a nft/libnft.a $(PRESET_LIBS) $(COMMON_LIBS) $(
 if HAVE_CMOCKA
 SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_progress tests/unit/test_options tests/unit/test_connector \
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
-	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_java_store tests/unit/test_learn \
+	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_own_folder tests/unit/test_java_store tests/unit/test_learn \
 	tests/unit/test_learned tests/unit/test_raw_judge tests/unit/test_upstream_packet tests/unit/test_parent \
 	tests/unit/test_upstream_dns
 check_PROGRAMS += $(SRC_TESTS)
@@ -67,6 +67,8 @@ tests_unit_test_connector_SOURCES = tests/unit/test_connector.c
 tests_unit_test_connector_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_java_store_SOURCES = tests/unit/test_java_store.c
 tests_unit_test_java_store_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(SSL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_own_folder_SOURCES = tests/unit/test_own_folder.c
+tests_unit_test_own_folder_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_autofs_SOURCES = tests/unit/test_autofs.c
 tests_unit_test_autofs_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_dialer_SOURCES = tests/unit/test_dialer.c

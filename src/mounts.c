@@ -8,6 +8,7 @@
  *   /etc/resolv.conf            (or what it points to) the gateway
  *   the files of roots          the same and the jail's CA
  *   the stores of Java          these roots and the jail's CA
+ *   the folders of certificates as root: copies of the jail's own (trust_folders)
  *   /run/systemd, /dev/log ...  empty: services of the host that would resolve or send on behalf of
  *                               the jail (in a dry run those alone
  *                               that resolve), and devices that are no files
@@ -24,6 +25,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -32,6 +34,7 @@
 
 #include "src/autofs.h"
 #include "src/jail_resolv_conf.h"
+#include "src/own_folder.h"
 #include "src/util.h"
 
 #define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
@@ -77,10 +80,10 @@ struct stage {
     unsigned count; /* of files made in it */
 };
 
-static int attach_read_only(int dirfd, const char *name, const char *target, struct error *e)
+static int attach(int dirfd, const char *name, const char *target, uint64_t more, struct error *e)
 {
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                          MOUNT_ATTR_NOEXEC};
+    struct mount_attr attr = {.attr_set =
+                                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | more};
     cleanup_close int tree = open_tree(
         dirfd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE);
 
@@ -91,6 +94,11 @@ static int attach_read_only(int dirfd, const char *name, const char *target, str
     if (move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return error_errno(e, errno, "cannot mount over %s", target);
     return 0;
+}
+
+static int attach_read_only(int dirfd, const char *name, const char *target, struct error *e)
+{
+    return attach(dirfd, name, target, MOUNT_ATTR_RDONLY, e);
 }
 
 /* A new file in the stage, readable by everybody; its name is left in name. */
@@ -106,6 +114,17 @@ static int stage_file(struct stage *s, char name[16], struct error *e)
     return fd;
 }
 
+/* text, and more in a line of its own, if there is any. */
+static int write_text(int fd, const char *target, const char *text, size_t len, const char *more,
+                      struct error *e)
+{
+    int r = write_all(fd, text, len);
+
+    if (r == 0 && *more && (r = write_all(fd, "\n", 1)) == 0)
+        r = write_all(fd, more, strlen(more));
+    return r < 0 ? error_errno(e, -r, "cannot write %s for the jail", target) : 0;
+}
+
 static int cover_with_text(struct stage *s, const char *target, const char *text, size_t len,
                            const char *more, struct error *e)
 {
@@ -115,10 +134,8 @@ static int cover_with_text(struct stage *s, const char *target, const char *text
 
     if ((fd = stage_file(s, name, e)) < 0)
         return fd;
-    if ((r = write_all(fd, text, len)) < 0 || (*more && (r = write_all(fd, "\n", 1)) < 0) ||
-        (r = write_all(fd, more, strlen(more))) < 0)
-        return error_errno(e, -r, "cannot write %s for the jail", target);
-    return attach_read_only(s->fd, name, target, e);
+    r = write_text(fd, target, text, len, more, e);
+    return r < 0 ? r : attach_read_only(s->fd, name, target, e);
 }
 
 /* In the stage, the folders above folder + rest (which begins with '/'). */
@@ -275,7 +292,7 @@ static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char
 static int open_stage(struct stage *s, struct error *e)
 {
     if (mount("cijail", STAGE, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              "mode=0755,size=1g,nr_inodes=1k") < 0)
+              "mode=0755,size=1g,nr_inodes=16k") < 0)
         return error_errno(e, errno, "cannot mount a tmpfs in the jail");
     s->fd = open(STAGE, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return s->fd < 0 ? error_errno(e, errno, "cannot open the jail's tmpfs") : 0;
@@ -378,7 +395,78 @@ int mounts_setup(const struct mounts *m, struct error *e)
     return r < 0 ? r : mount_proc(m, e);
 }
 
-static int cover_java_stores(struct stage *s, const struct java_stores *stores,
+/* --- the jail's CA --- */
+
+/* Of these a root's jail has copies that it may change, to which the CA is added. A new bundle is
+ * made of the certificates in both, and renamed over the old one (update-ca-certificates(8)), which
+ * fails where something is mounted over that. */
+enum { SYSTEM_FOLDER, LOCAL_FOLDER, TRUST_FOLDERS };
+static const char *const trust_folders[TRUST_FOLDERS] = {"/etc/ssl/certs",
+                                                         "/usr/local/share/ca-certificates"};
+#define LOCAL_CA "/usr/local/share/ca-certificates/cijail.crt"
+
+struct ca_stage {
+    struct stage stage;
+    char copies[TRUST_FOLDERS][16]; /* the names in the stage; empty: there is none */
+};
+
+static int copy_trust_folders(struct ca_stage *c, struct error *e)
+{
+    for (size_t i = 0; i < TRUST_FOLDERS; i++) {
+        cleanup_close int fd = -1;
+        char name[16];
+        int r = stage_folder(&c->stage, name, e);
+        if (r < 0)
+            return r;
+        fd = openat(c->stage.fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+            return error_errno(e, errno, "cannot open a folder of the jail");
+        if ((r = own_folder_copy(fd, trust_folders[i], e)) < 0)
+            return r;
+        if (r > 0)
+            copy_string(c->copies[i], sizeof(c->copies[i]), name);
+    }
+    return 0;
+}
+
+static int attach_trust_folders(struct ca_stage *c, struct error *e)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < TRUST_FOLDERS; i++)
+        if (c->copies[i][0])
+            r = attach(c->stage.fd, c->copies[i], trust_folders[i], 0, e);
+    return r;
+}
+
+/* In the copy of a folder, at rest, which begins with '/': what was there is replaced. */
+static int write_copy(struct ca_stage *c, const char *copy, const char *rest, const char *text,
+                      size_t len, const char *more, struct error *e)
+{
+    cleanup_close int fd = -1;
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s%s", copy, rest) >= (int)sizeof(path))
+        return error_set(e, ENAMETOOLONG, "%s is too long", rest);
+    (void)unlinkat(c->stage.fd, path, 0);
+    fd = openat(c->stage.fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_errno(e, errno, "cannot make %s for the jail", rest);
+    (void)fchmod(fd, 0644);
+    return write_text(fd, rest, text, len, more, e);
+}
+
+static int place(struct ca_stage *c, const char *target, const char *text, size_t len,
+                 const char *more, struct error *e)
+{
+    for (size_t i = 0; i < TRUST_FOLDERS; i++)
+        if (c->copies[i][0] && path_is_within(target, trust_folders[i]))
+            return write_copy(c, c->copies[i], target + strlen(trust_folders[i]), text, len, more,
+                              e);
+    return cover_with_text(&c->stage, target, text, len, more, e);
+}
+
+static int place_java_stores(struct ca_stage *c, const struct java_stores *stores,
                              struct java_store *java, const char *ca_pem, struct error *e)
 {
     const unsigned char *data;
@@ -388,21 +476,27 @@ static int cover_java_stores(struct stage *s, const struct java_stores *stores,
     java_store_add(java, ca_pem, strlen(ca_pem));
     data = java_store_finish(java, &len);
     for (size_t i = 0; r == 0 && i < stores->count; i++)
-        r = cover_with_text(s, stores->paths[i], (const char *)data, len, "", e);
+        r = place(c, stores->paths[i], (const char *)data, len, "", e);
     return r;
 }
 
 int mounts_add_ca(const struct ca_bundle *bundle, struct java_store *java, const char *ca_pem,
-                  struct error *e)
+                  bool root, struct error *e)
 {
-    struct stage s = {.fd = -1};
-    int r = open_stage(&s, e);
+    struct ca_stage c = {.stage = {.fd = -1}};
+    int r = open_stage(&c.stage, e);
 
+    if (r == 0 && root)
+        r = copy_trust_folders(&c, e);
     for (size_t i = 0; r == 0 && i < bundle->count; i++) {
         const struct ca_file *f = &bundle->files[i];
-        r = cover_with_text(&s, f->path, f->pem, f->len, ca_pem, e);
+        r = place(&c, f->path, f->pem, f->len, ca_pem, e);
     }
     if (r == 0 && java)
-        r = cover_java_stores(&s, &bundle->java, java, ca_pem, e);
-    return r < 0 ? r : close_stage(&s, e);
+        r = place_java_stores(&c, &bundle->java, java, ca_pem, e);
+    if (r == 0 && c.copies[LOCAL_FOLDER][0])
+        r = place(&c, LOCAL_CA, ca_pem, strlen(ca_pem), "", e);
+    if (r == 0)
+        r = attach_trust_folders(&c, e);
+    return r < 0 ? r : close_stage(&c.stage, e);
 }

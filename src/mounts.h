@@ -27,8 +27,9 @@ int mounts_setup(const struct mounts *m, struct error *e);
 
 /* After that: covers each file of the bundle by the same and the jail's CA; and each store of Java
  * by java (ca_bundle_java; NULL if there is none), and the CA, which is
- * added to that. */
+ * added to that. root: the command runs as uid 0, and may change the folders of certificates, of
+ * which the jail then has copies. */
 int mounts_add_ca(const struct ca_bundle *bundle, struct java_store *java, const char *ca_pem,
-                  struct error *e);
+                  bool root, struct error *e);
 
 #endif
