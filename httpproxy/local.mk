@@ -2,7 +2,7 @@ include $(top_srcdir)/httpproxy/parsers.mk
 
 noinst_LIBRARIES += httpproxy/libhttpproxy.a
 httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
-	httpproxy/limits.h httpproxy/proxy.c httpproxy/proxy.h httpproxy/life.c httpproxy/listen.c \
+	httpproxy/limits.h httpproxy/calls.h httpproxy/proxy.c httpproxy/proxy.h httpproxy/life.c httpproxy/listen.c \
 	httpproxy/session.c httpproxy/session.h httpproxy/request.c httpproxy/connect.c \
 	httpproxy/transparent.c httpproxy/raw.c httpproxy/raw.h \
 	httpproxy/exchange.c httpproxy/exchange.h httpproxy/response.c httpproxy/upgrade.c \

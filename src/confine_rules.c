@@ -3,13 +3,15 @@
  * These are lists of what is refused, with EPERM, not of what is allowed: the supervisor runs the
  * host's modules of nsswitch.conf(5), which may do without much, but whose calls nobody knows.
  *
- *   both        execute a program, trace, write into other processes; make a namespace, mount; go
- *               around a filter (io_uring, file handles, bpf) or into the kernel; sockets of other
- *               families than the command has; change files: their content, names, owners, modes
- *   supervisor  a process, signals but to itself, and SIGKILL and SIGCONT to the keeper, the gate and
- *               init, to enter a namespace, to look into other processes
- *   gate        sockets of the internet, a process but the child of unix_nested.c, signals but to
- *               its own threads
+ * Both: execute a program, trace, write into other processes; make a namespace, mount; go around a
+ * filter (io_uring, file handles, bpf) or into the kernel; sockets of other families than the
+ * command has; change files: their content, names, owners, modes.
+ *
+ * The supervisor: a process, signals but to itself, and SIGKILL and SIGCONT to the keeper, the gate
+ * and init, to enter a namespace, to look into other processes.
+ *
+ * The gate: sockets of the internet, a process but the child of unix_nested.c, signals but to its
+ * own threads.
  *
  * openat2(2) has its flags in memory, where a filter cannot see them. The supervisor does not have
  * it; the gate needs it, and so has a limit of 0 on files' sizes and no shared mappings: by openat2

@@ -96,25 +96,25 @@ static int copy_entry(struct copy *c, int to, int from, const char *name, bool d
 /* 1, 0 if it is too much, or -errno. */
 static int copy_folder(struct copy *c, int to, int from, bool deeper)
 {
-    struct stat st;
     int fd = fcntl(from, F_DUPFD_CLOEXEC, 0), r = 1;
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
+    struct stat st;
 
-    if (!d || fstat(from, &st) < 0) {
+    if (!d) {
         r = error_errno(c->e, errno, "cannot read a folder of certificates");
-        if (!d && fd >= 0)
+        if (fd >= 0)
             (void)close(fd);
+        return r;
     }
     while (r > 0 && (entry = readdir(d)))
         r = copy_entry(c, to, from, entry->d_name, deeper);
-    if (d)
-        (void)closedir(d);
-    if (r <= 0)
-        return r;
-    (void)!fchown(to, st.st_uid, st.st_gid);
-    (void)fchmod(to, st.st_mode & 0777);
-    return 1;
+    (void)closedir(d);
+    if (r > 0 && fstat(from, &st) == 0) {
+        (void)!fchown(to, st.st_uid, st.st_gid);
+        (void)fchmod(to, st.st_mode & 0777);
+    }
+    return r;
 }
 
 int own_folder_copy(int to, const char *path, struct error *e)

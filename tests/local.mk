@@ -4,6 +4,13 @@ FUZZ_MAIN =
 else
 FUZZ_MAIN = tests/fuzz/standalone.c
 endif
+# The table of clients in README.md, from what the last run of tests/clients has seen.
+CLIENTS_TABLE = $(top_srcdir)/tests/clients/table.py
+clients-table:
+	python3 $(CLIENTS_TABLE) $(top_srcdir)/README.md $(top_builddir)/tests/clients/*.tsv
+
+.PHONY: clients-table
+
 AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir;
 
 # All of tests/ is distributed, but for what a build in this folder, or Python, has left in it.

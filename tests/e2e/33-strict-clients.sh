@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Clients that look closely at certificates take those of the jail's CA: OpenSSL at its strictest, GnuTLS, NSS, Go,
-# rustls, Python. (Java: 34-java.sh.) For each of them what must fail, does.
+# Clients that look closely at certificates take those of the jail's CA: OpenSSL at its strictest, GnuTLS, NSS,
+# Python. (Java: 34-java.sh; Go, rustls and others: tests/clients.) For each of them what must fail, does.
 # timeout: 900
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
@@ -156,54 +156,4 @@ END
     t_count 1 "$out" '^UNRECOGNIZED_NAME_ALERT$'
 fi
 
-t_case 'Go: crypto/tls, by the proxy and without'
-if need go command -v go; then
-    cat >fetch.go <<'END'
-package main
-
-import (
-	"fmt"
-	"net/http"
-	"os"
-)
-
-func main() {
-	for _, url := range os.Args[1:] {
-		answer, err := http.Get(url)
-		if err != nil {
-			fmt.Println("error:", err)
-		} else {
-			fmt.Println("HTTP/1.1", answer.StatusCode, answer.Proto)
-		}
-	}
-}
-END
-    export GOCACHE=$T_TMP/go-cache GOPATH=$T_TMP/go GO111MODULE=off CGO_ENABLED=0
-    go build -o go-fetch fetch.go
-    for without in '' "$unset_proxies"; do
-        run cijail -- $without ./go-fetch https://registry.example/pkg/lodash https://registry.example/evil https://$long/pkg/lodash \
-            https://198.51.100.10/pkg/lodash https://attacker.test/
-        t_count 3 "$out" "$ok"
-        t_count 1 "$out" "$denied"
-        t_count 1 "$out" '^error: '
-        t_no_match "$out" 'x509'
-    done
-    run cijail -- env SSL_CERT_FILE="$T_NET/ca.pem" SSL_CERT_DIR=/nowhere ./go-fetch https://registry.example/pkg/lodash
-    t_match "$out" '^error: .*x509: certificate signed by unknown authority'
-fi
-
-t_case 'rustls'
-if need 'rustls, as Debian has it' ls -d /usr/share/cargo/registry/rustls-0.20.*; then
-    cp -r "$T_LIB/rustls" rustls
-    mkdir rustls/.cargo
-    printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "/usr/share/cargo/registry"\n' >rustls/.cargo/config.toml
-    (cd rustls && CARGO_HOME=$T_TMP/cargo cargo build -q --offline) 2>cargo.err || t_fail "cargo: $(tail -n 5 cargo.err)"
-    fetch=rustls/target/debug/fetch
-    run cijail -- sh -c "$fetch registry.example /pkg/lodash $bundle; $fetch registry.example /evil $bundle
-        $fetch $long /pkg/lodash $bundle; $fetch attacker.test / $bundle; $fetch registry.example /pkg/lodash $T_NET/ca.pem"
-    t_count 2 "$out" "$ok"
-    t_count 1 "$out" "$denied"
-    t_count 1 "$out" '^error: .*UnknownIssuer'
-    t_count 2 "$out" '^error: '
-fi
 t_done

@@ -5,37 +5,7 @@
 in_test_internet "$@"
 export CIJAIL_ENDPOINTS='GET:https://registry.example/ GET:http://registry.example/ registry.example:8443'
 unset JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS
-cat >Get.java <<'END'
-import java.io.*;
-import java.net.*;
-import java.net.http.*;
-
-public class Get {
-    public static void main(String[] args) throws Exception {
-        for (int i = 1; i < args.length; i++) {
-            try {
-                System.out.println(args[0].equals("client") ? client(args[i]) : connection(args[i]));
-            } catch (IOException e) {
-                System.out.println(e);
-            }
-        }
-    }
-
-    static String client(String url) throws Exception {
-        HttpClient c = HttpClient.newBuilder().proxy(ProxySelector.getDefault()).build();
-        HttpResponse<String> r = c.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofString());
-        return r.statusCode() + " " + r.body().trim().lines().findFirst().orElse("");
-    }
-
-    static String connection(String url) throws Exception {
-        HttpURLConnection c = (HttpURLConnection) new URL(url).openConnection();
-        int status = c.getResponseCode();
-        InputStream in = status < 400 ? c.getInputStream() : c.getErrorStream();
-        return status + " " + new String(in.readAllBytes()).trim().lines().findFirst().orElse("");
-    }
-}
-END
-run javac -d . Get.java
+run javac -d . "$T_LIB/Get.java"
 bundle=/etc/ssl/certs/ca-certificates.crt
 # Java without the proxy's properties, its trust store being that of the system alone.
 bare='env -u JAVA_TOOL_OPTIONS'
@@ -91,34 +61,5 @@ JAVA_HOME=$PWD/home/jvm run cijail -- sh -c 'cmp $JAVA_HOME/lib/security/cacerts
 t_match "$out" "trustStore=$PWD/home/jvm/lib/security/cacerts "
 t_true cmp mine home/jvm/lib/security/cacerts
 t_true cmp mine /etc/ssl/certs/java/cacerts
-
-t_case 'Maven: a parent from a repository'
-if need Maven command -v mvn; then
-    repository=$T_NET/www/maven
-    install -d "$repository/t/lib/1" home
-    printf '%s' '<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>lib</artifactId><version>1</version><packaging>pom</packaging></project>' \
-        >"$repository/t/lib/1/lib-1.pom"
-    sha1sum "$repository/t/lib/1/lib-1.pom" | cut -d ' ' -f 1 >"$repository/t/lib/1/lib-1.pom.sha1"
-    for host in registry other; do
-        install -d project-$host
-        cat >project-$host/pom.xml <<END
-<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>app</artifactId><version>1</version><packaging>pom</packaging>
-<parent><groupId>t</groupId><artifactId>lib</artifactId><version>1</version><relativePath/></parent>
-<repositories><repository><id>central</id><url>https://$host.example/maven</url></repository></repositories></project>
-END
-    done
-    maven() { # PROJECT: what needs no plugin: the parent is fetched, and the model is validated
-        rm -rf repository
-        run cijail -- "${@:2}" mvn -q -B -f "project-$1/pom.xml" -Duser.home="$PWD/home" -Dmaven.repo.local="$PWD/repository" -N validate
-    }
-    maven registry
-    t_status 0
-    t_true cmp "$repository/t/lib/1/lib-1.pom" repository/t/lib/1/lib-1.pom
-    maven registry $bare
-    t_status 0
-    maven other
-    t_status 1
-    t_match "$err" 'cijail: deny - CONNECT other\.example:443$'
-fi
 
 t_done

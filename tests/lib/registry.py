@@ -3,6 +3,7 @@
 registry.py npm-many DIR URL NUMBER     the same with that many tiny packages, many-0000 and on; prints the
                                         package-lock.json of a project that depends on all of them
 registry.py cargo INDEX CRATES FOLDER.. a sparse index and the crates of it; FOLDER: a Cargo.toml and more
+registry.py go DIR FOLDER...            a proxy for modules of Go, v1.0.0 of each; FOLDER: a go.mod and more
 
 DIR, INDEX and CRATES are served as they are; URL is where DIR will be found. Of npm, DIR/NAME/index.json is what the
 registry says of a package, and DIR/NAME/-/ has its tarballs.
@@ -15,6 +16,7 @@ import os
 import re
 import sys
 import tarfile
+import zipfile
 
 
 def pack(files, root):
@@ -71,6 +73,20 @@ def add_cargo(index, crates, files):
     write(os.path.join(index, name[:2], name[2:4], name), json.dumps(line).encode() + b"\n")
 
 
+def add_go(folder, files):
+    """What the go command asks a proxy for (https://go.dev/ref/mod#goproxy-protocol)."""
+    name = re.search(r"^module (.*)", files["go.mod"].decode(), re.M).group(1)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as z:
+        for path, data in sorted(files.items()):
+            z.writestr(f"{name}@v1.0.0/{path}", data)
+    at = os.path.join(folder, name, "@v")
+    write(os.path.join(at, "list"), b"v1.0.0\n")
+    write(os.path.join(at, "v1.0.0.info"), b'{"Version": "v1.0.0", "Time": "2020-01-01T00:00:00Z"}')
+    write(os.path.join(at, "v1.0.0.mod"), files["go.mod"])
+    write(os.path.join(at, "v1.0.0.zip"), archive.getvalue())
+
+
 def main(kind, *arguments):
     if kind == "npm":
         for folder in arguments[2:]:
@@ -84,6 +100,9 @@ def main(kind, *arguments):
             packages["node_modules/" + name] = add_npm(arguments[0], arguments[1], files)
             packages[""]["dependencies"][name] = "1.0.0"
         print(json.dumps(dict(packages[""], lockfileVersion=3, requires=True, packages=packages)))
+    elif kind == "go":
+        for folder in arguments[1:]:
+            add_go(arguments[0], read_folder(folder))
     else:
         for folder in arguments[2:]:
             add_cargo(arguments[0], arguments[1], read_folder(folder))

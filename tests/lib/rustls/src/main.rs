@@ -1,5 +1,5 @@
 // fetch HOST PATH ROOTS: one request by rustls, to port 443 of HOST; prints the status line, or why there is none. ROOTS is
-// a PEM file of all that is trusted.
+// a PEM file of all that is trusted, or "built-in" for BUILT_IN_ROOTS of the environment in which this was compiled.
 use std::io::{Read, Write};
 use std::sync::Arc;
 
@@ -42,7 +42,10 @@ fn fetch(host: &str, path: &str, pem: &str) -> Result<String, Box<dyn std::error
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let pem = std::fs::read_to_string(&args[3]).expect("roots");
+    let pem = match args[3].as_str() {
+        "built-in" => option_env!("BUILT_IN_ROOTS").expect("roots").to_string(),
+        file => std::fs::read_to_string(file).expect("roots"),
+    };
     match fetch(&args[1], &args[2], &pem) {
         Ok(line) => println!("{line}"),
         Err(e) => println!("error: {e}"),
