@@ -21,7 +21,7 @@ for pair in loopback=127.0.0.1 metadata=169.254.169.254 private=10.0.0.1; do
     t_match "$err" " cijail: deny resolve $name A$"
     jail curl -sS --proxytunnel --proxy "$PROXY" http://$name:7000/
     t_match "$err" '403'
-    t_match "$err" " cijail: deny - CONNECT $name:7000\$"
+    t_match "$err" " cijail: deny - CONNECT $name:7000: $name resolves to $address, a local or private address"
 done
 wire_stop
 t_no_match "$WIRE" 'Flags \[S\]'
