@@ -58,32 +58,26 @@ static ssize_t raw_read(struct stream *s, void *data, size_t size)
     return -EAGAIN;
 }
 
+/* In one call: what was held back, and what follows it. */
+static ssize_t send_with_held(const struct stream *s, const void *data, size_t len)
+{
+    struct iovec parts[] = {{.iov_base = buf_begin(&s->held), .iov_len = buf_len(&s->held)},
+                            {.iov_base = (void *)(uintptr_t)data, .iov_len = len}};
+    const struct msghdr m = {.msg_iov = parts, .msg_iovlen = ARRAY_LEN(parts)};
+
+    return parts[0].iov_len == 0 ? send(s->fd, data, len, MSG_NOSIGNAL)
+                                 : sendmsg(s->fd, &m, MSG_NOSIGNAL);
+}
+
+/* How many bytes of data were written, once nothing is held back any more. */
 static ssize_t raw_write(struct stream *s, const void *data, size_t len)
 {
     while (s->writable) {
-        ssize_t r = send(s->fd, data, len, MSG_NOSIGNAL);
-        if (r >= 0)
-            return r;
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
-            s->writable = false;
-        else if (errno != EINTR)
-            return -errno;
-    }
-    return -EAGAIN;
-}
-
-/* What was held back goes first, in one call with what follows it. */
-static ssize_t write_held(struct stream *s, const void *data, size_t len)
-{
-    size_t held = buf_len(&s->held);
-    struct iovec parts[] = {{.iov_base = buf_begin(&s->held), .iov_len = held},
-                            {.iov_base = (void *)(uintptr_t)data, .iov_len = len}};
-    struct msghdr m = {.msg_iov = parts, .msg_iovlen = len > 0 ? 2 : 1};
-
-    while (s->writable) {
-        ssize_t r = sendmsg(s->fd, &m, MSG_NOSIGNAL);
+        ssize_t r = send_with_held(s, data, len);
         if (r >= 0) {
-            size_t n = (size_t)r < held ? (size_t)r : held;
+            size_t held = buf_len(&s->held), n = (size_t)r < held ? (size_t)r : held;
+            if (held == 0)
+                return r;
             buf_consume(&s->held, n);
             buf_tidy(&s->held);
             if ((size_t)r > held || (n == held && len == 0))
@@ -93,8 +87,6 @@ static ssize_t write_held(struct stream *s, const void *data, size_t len)
         } else if (errno != EINTR) {
             return -errno;
         }
-        held = buf_len(&s->held);
-        parts[0] = (struct iovec){.iov_base = buf_begin(&s->held), .iov_len = held};
     }
     return -EAGAIN;
 }
@@ -133,8 +125,7 @@ static int bio_write(BIO *bio, const char *data, int len)
         buf_append(&s->held, data, (size_t)len);
         return len;
     }
-    ssize_t n =
-        buf_len(&s->held) > 0 ? write_held(s, data, (size_t)len) : raw_write(s, data, (size_t)len);
+    ssize_t n = raw_write(s, data, (size_t)len);
     if (n == -EAGAIN)
         BIO_set_retry_write(bio);
     else if (n < 0)
@@ -327,7 +318,7 @@ ssize_t stream_write(struct stream *s, const void *data, size_t len)
 void stream_flush(struct stream *s)
 {
     if (buf_len(&s->held) > 0 && !s->broken)
-        (void)write_held(s, NULL, 0);
+        (void)raw_write(s, NULL, 0);
 }
 
 void stream_settle(struct stream *s)

@@ -98,7 +98,7 @@ static void execute(char **command, int up)
 /* What init says when everything that the command may use is there. */
 enum { GO = 1, GO_WITH_CA };
 
-/* Makes what can be made before init has mapped the ids. */
+/* The command's user namespace, whose ids init then maps. */
 static void command_prepare(int up)
 {
     struct error e;

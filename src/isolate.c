@@ -44,14 +44,6 @@
 
 #define NOT_BY_HAND "this program is started by cijail, not by hand"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ISOLATE_ASAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define ISOLATE_ASAN 1
-#endif
-
 #ifdef ISOLATE_ASAN
 /* The leak check at exit stops and traces the process, which nobody may do once it is confined. */
 int __lsan_is_turned_off(void);

@@ -7,6 +7,15 @@
 #include "src/error.h"
 #include "src/filter.h"
 
+/* Watched by ASan, a process needs more calls. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ISOLATE_ASAN 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define ISOLATE_ASAN 1
+#endif
+
 /* Stage 1, before anything is read: checks that the process was started by cijail: the channel is a
  * SEQPACKET socket, the config a sealed memfd. Closes every descriptor over last_fd. Sets
  * PR_SET_PDEATHSIG. */

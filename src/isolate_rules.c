@@ -8,15 +8,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "src/isolate.h"
 #include "src/util.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ISOLATE_ASAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define ISOLATE_ASAN 1
-#endif
 
 /* What no process can do without: memory that is not executable, the C library's locks, its way out
  * (abort included), the return from a signal handler, and time where the vDSO does not serve it. */
