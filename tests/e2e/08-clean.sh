@@ -10,12 +10,17 @@ state() {
     t_state
     find /sys/fs/cgroup -type d 2>/dev/null | wc -l
 }
+same_state() { # as before the first jail, after some seconds at most
+    local i
+    for ((i = 0; i < 100; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.05; done
+    t_eq "$(state)" "$before"
+}
 
 t_case 'after one jail'
 before=$(state)
 run cijail -e https://registry.example/ -- curl -s https://registry.example/pkg/lodash
 t_status 0
-t_eq "$(state)" "$before"
+same_state
 
 t_case 'after a jail that failed to start, that was killed, that was ended'
 cijail -e nosuch..word true 2>/dev/null
@@ -26,8 +31,7 @@ for signal in KILL TERM INT; do
     sleep 0.3
     { kill -$signal $pid; wait $pid; } 2>/dev/null
 done
-for ((i = 0; i < 100; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.05; done
-t_eq "$(state)" "$before"
+same_state
 
 t_case 'killed in every moment of its set-up'
 for delay in 0.00{1,3,5,7,9} 0.0{10..60..5}; do
@@ -36,8 +40,7 @@ for delay in 0.00{1,3,5,7,9} 0.0{10..60..5}; do
     sleep "$delay"
     { kill -KILL $pid; wait $pid; } 2>/dev/null
 done
-for ((i = 0; i < 100; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.05; done
-t_eq "$(state)" "$before"
+same_state
 
 t_case 'a thousand jails, 20 at a time, all work'
 start=$SECONDS
@@ -45,7 +48,7 @@ T_LIMIT=500 run bash -c 'seq 1000 | xargs -P 20 -I {} cijail -q -- sh -c "echo {
 t_eq "$out" "$(seq 1000 | md5sum)"
 t_eq "$err" ''
 echo "# 1,000 jails in $((SECONDS - start)) s"
-t_eq "$(state)" "$before"
+same_state
 
 # A user namespace may limit how many namespaces of a kind there are in it at once: what a jail leaves would soon
 # be too many. The kernel takes network namespaces down a little later than their last process, hence the reserve.
@@ -63,6 +66,6 @@ t_eq "$out" ''
 t_case 'with work in them, 20 at a time'
 T_LIMIT=300 run bash -c 'seq 100 | xargs -P 20 -I {} cijail -q -e https://registry.example/ -- curl -s -m 60 https://registry.example/pkg/lodash | sort | uniq -c'
 t_match "$out" '^ *100 a package$'
-t_eq "$(state)" "$before"
+same_state
 
 t_done

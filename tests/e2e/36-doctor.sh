@@ -28,9 +28,9 @@ t_eq "$(python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["ready"]
     'True 20 set()'
 
 t_case 'nothing is left behind'
-before=$(ps -e --no-headers | wc -l)
+before=$(t_state)
 run "$ctl" doctor
-t_eq "$(ps -e --no-headers | wc -l)" "$before"
+t_same_state "$before"
 t_false grep -q jail0 /proc/net/dev
 
 t_case 'user namespaces are switched off'

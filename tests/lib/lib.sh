@@ -231,7 +231,9 @@ wire_stop() { # the marks' own questions and answers, told by their ids, are lef
 
 # What a run of cijail could leave behind on the machine: processes, files, mounts and namespaces.
 t_state() {
-    ps ax -o args= | grep -vE '^(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' | sort
+    local processes
+    processes=$(ps ax -o args=) # with none of the programs beside it that sort this out
+    grep -vE '^\[?(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' <<<"$processes" | sort
     find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" 2>/dev/null | sort
     wc -l </proc/self/mountinfo
     readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
