@@ -20,6 +20,7 @@ hold() {
     client_says "$peer"
     tell "$peer" go
     client_says "$peer"
+    sleep 3 # idle
     # shellcheck disable=SC2046 # words
     after=$(memory_kib $(processes "$peer" "${peer_pid[$peer]}"))
     echo "$peer $first ${before:-0} $(((after - before_all) * 10 / many))"
@@ -30,7 +31,7 @@ for peer in nginx-direct nginx-proxy haproxy squid mitmproxy cijail; do hold $pe
     echo '### Memory'
     echo
     echo "Kilobytes, shared pages divided among those who share them; each connection: of $many that have had one request"
-    echo 'each and are kept. Once, since nothing here depends on time.'
+    echo 'each and have been idle for three seconds. Once, since nothing here depends on time.'
     table_note
     echo '| | before the first connection | of this the HTTP proxy | for each idle connection |'
     echo '|---|---|---|---|'

@@ -218,6 +218,7 @@ bool connect_handshake(struct session *s)
                                   not */
         log_failed_tls(s, e.text);
     }
+    s->proxy->handshakes++;
     SSL_set_app_data(s->client.ssl, NULL);
     free(s->hello);
     s->hello = NULL;

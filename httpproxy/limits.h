@@ -7,6 +7,7 @@
 #define LIMIT_READ_AHEAD 65536      /* of TLS records from a server, in one read */
 #define LIMIT_SKIP 65536            /* of an unwanted body that is read to keep the connection */
 #define LIMIT_KEPT_MEMORY (1 << 20) /* free, of the heap, before it goes back to the system */
+#define LIMIT_HANDSHAKES_KEPT 64    /* so many, and then none for a while: it all goes back */
 #define LIMIT_LINGER (16u << 20)    /* read and thrown away before a close */
 #define LIMIT_VIA_HEAD 16384        /* of the answer to CONNECT of a proxy of the host's network */
 

@@ -183,6 +183,8 @@ struct mitm *mitm_new(struct ca *ca, struct error *e)
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    /* Clients open connections side by side, each of which brings a ticket of its own. */
+    (void)SSL_CTX_set_num_tickets(ctx, 1);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     struct mitm *m = xcalloc(1, sizeof(*m));
     m->ctx = ctx;

@@ -7,6 +7,7 @@
 #include "httpproxy/proxy.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "httpproxy/h2.h"
@@ -21,6 +22,17 @@
 #include "src/quota.h"
 #include "src/relay.h"
 #include "src/util.h"
+
+/* A handshake takes some times what its connection needs afterwards. Where there were many at once,
+ * what they took lies between what is still needed, where free(3) alone gives nothing back. */
+static void give_memory_back(struct proxy *p)
+{
+    if (p->handshakes >= LIMIT_HANDSHAKES_KEPT && p->handshakes == p->handshakes_before) {
+        (void)malloc_trim(LIMIT_KEPT_MEMORY);
+        p->handshakes = 0;
+    }
+    p->handshakes_before = p->handshakes;
+}
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -39,6 +51,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     openings_expire(p->openings, now);
     upstreams_expire(p->upstreams, now);
     h2_pool_expire(p->h2, now);
+    give_memory_back(p);
     proxy_changed(p);
 }
 

@@ -61,6 +61,7 @@ struct proxy {
     struct session_list sessions; /* all of them */
     struct session_list queue;    /* those that have more to do than one turn allows */
     size_t session_count, session_max, queue_len;
+    unsigned handshakes, handshakes_before; /* since memory was given back; at the last tick */
     struct listener listeners[4];
     bool accepting;
     bool finishing; /* MSG_FINISH has come: the loop ends when all is sent */
