@@ -370,17 +370,22 @@ static void set_up(struct init *in, bool *with_ca)
     struct launch *l = in->l;
     struct mounts mounts = {.root = l->root, .ipv6 = in->ipv6, .policy = l->policy};
     struct java_store *java = NULL;
+    struct ca_stage *ca = NULL;
     struct launch_msg go;
     struct error e;
 
     if (mounts_setup(&mounts, &e) < 0)
         fail(in, &e);
     link_jail(in);
-    if (policy_needs_ca(l->policy)) /* which is made meanwhile */
+    if (policy_needs_ca(l->policy)) { /* which is made meanwhile */
+        ca = mounts_prepare_ca(l->root, &e);
+        if (!ca)
+            fail(in, &e);
         java = ca_bundle_java(&l->bundle);
+    }
     wait_for_go(in, &go);
-    *with_ca = go.text[0] != '\0';
-    if (*with_ca && mounts_add_ca(&l->bundle, java, go.text, l->root, &e) < 0)
+    *with_ca = ca != NULL;
+    if (ca && mounts_add_ca(ca, &l->bundle, java, go.text, &e) < 0)
         fail(in, &e);
     java_store_free(java);
 }

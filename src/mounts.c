@@ -27,6 +27,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -480,23 +481,42 @@ static int place_java_stores(struct ca_stage *c, const struct java_stores *store
     return r;
 }
 
-int mounts_add_ca(const struct ca_bundle *bundle, struct java_store *java, const char *ca_pem,
-                  bool root, struct error *e)
+struct ca_stage *mounts_prepare_ca(bool root, struct error *e)
 {
-    struct ca_stage c = {.stage = {.fd = -1}};
-    int r = open_stage(&c.stage, e);
+    struct ca_stage *c = xcalloc(1, sizeof(*c));
 
-    if (r == 0 && root)
-        r = copy_trust_folders(&c, e);
+    c->stage.fd = -1;
+    if (open_stage(&c->stage, e) == 0 && (!root || copy_trust_folders(c, e) == 0))
+        return c;
+    if (c->stage.fd >= 0)
+        (void)close(c->stage.fd);
+    free(c);
+    return NULL;
+}
+
+static int place_ca(struct ca_stage *c, const struct ca_bundle *bundle, struct java_store *java,
+                    const char *ca_pem, struct error *e)
+{
+    int r = 0;
+
     for (size_t i = 0; r == 0 && i < bundle->count; i++) {
         const struct ca_file *f = &bundle->files[i];
-        r = place(&c, f->path, f->pem, f->len, ca_pem, e);
+        r = place(c, f->path, f->pem, f->len, ca_pem, e);
     }
     if (r == 0 && java)
-        r = place_java_stores(&c, &bundle->java, java, ca_pem, e);
-    if (r == 0 && c.copies[LOCAL_FOLDER][0])
-        r = place(&c, LOCAL_CA, ca_pem, strlen(ca_pem), "", e);
+        r = place_java_stores(c, &bundle->java, java, ca_pem, e);
+    if (r == 0 && c->copies[LOCAL_FOLDER][0])
+        r = place(c, LOCAL_CA, ca_pem, strlen(ca_pem), "", e);
+    return r < 0 ? r : attach_trust_folders(c, e);
+}
+
+int mounts_add_ca(struct ca_stage *c, const struct ca_bundle *bundle, struct java_store *java,
+                  const char *ca_pem, struct error *e)
+{
+    int r = place_ca(c, bundle, java, ca_pem, e);
+
     if (r == 0)
-        r = attach_trust_folders(&c, e);
-    return r < 0 ? r : close_stage(&c.stage, e);
+        r = close_stage(&c->stage, e);
+    free(c);
+    return r;
 }

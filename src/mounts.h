@@ -25,11 +25,17 @@ bool mounts_is_covered_device(dev_t number);
  * namespace. Leaves a mount namespace in which nothing propagates from or to the host. */
 int mounts_setup(const struct mounts *m, struct error *e);
 
-/* After that: covers each file of the bundle by the same and the jail's CA; and each store of Java
- * by java (ca_bundle_java; NULL if there is none), and the CA, which is
- * added to that. root: the command runs as uid 0, and may change the folders of certificates, of
- * which the jail then has copies. */
-int mounts_add_ca(const struct ca_bundle *bundle, struct java_store *java, const char *ca_pem,
-                  bool root, struct error *e);
+struct ca_stage;
+
+/* After that, what can be done before there is a CA. root: the command runs as uid 0, and may change
+ * the folders of certificates, of which the jail then has copies. Until mounts_add_ca, /proc is
+ * covered. NULL on an error; otherwise it goes to mounts_add_ca. */
+struct ca_stage *mounts_prepare_ca(bool root, struct error *e);
+
+/* Covers each file of the bundle by the same and the jail's CA; and each store of Java by java
+ * (ca_bundle_java; NULL if there is none), and the CA, which is added to that. Frees c. On an error
+ * the mount namespace is of no use. */
+int mounts_add_ca(struct ca_stage *c, const struct ca_bundle *bundle, struct java_store *java,
+                  const char *ca_pem, struct error *e);
 
 #endif

@@ -110,20 +110,18 @@ static int copy_address(pid_t tid, uint64_t from, size_t len, struct sockaddr_st
 
 /* A thread may have descriptors of its own (unshare(2) with CLONE_FILES); older kernels know the
  * process's only. */
-static int open_pidfd(const struct unix_asker *c)
+static int open_pidfd(struct unix_asker *c)
 {
     int fd = (int)syscall(SYS_pidfd_open, c->tid, PIDFD_THREAD);
 
-    return fd >= 0 ? fd : (int)syscall(SYS_pidfd_open, c->ids.tgid, 0);
+    if (fd < 0 && unix_caller_read(c->tid, &c->ids) == 0)
+        fd = (int)syscall(SYS_pidfd_open, c->ids.tgid, 0);
+    return fd;
 }
 
 /* Takes the caller's socket. What is returned on failure is what connect(2) then returns. */
 static int take_socket(struct unix_asker *c, int fd)
 {
-    int r = unix_caller_read(c->tid, &c->ids);
-
-    if (r < 0)
-        return -EACCES;
     c->pidfd = open_pidfd(c);
     if (c->pidfd < 0)
         return -EACCES;
@@ -158,13 +156,19 @@ static void report(const struct gate *g, const struct unix_verdict *v, const cha
         die("the supervisor has gone");
 }
 
-static int connect_unix(const struct gate *g, const struct unix_asker *c,
+/* The ids are read here alone: a socket of the internet is connected to without them, and often. */
+static int connect_unix(const struct gate *g, struct unix_asker *c,
                         const struct sockaddr_storage *address, size_t len)
 {
     char path[UNIX_JUDGE_PATH_SIZE];
     struct unix_verdict v;
-    int r = unix_judge_connect(g->what.judge, c, address, len, path, &v);
+    int r;
 
+    if (unix_caller_read(c->tid, &c->ids) < 0)
+        return -EACCES;
+    if (!asker_waits(c)) /* else they may be those of a process with a recycled number */
+        return -EINTR;
+    r = unix_judge_connect(g->what.judge, c, address, len, path, &v);
     if (v.logged)
         report(g, &v, path);
     return r;
@@ -179,7 +183,7 @@ static bool is_free_netlink(const struct sockaddr_storage *address)
 }
 
 /* The connection itself: 0 or -errno, as the caller will see it. */
-static int make_connection(const struct gate *g, const struct unix_asker *c,
+static int make_connection(const struct gate *g, struct unix_asker *c,
                            const struct sockaddr_storage *address, size_t len)
 {
     socklen_t size = sizeof(int);
