@@ -126,6 +126,14 @@ static bool all_said(struct proxy *p)
             vias_undelivered(p->vias) == 0);
 }
 
+static void finish_or_wait(struct proxy *p)
+{
+    if (all_said(p))
+        (void)event_base_loopbreak(p->base);
+    else
+        arm_run(p);
+}
+
 /* Runs those that wait now; who queues again meanwhile waits for the next turn. */
 static void on_run(evutil_socket_t fd, short what, void *arg)
 {
@@ -140,9 +148,9 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
         s->queued = false;
         session_run(s);
     }
-    if (p->finishing && all_said(p))
-        (void)event_base_loopbreak(p->base);
-    else if (p->queue_len > 0 || p->finishing)
+    if (p->finishing)
+        finish_or_wait(p);
+    else if (p->queue_len > 0)
         arm_run(p);
 }
 
@@ -190,7 +198,7 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
         end_all(p, "the command ended first", true);
         p->finishing = true;
         p->finish_deadline = now_ms() + LIMIT_DRAIN_MS;
-        arm_run(p);
+        finish_or_wait(p);
     }
 }
 

@@ -184,8 +184,7 @@ static int start_maker(struct gateway *g, struct error *e)
     raw_maker_main(fd);
 }
 
-/* What a proxy has beside its sockets. httpproxy starts at once where the jail's bundle needs its
- * CA, which it makes while the network is built. */
+/* What a proxy has beside its sockets. */
 static int prepare_proxies(struct gateway *g, struct error *e)
 {
     struct launch *l = g->l;
@@ -203,11 +202,22 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     g->http.fds[PROXY_FD_CONFIG] = l->config;
     g->http.fds[HTTP_FD_ROOTS] = l->roots;
     g->http.fds[HTTP_FD_QUOTA] = l->quota;
-    if (l->container) {
-        int r = proxy_process_start(&g->dns, -1, e);
-        return r < 0 ? r : proxy_process_start(&g->http, -1, e);
-    }
-    return !policy_needs_ca(l->policy) ? 0 : proxy_process_start(&g->http, -1, e);
+    return 0;
+}
+
+/* httpproxy starts at once where the jail's bundle needs its CA, which takes longer than all that is
+ * done meanwhile. */
+static int start_for_ca(struct gateway *g, struct error *e)
+{
+    return !policy_needs_ca(g->l->policy) ? 0 : proxy_process_start(&g->http, -1, e);
+}
+
+/* A container's are both there before it starts. */
+static int start_for_container(struct gateway *g, struct error *e)
+{
+    int r = proxy_process_start(&g->dns, -1, e);
+
+    return r == 0 && g->http.pid == 0 ? proxy_process_start(&g->http, -1, e) : r;
 }
 
 /* What takes raw endpoints, beside dnsproxy's sockets. */
@@ -218,19 +228,23 @@ static int open_raw(struct gateway *g, struct error *e)
     return r < 0 ? r : start_maker(g, e);
 }
 
-/* All that can be there before the link: nothing reaches it yet. */
+/* All that can be there before the link: nothing reaches it yet, the rules or none. */
 static int prepare_network(struct gateway *g, const struct ruleset *rules, struct error *e)
 {
-    int r = ruleset_install(rules, e);
+    int r = open_sockets(g, rules, e);
 
     if (r == 0)
-        r = open_sockets(g, rules, e);
+        r = prepare_proxies(g, e);
+    if (r == 0)
+        r = start_for_ca(g, e);
+    if (r == 0)
+        r = ruleset_install(rules, e);
     if (r == 0)
         r = open_log(g, e);
     if (r == 0 && ruleset_takes_raw(rules))
         r = open_held(g, e);
-    if (r == 0)
-        r = prepare_proxies(g, e);
+    if (r == 0 && g->l->container)
+        r = start_for_container(g, e);
     if (r == 0 && (intercepts_urls(rules) || intercepts_dns(rules) || ruleset_takes_raw(rules)))
         r = netns_intercept(g->ipv6, e);
     if (r == 0 && ruleset_takes_raw(rules))
