@@ -248,6 +248,12 @@ static void run_init(struct probe *p)
         ;
 }
 
+static int prepare_gateway(struct probe *p, struct error *e)
+{
+    p->ipv6 = netns_begin_gateway();
+    return netns_prepare_gateway(e);
+}
+
 static void keeper_main(struct probe *p, int mapped) __attribute__((noreturn));
 static void keeper_main(struct probe *p, int mapped)
 {
@@ -263,7 +269,7 @@ static void keeper_main(struct probe *p, int mapped)
     if (r < 0)
         r = userns_explain(errno, "cannot make the gateway's network namespace", &e);
     else
-        r = netns_prepare_gateway(&p->ipv6, &e);
+        r = prepare_gateway(p, &e);
     if (!report(p, DOCTOR_NETWORK_NAMESPACE, r, &e))
         _exit(1);
     try_rules(p);

@@ -238,6 +238,8 @@ static int prepare_network(struct gateway *g, const struct ruleset *rules, struc
     if (r == 0)
         r = start_for_ca(g, e);
     if (r == 0)
+        r = netns_prepare_gateway(e);
+    if (r == 0)
         r = ruleset_install(rules, e);
     if (r == 0)
         r = open_log(g, e);
@@ -276,10 +278,9 @@ static void wait_for_jail(struct gateway *g)
 static int build_network(struct gateway *g, struct error *e)
 {
     struct ruleset rules;
-    int r = netns_prepare_gateway(&g->ipv6, e);
+    int r;
 
-    if (r < 0)
-        return r;
+    g->ipv6 = netns_begin_gateway();
     ruleset_from_policy(&rules, g->l->policy);
     rules.with_ipv6 = g->ipv6;
     rules.names |= g->l->by_parent; /* to the transparent listeners: httpproxy asks that proxy */

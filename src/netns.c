@@ -237,7 +237,13 @@ static bool netns_is_idle_tunnel(struct rtnl_link *link)
     return false;
 }
 
-int netns_prepare_gateway(bool *ipv6, struct error *e)
+bool netns_begin_gateway(void)
+{
+    netns_sysctl_listeners();
+    return netns_sysctl_enable_ipv6();
+}
+
+int netns_prepare_gateway(struct error *e)
 {
     CLEANUP(socket) struct nl_sock *sk = NULL;
     int r = netns_connect(&sk, e);
@@ -245,7 +251,6 @@ int netns_prepare_gateway(bool *ipv6, struct error *e)
     if (r < 0)
         return r;
     netns_sysctl_gateway();
-    *ipv6 = netns_sysctl_enable_ipv6();
     return netns_up(sk, LOOPBACK_INDEX, 0, "bring lo up", e);
 }
 

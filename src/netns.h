@@ -8,10 +8,14 @@
 
 #include "src/error.h"
 
-/* In G, with CAP_NET_ADMIN over it, before there is a link: sets the sysctls (no forwarding, no
- * redirects, no router advertisements, no limit on the ICMP errors that it sends), as far as
- * /proc/sys can be written, and brings lo up. *ipv6: whether the kernel has IPv6. */
-int netns_prepare_gateway(bool *ipv6, struct error *e);
+/* In G, with CAP_NET_ADMIN over it, before any socket: what these depend on. Whether the kernel has
+ * IPv6. */
+bool netns_begin_gateway(void);
+
+/* After that, before there is a link: sets the sysctls (no forwarding, no redirects, no router
+ * advertisements, no limit on the ICMP errors that it sends), as far as /proc/sys can be written,
+ * and brings lo up. */
+int netns_prepare_gateway(struct error *e);
 
 /* Likewise in J; what is set here the link's end begins with. */
 int netns_prepare_jail(bool *ipv6, struct error *e);

@@ -80,6 +80,11 @@ static const struct sysctl gateway_ipv6[] = {
 
 static const struct sysctl jail_ipv6[] = {{"accept_ra", "0"}};
 
+void netns_sysctl_listeners(void)
+{
+    (void)sysctl_set("core/somaxconn", "65535");
+}
+
 void netns_sysctl_gateway(void)
 {
     static const struct sysctl all[] = {
@@ -89,7 +94,6 @@ void netns_sysctl_gateway(void)
         {"ipv6/icmp/ratelimit", "0"},
         {"ipv6/icmp/ratemask",
          "255"}, /* a type that is never sent: an empty mask cannot be written */
-        {"core/somaxconn", "65535"},
     };
 
     sysctl_set_all(all, ARRAY_LEN(all));

@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* In G: before anything listens there. */
+void netns_sysctl_listeners(void);
+
 /* In G, before the link is made, and when it is there but still down. */
 void netns_sysctl_gateway(void);
 void netns_sysctl_gateway_link(void);

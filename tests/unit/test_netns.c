@@ -341,7 +341,7 @@ static void errors(struct twonets *t)
     CHECK(netns_link_gateway(-1, true, &e) < 0);
     CHECK(strlen(e.text) > 0);
     twonets_unshare(0); /* a user namespace below: no power over this network */
-    CHECK(netns_prepare_gateway(&ipv6, &e) == -EPERM);
+    CHECK(netns_prepare_gateway(&e) == -EPERM);
     CHECK(netns_prepare_jail(&ipv6, &e) == -EPERM);
     CHECK(netns_open_icmp(AF_INET, &e) == -EPERM);
     CHECK(netns_open_nflog(NFLOG_GROUP, &e) == -EPERM);

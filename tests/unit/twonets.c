@@ -109,7 +109,8 @@ static void gateway_main(struct twonets *t)
         jail_main(t, gate[1]);
     close(gate[1]);
     CHECK(read(gate[0], &c, 1) == 1);
-    CHECK_OK(netns_prepare_gateway(&t->ipv6, &e), &e);
+    t->ipv6 = netns_begin_gateway();
+    CHECK_OK(netns_prepare_gateway(&e), &e);
     CHECK_OK(netns_link_gateway(jail, t->ipv6, &e), &e);
     if (t->prepare)
         t->prepare(t);
