@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "src/util.h"
 
@@ -132,6 +133,15 @@ static bool under_seccomp(void)
     return at && strtol(at + strlen("\nSeccomp:"), NULL, 10) == 2;
 }
 
+/* user_namespaces(7), "EPERM". Told by pid 1, whose root is not this one. */
+static bool in_chroot(void)
+{
+    struct stat own, first;
+
+    return stat("/", &own) == 0 && stat("/proc/1/root/", &first) == 0 &&
+           (own.st_dev != first.st_dev || own.st_ino != first.st_ino);
+}
+
 static const char *container_remedy(void)
 {
     if (access("/run/.containerenv", F_OK) == 0)
@@ -168,6 +178,10 @@ int userns_explain(int err, const char *what, struct error *e)
         error_add(e, ". The kernel was built without user, network or PID namespaces "
                      "(CONFIG_USER_NS, CONFIG_NET_NS, "
                      "CONFIG_PID_NS)");
+    else if (err == EPERM && in_chroot())
+        error_add(
+            e, ". In a chroot(2) there are no user namespaces: start cijail outside of it, or have "
+               "it made by pivot_root(2), as containers are");
     else if (under_seccomp() || err == EPERM || err == ENOSYS)
         error_add(e, "%s", container_remedy());
     return -err;

@@ -58,6 +58,25 @@ t_case 'no netlink at all'
 deny "$socket:0:16" 97 cijail -- touch ran
 refused '[Nn]etlink|link|network'
 
+t_case 'in a chroot there are no user namespaces, which root is told'
+mkdir -p chroot
+in_mounts=(unshare --mount)
+((EUID == 0)) || in_mounts+=(--user --map-root-user)
+cat >root.sh <<'END'
+mount -t tmpfs none chroot
+for path in /*; do
+    if [ -L "$path" ]; then cp -P "$path" chroot/; elif [ -d "$path" ]; then mkdir "chroot$path" && mount --rbind "$path" "chroot$path"; fi
+done
+exec "$@"
+END
+run "${in_mounts[@]}" sh root.sh chroot chroot "$CIJAIL" -- touch "$T_TMP/ran"
+t_status 125
+t_true test ! -e ran
+((EUID)) || t_match "$err" 'In a chroot\(2\) there are no user namespaces'
+run "${in_mounts[@]}" sh root.sh "$CIJAIL" -- touch "$T_TMP/ran"
+t_true test -e ran
+rm -f ran
+
 t_case 'a proxy that is missing'
 mkdir lonely
 cp "$CIJAIL" lonely/cijail
