@@ -5,7 +5,8 @@
  * it; and it ends with the supervisor (PR_SET_PDEATHSIG). It makes the network namespace G and
  * builds the network, while init makes J and prepares the mounts:
  *
- *   unshare G -> clone init (P2) -> sockets -> httpproxy, if it makes a CA -> sysctls, rules, routes
+ *   unshare G -> clone init (P2) -> sockets -> httpproxy, if it makes a CA -> sysctls, rules,
+ * routes
  *   -> wait for J -> veth pair, addresses -> tell init
  *
  * Of a container's jail (container.c) init is not cloned here: its part is the envoy's, which makes
@@ -205,8 +206,8 @@ static int prepare_proxies(struct gateway *g, struct error *e)
     return 0;
 }
 
-/* httpproxy starts at once where the jail's bundle needs its CA, which takes longer than all that is
- * done meanwhile. */
+/* httpproxy starts at once where the jail's bundle needs its CA, which takes longer than all that
+ * is done meanwhile. */
 static int start_for_ca(struct gateway *g, struct error *e)
 {
     return !policy_needs_ca(g->l->policy) ? 0 : proxy_process_start(&g->http, -1, e);
@@ -376,7 +377,7 @@ static void start_if_needed(struct gateway *g, struct proxy_process *p)
 {
     struct error e;
 
-    if (!proxy_process_is_needed(p, g->ending)) {
+    if (!proxy_process_is_needed(p)) {
         if (g->ending)
             proxy_process_close(p);
     } else if (proxy_process_start(p, g->mounts, &e) < 0) {

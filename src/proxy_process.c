@@ -167,7 +167,7 @@ static bool only_finish_waits(int channel)
     return n == (ssize_t)sizeof(head) && head.type == MSG_FINISH;
 }
 
-bool proxy_process_is_needed(const struct proxy_process *p, bool ending)
+bool proxy_process_is_needed(const struct proxy_process *p)
 {
     struct pollfd fds[PROXY_PROCESS_WATCHED];
     size_t count = proxy_process_watch(p, fds);
@@ -176,7 +176,7 @@ bool proxy_process_is_needed(const struct proxy_process *p, bool ending)
         return false;
     for (size_t i = 0; i < count; i++) {
         bool channel = fds[i].fd == p->fds[PROXY_FD_CHANNEL];
-        if (fds[i].revents && !(channel && ending && only_finish_waits(fds[i].fd)))
+        if (fds[i].revents && !(channel && only_finish_waits(fds[i].fd)))
             return true;
     }
     return false;

@@ -36,8 +36,8 @@ void proxy_process_close(struct proxy_process *p);
  * many; 0 for any other. */
 size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out);
 
-/* Whether it has not started, and something waits for it now. ending: what the supervisor says
- * last (MSG_FINISH) is nothing to start it for. */
-bool proxy_process_is_needed(const struct proxy_process *p, bool ending);
+/* Whether it has not started, and something waits for it now. What the supervisor says last
+ * (MSG_FINISH) is nothing to start it for. */
+bool proxy_process_is_needed(const struct proxy_process *p);
 
 #endif

@@ -127,6 +127,20 @@ t_eq "$out" 'a package'
 run cijail -e 198.51.100.10:80 -- curl -s -m 10 --noproxy '*' --connect-to ::198.51.100.10: http://registry.example/pkg/lodash
 t_eq "$out" 'a package'
 
+# What the end of init and the last word of the supervisor tell the keeper comes in any order. These would never end.
+t_case 'nor at the end of a jail'
+mkdir -p endless/src endless/dnsproxy endless/httpproxy
+cp "$CIJAIL" endless/src/cijail
+for proxy in dnsproxy httpproxy; do
+    printf '#!/bin/sh\nexec sleep 60\n' >endless/$proxy/cijail-$proxy
+    chmod +x endless/$proxy/cijail-$proxy
+done
+T_LIMIT=120 run bash -c 'seq 300 | xargs -P 20 -I {} endless/src/cijail -q -- true'
+t_status 0
+t_eq "$err" ''
+run endless/src/cijail -q -- dig +tries=1 +time=1 registry.example # the twin: one that is started is waited for
+t_match "$err" 'cijail-dnsproxy did not end in time'
+
 t_case 'the proxies are not to be started by hand'
 for proxy in dnsproxy httpproxy; do
     run "$BUILD/$proxy/cijail-$proxy"
