@@ -51,10 +51,26 @@ static void on_proxy_ended(struct supervisor *s, const char *name, int status)
     s->network_ended = true;
 }
 
+/* Of a jail that fails: the keeper cannot link it where init has ended, and init has said why,
+ * which may not have been read yet. */
+static bool init_failed(const struct supervisor *s, struct launch_msg *m)
+{
+    while (s->phase == PHASE_SETUP && launch_waits(s->launch.init_supervisor)) {
+        int passed, r = launch_recv_fd(s->launch.init_supervisor, m, &passed);
+        if (r < 0)
+            break;
+        if (passed >= 0)
+            (void)close(passed);
+        if (m->type == LAUNCH_ERROR)
+            return true;
+    }
+    return false;
+}
+
 void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
-    struct launch_msg m;
+    struct launch_msg m, init;
     int passed, r = launch_recv_fd(fd, &m, &passed);
 
     (void)what;
@@ -65,7 +81,7 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
     if (passed >= 0)
         raw_take_socket(s->raw, m.type == LAUNCH_RELAY ? m.value : LAUNCH_RELAYS, passed);
     if (m.type == LAUNCH_ERROR) {
-        supervisor_give_up(s, EIO, "%s", m.text);
+        supervisor_give_up(s, EIO, "%s", init_failed(s, &init) ? init.text : m.text);
     } else if (m.type == LAUNCH_CUT) {
         jail_abort(s->diag);
         if (s->container) /* the envoy may */
