@@ -27,9 +27,9 @@ int mounts_setup(const struct mounts *m, struct error *e);
 
 struct ca_stage;
 
-/* After that, what can be done before there is a CA. root: the command runs as uid 0, and may change
- * the folders of certificates, of which the jail then has copies. Until mounts_add_ca, /proc is
- * covered. NULL on an error; otherwise it goes to mounts_add_ca. */
+/* After that, what can be done before there is a CA. root: the command runs as uid 0, and may
+ * change the folders of certificates, of which the jail then has copies. Until mounts_add_ca, /proc
+ * is covered. NULL on an error; otherwise it goes to mounts_add_ca. */
 struct ca_stage *mounts_prepare_ca(bool root, struct error *e);
 
 /* Covers each file of the bundle by the same and the jail's CA; and each store of Java by java
