@@ -341,16 +341,24 @@ static void look_at_gate(struct gateway *g)
 static void on_proxy_end(struct gateway *g, struct proxy_process *p, int status)
 {
     struct proxy_process *other = p == &g->dns ? &g->http : &g->dns;
+    const char *cause = p->name;
     struct error e;
+    int others;
 
     p->pid = 0;
     if (g->ending)
         return;
-    if (other->pid > 0 && kill(other->pid, SIGKILL) == 0)
+    if (other->pid > 0 && waitpid(other->pid, &others, WNOHANG) == other->pid) {
+        if (status == 0) { /* without the other the supervisor lets this one go */
+            cause = other->name;
+            status = others;
+        }
+    } else if (other->pid > 0 && kill(other->pid, SIGKILL) == 0) {
         (void)waitpid(other->pid, NULL, 0);
+    }
     other->pid = 0;
     proxy_process_close(other);
-    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, p->name);
+    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, cause);
     if (netns_cut(&e) < 0)
         launch_fail(g->l->gate_keeper, &e);
     (void)launch_send(g->l->gate_keeper, LAUNCH_CUT, 0, NULL);
