@@ -5,9 +5,8 @@
  * it; and it ends with the supervisor (PR_SET_PDEATHSIG). It makes the network namespace G and
  * builds the network, while init makes J and prepares the mounts:
  *
- *   unshare G -> clone init (P2) -> sockets -> httpproxy, if it makes a CA -> sysctls, rules,
- * routes
- *   -> wait for J -> veth pair, addresses -> tell init
+ *   unshare G -> clone init (P2) -> sockets -> httpproxy, if it makes a CA -> sysctls, rules
+ *   -> routes -> wait for J -> veth pair, addresses -> tell init
  *
  * Of a container's jail (container.c) init is not cloned here: its part is the envoy's, which makes
  * the pair, since this process has no rights over J. There the proxies start at once, and nothing

@@ -11,6 +11,17 @@ refused() { # the last run must have failed with 125 and words for $1, and must 
     t_under 10000
 }
 
+with_proxies() { # FOLDER COMMAND: a cijail there, whose proxies are scripts of one command
+    local proxy
+    mkdir -p "$1/src"
+    cp "$CIJAIL" "$1/src/cijail"
+    for proxy in dnsproxy httpproxy; do
+        mkdir -p "$1/$proxy"
+        printf '#!/bin/sh\n%s\n' "$2" >"$1/$proxy/cijail-$proxy"
+        chmod +x "$1/$proxy/cijail-$proxy"
+    done
+}
+
 t_case 'the twin: here it works'
 run cijail -- touch works
 t_status 0
@@ -84,12 +95,7 @@ run lonely/cijail -- touch ran
 refused 'cijail-(dns|http)proxy'
 
 t_case 'a proxy that dies at its start'
-mkdir -p broken/src broken/dnsproxy broken/httpproxy
-cp "$CIJAIL" broken/src/cijail
-for proxy in dnsproxy httpproxy; do
-    printf '#!/bin/sh\nexit 3\n' >broken/$proxy/cijail-$proxy
-    chmod +x broken/$proxy/cijail-$proxy
-done
+with_proxies broken 'exit 3'
 run broken/src/cijail -e https://registry.example/ -- touch ran
 refused 'proxy'
 
@@ -129,12 +135,7 @@ t_eq "$out" 'a package'
 
 # What the end of init and the last word of the supervisor tell the keeper comes in any order. These would never end.
 t_case 'nor at the end of a jail'
-mkdir -p endless/src endless/dnsproxy endless/httpproxy
-cp "$CIJAIL" endless/src/cijail
-for proxy in dnsproxy httpproxy; do
-    printf '#!/bin/sh\nexec sleep 60\n' >endless/$proxy/cijail-$proxy
-    chmod +x endless/$proxy/cijail-$proxy
-done
+with_proxies endless 'exec sleep 60'
 T_LIMIT=120 run bash -c 'seq 300 | xargs -P 20 -I {} endless/src/cijail -q -- true'
 t_status 0
 t_eq "$err" ''

@@ -93,21 +93,22 @@ for proxy in cijail-dnsproxy cijail-httpproxy; do
 done
 
 # The supervisor lets a proxy go when the other's channel has closed: the keeper may find both ended.
+zombies() { ps -o stat= --ppid "$keeper" | grep -c '^Z'; }
+both_ended() { [[ $(zombies) == 2 ]]; }
 for proxy in cijail-dnsproxy cijail-httpproxy; do
     t_case "$proxy is killed, and the keeper sees it only after the other has ended: the message is the same"
     rm -f up2 go
     cijail -e https://registry.example/ -- sh -c 'getent hosts registry.example; curl -s https://registry.example/pkg/lodash; echo x >up2
         until [ -e go ]; do sleep 0.05; done; exit 7' >job.out 2>job.err </dev/null &
     jail=$!
-    for ((i = 0; i < 400; i++)); do [[ -s up2 ]] && break; sleep 0.05; done
+    t_true until_true test -s up2
     keeper=$(pgrep -P $jail -x cijail)
     kill -STOP "$keeper"
     kill -KILL "$(pgrep -x "${proxy:0:15}")"
-    zombies() { ps -o stat= --ppid "$keeper" | grep -c '^Z'; }
-    for ((i = 0; i < 200; i++)); do [[ $(zombies) == 2 ]] && break; sleep 0.05; done
+    until_true both_ended
     t_eq "$(zombies)" 2
     kill -CONT "$keeper"
-    for ((i = 0; i < 200; i++)); do grep -q 'network has ended' job.err && break; sleep 0.05; done
+    t_true until_true grep -q 'network has ended' job.err
     touch go
     wait $jail
     t_eq $? 7
