@@ -3,6 +3,7 @@
 # timeout: 900
 . "$(dirname "$0")/../lib/lib.sh"
 . "$T_LIB/clients.sh"
+. "$T_LIB/repositories.sh"
 npm_packages yarn@1 pnpm @react-native-community/template
 in_test_internet "$@"
 mkdir home project packages
@@ -67,15 +68,8 @@ fi
 # --- apt ---
 
 if client 'apt' apt-get --version; then
-    install -d "$T_NET/www/apt" ../packages/jailed/DEBIAN apt/{etc/apt/{apt.conf.d,preferences.d,sources.list.d,trusted.gpg.d},var/lib/apt/lists/partial,var/cache/apt/archives/partial}
-    printf '%s\n' 'Package: jailed' 'Version: 1.0' 'Architecture: all' 'Maintainer: test <test@example.org>' 'Description: a package' \
-        >../packages/jailed/DEBIAN/control
-    dpkg-deb --root-owner-group --build ../packages/jailed "$T_NET/www/apt/jailed.deb" >/dev/null
-    {
-        dpkg-deb --field "$T_NET/www/apt/jailed.deb"
-        printf '%s\n' 'Filename: ./jailed.deb' "Size: $(stat -c %s "$T_NET/www/apt/jailed.deb")" \
-            "SHA256: $(sha256sum "$T_NET/www/apt/jailed.deb" | cut -d ' ' -f 1)"
-    } >"$T_NET/www/apt/Packages"
+    apt_repository
+    install -d apt/{etc/apt/{apt.conf.d,preferences.d,sources.list.d,trusted.gpg.d},var/lib/apt/lists/partial,var/cache/apt/archives/partial}
     echo "deb [trusted=yes] $site/apt ./" >apt/etc/apt/sources.list
     cat >apt.conf <<END2
 Dir "$PWD/apt/";
@@ -141,17 +135,8 @@ fi
 # --- Maven, Gradle ---
 
 if client 'Maven' mvn --version; then
-    repository=$T_NET/www/maven
-    install -d "$repository/t/lib/1" maven
-    printf '%s' '<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>lib</artifactId><version>1</version><packaging>pom</packaging></project>' \
-        >"$repository/t/lib/1/lib-1.pom"
-    sha1sum "$repository/t/lib/1/lib-1.pom" | cut -d ' ' -f 1 >"$repository/t/lib/1/lib-1.pom.sha1"
-    cat >maven/pom.xml <<END2
-<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>app</artifactId><version>1</version><packaging>pom</packaging>
-<parent><groupId>t</groupId><artifactId>lib</artifactId><version>1</version><relativePath/></parent>
-<repositories><repository><id>central</id><url>$site/maven</url></repository></repositories></project>
-END2
-    allow=$site/maven/ want=$(<"$repository/t/lib/1/lib-1.pom")
+    maven_repository maven
+    allow=$site/maven/ want=$(<"$T_NET/www/maven/t/lib/1/lib-1.pom")
     result() { cat repository/t/lib/1/lib-1.pom 2>/dev/null; }
     fresh() { rm -rf repository; }
     # What needs no plugin: the parent is fetched, and the model is validated.

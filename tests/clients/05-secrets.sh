@@ -2,6 +2,7 @@
 # --secret with the clients whose credentials it is for: each has a placeholder, and its server lets nobody in without the
 # value. Not of the table in README.md.
 . "$(dirname "$0")/../lib/lib.sh"
+. "$T_LIB/repositories.sh"
 in_test_internet "$@"
 site=https://guarded.example
 mkdir home plain
@@ -66,14 +67,7 @@ for command in 'curl -fsS --netrc-file netrc' 'HOME=$PWD wget -qO -'; do
 done
 
 t_case 'apt: auth.conf'
-install -d "$T_NET/www/apt" ../jailed/DEBIAN
-printf '%s\n' 'Package: jailed' 'Version: 1.0' 'Architecture: all' 'Maintainer: test <test@example.org>' 'Description: a package' >../jailed/DEBIAN/control
-dpkg-deb --root-owner-group --build ../jailed "$T_NET/www/apt/jailed.deb" >/dev/null
-{
-    dpkg-deb --field "$T_NET/www/apt/jailed.deb"
-    printf '%s\n' 'Filename: ./jailed.deb' "Size: $(stat -c %s "$T_NET/www/apt/jailed.deb")" \
-        "SHA256: $(sha256sum "$T_NET/www/apt/jailed.deb" | cut -d ' ' -f 1)"
-} >"$T_NET/www/apt/Packages"
+apt_repository
 cat >../apt.sh <<END
 install -d apt/etc/apt/apt.conf.d apt/etc/apt/preferences.d apt/etc/apt/sources.list.d apt/etc/apt/trusted.gpg.d apt/etc/apt/auth.conf.d \
     apt/var/lib/apt/lists/partial apt/var/cache/apt/archives/partial
@@ -87,15 +81,7 @@ END
 guarded '^jailed$' 'dpkg-deb --field jailed_*.deb Package 2>/dev/null' 'sh ../apt.sh'
 
 t_case 'Maven: settings.xml'
-install -d "$T_NET/www/maven/t/lib/1" ../maven
-printf '%s' '<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>lib</artifactId><version>1</version><packaging>pom</packaging></project>' \
-    >"$T_NET/www/maven/t/lib/1/lib-1.pom"
-sha1sum "$T_NET/www/maven/t/lib/1/lib-1.pom" | cut -d ' ' -f 1 >"$T_NET/www/maven/t/lib/1/lib-1.pom.sha1"
-cat >../maven/pom.xml <<END
-<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>app</artifactId><version>1</version><packaging>pom</packaging>
-<parent><groupId>t</groupId><artifactId>lib</artifactId><version>1</version><relativePath/></parent>
-<repositories><repository><id>central</id><url>$site/maven</url></repository></repositories></project>
-END
+maven_repository ../maven
 echo '<settings><servers><server><id>central</id><username>user</username><password>${env.TOKEN}</password></server></servers></settings>' >../maven/settings.xml
 guarded '<artifactId>lib</artifactId>' 'cat repository/t/lib/1/lib-1.pom 2>/dev/null' \
     'mvn -q -B -s ../maven/settings.xml -f ../maven/pom.xml -Duser.home="$HOME" -Dmaven.repo.local="$PWD/repository" -N validate'
