@@ -62,8 +62,9 @@ int raw_claim(struct raw *r, const struct msg_tuple *t, uint32_t *endpoint)
     return raw_tcp_claim(r->tcp, t, endpoint);
 }
 
-void raw_drain(struct raw *r)
+bool raw_drain(struct raw *r)
 {
-    raw_tcp_drain(r->tcp);
-    raw_udp_drain(r->udp);
+    bool tcp = raw_tcp_drain(r->tcp), udp = raw_udp_drain(r->udp);
+
+    return tcp && udp;
 }

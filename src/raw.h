@@ -45,9 +45,9 @@ void raw_set_channel(struct raw *r, struct channel *dnsproxy);
 /* dnsproxy's MSG_OPEN, answered on its channel, now or later. */
 void raw_open(struct raw *r, struct channel *c, const struct msg_open *m);
 
-/* Accepts and sends on what waits. Whether all that the jail has sent by TCP was delivered is the
- * relays' to say. */
-void raw_drain(struct raw *r);
+/* Accepts and sends on what waits. Was that all? If not, the event loop has to go on. Whether all
+ * that the jail has sent by TCP was delivered is the relays' to say. */
+bool raw_drain(struct raw *r);
 
 /* Takes over the connection that is kept for that client of httpproxy's: its descriptor, and the
  * endpoint that allowed it; or -1. */

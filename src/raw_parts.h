@@ -61,8 +61,9 @@ void raw_tcp_forget(struct raw_tcp *r, const struct channel *c);
 /* What is kept for httpproxy: as raw_claim. */
 int raw_tcp_claim(struct raw_tcp *r, const struct msg_tuple *t, uint32_t *endpoint);
 
-/* Accepts what waits. Whether all that the jail has sent was delivered is the relays' to say. */
-void raw_tcp_drain(struct raw_tcp *r);
+/* Accepts what waits. Was that all? Whether all that the jail has sent was delivered is the relays'
+ * to say. */
+bool raw_tcp_drain(struct raw_tcp *r);
 
 /* raw_udp.c */
 
@@ -77,7 +78,7 @@ void raw_udp_listen(struct raw_udp *r, int fd, int family);
 /* Where errors are told (MSG_UNREACHABLE); NULL: nowhere. */
 void raw_udp_set_channel(struct raw_udp *r, struct channel *dnsproxy);
 
-/* Sends on what the jail has sent. */
-void raw_udp_drain(struct raw_udp *r);
+/* Sends on what the jail has sent. Was that all? If not, the event loop has to go on. */
+bool raw_udp_drain(struct raw_udp *r);
 
 #endif

@@ -353,11 +353,9 @@ static void pause_listening(struct raw_tcp *r)
     (void)event_add(r->retry, &wait);
 }
 
-static void on_accept(evutil_socket_t fd, short what, void *arg)
+/* Was that all? */
+static bool accept_some(struct raw_tcp *r, int fd)
 {
-    struct raw_tcp *r = arg;
-
-    (void)what;
     for (int i = 0; i < ACCEPT_MAX; i++) {
         int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client >= 0) {
@@ -366,16 +364,28 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
         }
         if ((errno == EMFILE || errno == ENFILE) && reset_one(r, fd))
             continue;
-        if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+        if (errno == EAGAIN)
+            return true;
+        if (errno != ECONNABORTED && errno != EINTR)
             pause_listening(r);
-        return;
+        return false;
     }
+    return false;
 }
 
-void raw_tcp_drain(struct raw_tcp *r)
+static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
+    (void)what;
+    (void)accept_some(arg, fd);
+}
+
+bool raw_tcp_drain(struct raw_tcp *r)
+{
+    bool all = true;
+
     for (size_t i = 0; i < r->listener_count; i++)
-        on_accept(r->listeners[i].fd, EV_READ, r);
+        all = accept_some(r, r->listeners[i].fd) && all;
+    return all;
 }
 
 void raw_tcp_listen(struct raw_tcp *r, int fd)

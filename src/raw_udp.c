@@ -26,7 +26,8 @@
 #include "src/udp_flows.h"
 #include "src/util.h"
 
-#define ASKED_MAX 64 /* of the maker, at once */
+#define ASKED_MAX 64    /* of the maker, at once */
+#define DRAIN_MAX 16384 /* datagrams, at the end: the receive buffers of several flows */
 #define TELL_PER_TICK 1000
 #define TELL_MS 100
 #define LISTENERS 2
@@ -106,17 +107,24 @@ static void send_host(struct raw_udp *r, struct udp_flow *f, const void *data, s
         tell_error(r, &f->key.tuple, -err);
 }
 
-static void on_jail(evutil_socket_t fd, short what, void *arg)
+/* A batch of the rest of a flow; how many datagrams. */
+static int take_rest(struct udp_flow *f)
 {
-    struct udp_flow *f = arg;
     struct raw_udp *r = f->flows->owner;
     struct udp_batch *b = &f->flows->batch;
-    int err, n = udp_receive(b, fd, false, &err);
+    int err, n = udp_receive(b, f->fd[UDP_JAIL], false, &err);
 
-    (void)what;
     for (int i = 0; i < n; i++)
         send_host(r, f, b->data[i], b->messages[i].msg_len);
-    udp_flow_touch(f);
+    return n;
+}
+
+static void on_jail(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)take_rest(arg);
+    udp_flow_touch(arg);
 }
 
 static void on_host(evutil_socket_t fd, short what, void *arg)
@@ -246,13 +254,12 @@ static bool tuple_of(struct msghdr *h, const struct sockaddr_storage *source, st
     return raw_tuple(source, &destination, t);
 }
 
-static void on_listener(evutil_socket_t fd, short what, void *arg)
+/* A batch of what a listener has; how many datagrams. */
+static int take_first(struct raw_udp *r, int listener)
 {
-    struct raw_udp *r = arg;
     struct udp_batch *b = &r->flows->batch;
-    int err, n = udp_receive(b, fd, true, &err);
+    int err, n = udp_receive(b, listener, true, &err);
 
-    (void)what;
     for (int i = 0; i < n; i++) {
         struct udp_key key = {0};
         struct udp_flow *f;
@@ -267,6 +274,13 @@ static void on_listener(evutil_socket_t fd, short what, void *arg)
         send_host(r, f, b->data[i], b->messages[i].msg_len);
         udp_flow_touch(f);
     }
+    return n;
+}
+
+static void on_listener(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    (void)take_first(arg, fd);
 }
 
 void raw_udp_listen(struct raw_udp *r, int fd, int family)
@@ -286,20 +300,18 @@ void raw_udp_listen(struct raw_udp *r, int fd, int family)
     r->listener_count++;
 }
 
-void raw_udp_drain(struct raw_udp *r)
+bool raw_udp_drain(struct raw_udp *r)
 {
-    struct udp_flow *f;
+    int left = DRAIN_MAX; /* whatever of the jail still lives may go on sending */
 
     for (size_t i = 0; i < r->listener_count; i++)
-        on_listener(r->listeners[i].fd, EV_READ, r);
-    f = r->flows->oldest;
-    for (size_t left = r->flows->count; left > 0 && f;
-         left--) { /* what was read goes to the end of the list */
-        struct udp_flow *newer = f->newer;
-        if (f->fd[UDP_JAIL] >= 0 && recv(f->fd[UDP_JAIL], NULL, 0, MSG_PEEK | MSG_DONTWAIT) >= 0)
-            on_jail(f->fd[UDP_JAIL], EV_READ, f);
-        f = newer;
-    }
+        for (int n = 1; n > 0 && left > 0; left -= n)
+            n = take_first(r, r->listeners[i].fd);
+    for (struct udp_flow *f = r->flows->oldest; f; f = f->newer)
+        for (int n = 1; f->fd[UDP_JAIL] >= 0 && n > 0 && left > 0; left -= n)
+            n = take_rest(f);
+    /* A socket that is made has the rest of its flow already, and may be on its way here. */
+    return r->maker < 0 || r->asked_count == 0;
 }
 
 void raw_udp_set_channel(struct raw_udp *r, struct channel *dnsproxy)

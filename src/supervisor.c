@@ -83,7 +83,8 @@ void supervisor_finish_if_all_said(struct supervisor *s)
 {
     if (s->phase != PHASE_ENDING || s->dns.channel || s->http.channel)
         return;
-    raw_drain(s->raw);
+    if (!raw_drain(s->raw))
+        return;
     if (s->mirror ? mirror_is_drained(s->mirror) : relays_undelivered(s->relays) == 0)
         (void)event_base_loopbreak(s->base);
 }
