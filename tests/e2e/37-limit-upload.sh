@@ -204,6 +204,7 @@ if sys.argv[1] == "serve":
                 n += len(data)
         except OSError:
             pass
+        c.close()
         print(n, flush=True)
 s.connect("\0cijail-limit")
 try:
@@ -220,6 +221,7 @@ for kind in STREAM SEQPACKET; do
     server=$!
     until_true test -e abstract.ready
     limit 5000 -e @cijail-limit -- python3 abstract.py $kind 5
+    t_eq "$out" end
     t_denials 0
     limit 5000 -e @cijail-limit -- python3 abstract.py $kind 500
     t_match "$err" 'deny unix @cijail-limit'

@@ -24,7 +24,7 @@ PROXY=http://$GATEWAY:3128
 unset_proxies='env -u http_proxy -u https_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u all_proxy'
 
 t_name='' t_bad=0 t_asserted=0 t_cases=0 t_lacks=''
-status=0 out='' err='' ms=0
+status=0 out='' err='' ms=0 matches=0 matched=''
 
 [[ -x $CIJAIL ]] || { echo "Bail out! $CIJAIL is missing: build it, or set BUILD or CIJAIL"; exit 1; }
 
@@ -104,16 +104,49 @@ t_fail() {
 }
 
 # run COMMAND...: standard output to $out, error to $err, exit status to $status, duration to $ms. Its input is empty,
-# or the file $T_STDIN. After $T_LIMIT seconds (60) it is ended, with status 124. T_SLOW is by how much cijail is slower
-# than it is when it is installed (1): under valgrind, say. All bounds on waiting grow by it.
+# or the file $T_STDIN. After $T_LIMIT seconds (60) it is ended, and the case has failed. T_SLOW is by how much cijail is
+# slower than it is when it is installed (1): under valgrind, say. All bounds on waiting grow by it.
 run() {
-    local start=${EPOCHREALTIME/./}
+    local start=${EPOCHREALTIME/./} limit=$((${T_LIMIT:-60} * ${T_SLOW:-1}))
     last="$*"
-    timeout -k 5 $((${T_LIMIT:-60} * ${T_SLOW:-1})) "$@" <"${T_STDIN:-/dev/null}" >"$T_TMP/out" 2>"$T_TMP/err"
+    timeout -k 5 $limit "$@" <"${T_STDIN:-/dev/null}" >"$T_TMP/out" 2>"$T_TMP/err"
     status=$?
     ms=$(((${EPOCHREALTIME/./} - start) / 1000))
-    out=$(tr -d '\0' <"$T_TMP/out")
-    err=$(tr -d '\0' <"$T_TMP/err")
+    t_read out "$T_TMP/out"
+    t_read err "$T_TMP/err"
+    ((ms < limit * 1000)) || t_fail "it did not end within $limit s"
+}
+
+# Here and in matching bash does all itself: what time tests take goes to starting processes, mostly.
+t_read() { # NAME FILE: the variable is what the file holds, without NULs and without newlines at its end
+    local text
+    if IFS= read -r -d '' text <"$2"; then
+        text=$(tr -d '\0' <"$2")
+    else
+        while [[ $text == *$'\n' ]]; do text=${text%$'\n'}; done
+    fi
+    printf -v "$1" %s "$text"
+}
+
+# matching TEXT REGEX: $matches is how many lines match, as grep -E has it, $matched the first of them.
+matching() {
+    local rest=$1$'\n' line
+    matches=0 matched=
+    if ((${#1} < 8192)); then
+        while [[ -n $rest ]]; do
+            line=${rest%%$'\n'*} rest=${rest#*$'\n'}
+            [[ $line =~ $2 ]]
+            case $? in
+            0) ((matches++)) || matched=$line ;;
+            1) ;;
+            *) matches=-1 && break ;; # what only grep takes for an expression
+            esac
+        done
+        ((matches < 0)) || return 0
+    fi
+    matched=$(grep -m 1 -E -e "$2" <<<"$1")
+    matches=$(grep -cE -e "$2" <<<"$1")
+    [[ -n $matches ]] || t_fail "not an expression: $2"
 }
 
 t_assert() { # TEXT COMMAND...: COMMAND must succeed
@@ -123,14 +156,17 @@ t_assert() { # TEXT COMMAND...: COMMAND must succeed
     "$@" || t_fail "$text"
 }
 
-t_has() { grep -qE -e "$2" <<<"$1"; }
-t_has_not() { ! grep -qE -e "$2" <<<"$1"; }
+t_has() { matching "$@" && ((matches > 0)); }
+t_has_not() { matching "$@" && ((matches == 0)); }
 t_is() { [[ $1 == "$2" ]]; }
 
 t_status() { t_assert "exit status is $status, expected $1" t_is "$status" "$1"; }
 t_eq() { t_assert "'${1:0:300}' is not '${2:0:300}'" t_is "$1" "$2"; }
 t_match() { t_assert "no line matches /$2/ in '${1:0:300}'" t_has "$1" "$2"; }
-t_no_match() { t_assert "a line matches /$2/: '$(grep -E -m 1 -e "$2" <<<"$1")'" t_has_not "$1" "$2"; }
+t_no_match() { # the text of the assertion is made before it is
+    matching "$1" "$2"
+    t_assert "a line matches /$2/: '$matched'" t_is "$matches" 0
+}
 t_true() { t_assert "failed: $*" "$@"; }
 t_false() {
     t_asserted=$((t_asserted + 1))
@@ -138,9 +174,8 @@ t_false() {
 }
 t_under() { t_assert "took $ms ms, expected under $1 ms, times ${T_SLOW:-1}" test "$ms" -lt $(($1 * ${T_SLOW:-1})); }
 t_count() { # N TEXT REGEX: exactly N lines match
-    local n
-    n=$(grep -cE -e "$3" <<<"$2")
-    t_assert "$n lines match /$3/, expected $1" test "$n" = "$1"
+    matching "$2" "$3"
+    t_assert "$matches lines match /$3/, expected $1" t_is "$matches" "$1"
 }
 
 # need FEATURE COMMAND...: does COMMAND succeed, that is, has this machine's kernel the feature that the rest of the case
@@ -155,13 +190,14 @@ need() {
     return 1
 }
 
-# until_true COMMAND...: waits until COMMAND succeeds, for some ten seconds.
+# until_true COMMAND...: waits until COMMAND succeeds, for some ten seconds; else the case has failed.
 until_true() {
     local i
     for ((i = 0; i < 200 * ${T_SLOW:-1}; i++)); do
         "$@" && return
         sleep 0.05
     done
+    t_fail "waited in vain until: $*"
     return 1
 }
 
