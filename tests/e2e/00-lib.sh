@@ -21,7 +21,7 @@ t_eq "$out" $'ok - the case\n1..1'
 
 t_case 'what takes too long, or is waited for in vain, has failed'
 file 't_eq 1 1; T_LIMIT=1 run sleep 20'
-run bash file.sh
+run env T_SLOW=1 bash file.sh
 t_match "$out" '^# the case: it did not end within 1 s$'
 t_match "$out" '^not ok - the case$'
 file 't_eq 1 1; T_LIMIT=20 run sleep 1'

@@ -88,7 +88,7 @@ t_show() { # NAME TEXT: at most 25 lines
 
 t_fail() {
     local i
-    echo "# $t_name: $1"
+    echo "# $t_name: ${1//$'\n'/$'\n'#   }"
     for ((i = 1; i < ${#BASH_LINENO[@]} - 1; i++)); do
         [[ ${BASH_SOURCE[i]} == */lib.sh ]] || break
     done
