@@ -146,7 +146,8 @@ for i in range(100000):
     t = i % 86400
     print(line % (t // 3600, t // 60 % 60, t % 60, i))
 END2
-run bash -c "ulimit -v 200000; exec '$ctl' report -o ./big.html ./big.json"
+[[ -z ${T_REPORTS:-} ]] && bound=200000 || bound=unlimited # the sanitizers reserve terabytes
+run bash -c "ulimit -v $bound; exec '$ctl' report -o ./big.html ./big.json"
 t_status 0
 t_true test "$(stat -c %s big.html)" -lt 1000000
 run "$ctl" report -o ./bigsum.json ./big.json
