@@ -6,7 +6,10 @@
  * clients tunnel that, too). Whether CONNECT is allowed depends on there being an endpoint for that
  * host and port at all; what is asked for inside is judged request by request, and the server is
  * sent nothing before. Only the connection to it may be begun while the client is still at its
- * handshake (opening.h), once its ClientHello has been accepted. */
+ * handshake (opening.h), once its ClientHello has been accepted.
+ *
+ * In a dry run, where all is carried out, and at ports that are not those of URLs, what is neither
+ * TLS nor HTTP makes a tunnel, and so does a client that says nothing: it waits for its server. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,6 +172,27 @@ void connect_start_tls(struct session *s)
     }
 }
 
+bool connect_may_be_raw(const struct session *s)
+{
+    const struct policy *policy = &s->proxy->policy;
+
+    return s->mode == SESSION_TUNNEL && policy->dry_run &&
+           !transparent_is_url_port(policy, s->authority.port);
+}
+
+/* A method and a space (RFC 9112, 3), or what may become that. Methods in use are upper case; that
+ * tells them from what other protocols begin with. */
+static bool may_be_http(const char *data, size_t len)
+{
+    for (size_t i = 0; i < len && i < HEAD_METHOD_SIZE; i++) {
+        if (data[i] == ' ')
+            return i > 0;
+        if ((data[i] < 'A' || data[i] > 'Z') && data[i] != '-')
+            return false;
+    }
+    return len < HEAD_METHOD_SIZE;
+}
+
 /* The first byte inside of a tunnel is in. */
 static void tunnel_first(struct session *s, bool tls)
 {
@@ -179,6 +203,8 @@ static void tunnel_first(struct session *s, bool tls)
     } else if (tls) {
         log_tunnel(s, MSG_DENY, "TLS, but only an http endpoint has this host and port");
         session_enter(s, SESSION_LINGER);
+    } else if (connect_may_be_raw(s) && !may_be_http(buf_begin(&s->in), buf_len(&s->in))) {
+        raw_begin_answered(s);
     } else if (s->http_ok) {
         s->scheme = URL_HTTP;
         session_enter(s, SESSION_HEAD);

@@ -135,6 +135,8 @@ static void log_failed(struct session *s, enum msg_decision decision, const char
                           .url = target,
                           .reason = reason};
 
+    if (decision == MSG_ALLOW && !l.endpoint && s->proxy->policy.dry_run)
+        l.decision = MSG_WOULD_DENY;
     connect_target(&s->authority, target, sizeof(target));
     log_request(s->proxy, &l);
 }
@@ -161,13 +163,13 @@ static void fail(struct session *s, int status, enum msg_decision decision, cons
     session_reply(s, status, text, false, 0, SESSION_LINGER);
 }
 
-void raw_begin(struct session *s, bool check, unsigned client_port)
+static void begin(struct session *s, bool check, bool connect, unsigned client_port)
 {
     struct raw *raw = raw_new(s, RAW_LOOKING); /* nothing is dialled yet */
     struct error e;
 
     raw->check = check;
-    raw->connect = client_port == 0;
+    raw->connect = connect;
     session_enter(s, SESSION_RAW);
     if (!raw_has_room(s->proxy)) {
         fail(s, 503, MSG_ALLOW, "too many tunnels at once");
@@ -177,6 +179,16 @@ void raw_begin(struct session *s, bool check, unsigned client_port)
         raw->phase = RAW_DIALING;
         s->deadline = now_ms() + LIMIT_DIAL_MS;
     }
+}
+
+void raw_begin(struct session *s, bool check, unsigned client_port)
+{
+    begin(s, check, client_port == 0, client_port);
+}
+
+void raw_begin_answered(struct session *s)
+{
+    begin(s, false, false, 0);
 }
 
 static void on_server_ready(void *arg)

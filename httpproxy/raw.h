@@ -17,7 +17,7 @@ enum raw_phase {
 struct raw {
     enum raw_phase phase;
     bool check;    /* TLS is to name a server that is allowed here; else nothing is looked at */
-    bool connect;  /* the client has sent CONNECT, and waits for an answer */
+    bool connect;  /* the client has sent CONNECT, and waits for its answer */
     uint64_t dial; /* RAW_DIALING: its id */
     struct stream server;
     bool server_end;
@@ -32,6 +32,9 @@ bool raw_has_room(const struct proxy *p);
 /* A tunnel to s->authority, by CONNECT, or (client_port not 0) for a client that was intercepted;
  * enters SESSION_RAW. */
 void raw_begin(struct session *s, bool check, unsigned client_port);
+
+/* The same after a CONNECT that has had its answer; nothing is looked at. */
+void raw_begin_answered(struct session *s);
 
 /* A client that was intercepted at a port that both kinds of endpoints have: enters SESSION_RAW,
  * and goes on as what it turns out to be. */

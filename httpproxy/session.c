@@ -158,7 +158,7 @@ static uint64_t time_for(const struct session *s, enum session_state state)
     case SESSION_HEAD:
         return buf_len(&s->in) > 0 ? LIMIT_HEAD_MS : LIMIT_IDLE_MS;
     case SESSION_FIRST:
-        return LIMIT_IDLE_MS;
+        return connect_may_be_raw(s) ? LIMIT_SILENT_MS : LIMIT_IDLE_MS;
     case SESSION_LINGER:
         return LIMIT_LINGER_MS;
     case SESSION_HANDSHAKE:
@@ -371,6 +371,8 @@ void session_timeout(struct session *s)
         raw_timeout(s);
     } else if (s->state == SESSION_H2) {
         h2_client_timeout(s);
+    } else if (s->state == SESSION_FIRST && connect_may_be_raw(s)) {
+        raw_begin_answered(s);
     } else if (s->state == SESSION_HEAD && buf_len(&s->in) > 0) {
         session_reply(s, 408, "cijail: the request head did not come in time.\n", false, 0,
                       SESSION_LINGER);

@@ -121,6 +121,9 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len);
 /* The first bytes inside of a tunnel are in (connect.c). */
 void connect_first(struct session *s);
 
+/* In a dry run: may the tunnel, in which nothing was said yet, be one of any protocol? */
+bool connect_may_be_raw(const struct session *s);
+
 /* Begins TLS with the client (connect.c). */
 void connect_start_tls(struct session *s);
 
@@ -129,6 +132,9 @@ void connect_target(const struct url_authority *a, char *text, size_t size);
 
 /* A client that was intercepted is here: enters the first state (transparent.c). */
 void transparent_begin(struct session *s);
+
+/* Is that port one of URLs, where nothing but TLS and HTTP is said? */
+bool transparent_is_url_port(const struct policy *policy, uint16_t port);
 
 /* The first byte of a client that was intercepted is in: does TLS begin with it? (transparent.c) */
 void transparent_first(struct session *s, bool tls);

@@ -65,14 +65,18 @@ static void refuse_tls(struct session *s)
     session_enter(s, SESSION_REPLY);
 }
 
+bool transparent_is_url_port(const struct policy *policy, uint16_t port)
+{
+    return policy_has_port(policy, URL_HTTP, port) || policy_has_port(policy, URL_HTTPS, port) ||
+           (policy->dry_run && (port == 80 || port == 443));
+}
+
 void transparent_begin(struct session *s)
 {
     const struct policy *policy = &s->proxy->policy;
     uint16_t port = s->authority.port;
     bool raw = policy_has_name_port(policy, port);
-    bool url = policy_has_port(policy, URL_HTTP, port) ||
-               policy_has_port(policy, URL_HTTPS, port) ||
-               (policy->dry_run && (port == 80 || port == 443));
+    bool url = transparent_is_url_port(policy, port);
 
     /* Only where the dialer goes by a proxy of the host's network does this come here. */
     if (policy_match_raw(policy, &s->authority) || (policy->dry_run && !raw && !url))

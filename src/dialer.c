@@ -144,10 +144,12 @@ static void log_made(const struct dial *dial, int fd)
                                 .count = 1,
                                 .port = dial->authority.port,
                                 .protocol = IPPROTO_TCP};
+    const char *name = dial->name;
 
-    if (dial->parent && (dial->name[0] || dial->authority.kind == URL_HOST_NAME)) {
-        log_connect_by_name(setup->log, m.decision, m.endpoint,
-                            dial->name[0] ? dial->name : dial->authority.host, m.port);
+    if (!name[0] && dial->authority.kind == URL_HOST_NAME)
+        name = dial->authority.host;
+    if (dial->parent && name[0]) {
+        log_connect_by_name(setup->log, m.decision, m.endpoint, name, m.port);
         return;
     }
     if (dial->parent ? !resolver_literal(&dial->authority, &peer)
@@ -156,7 +158,7 @@ static void log_made(const struct dial *dial, int fd)
     msg_init(&m, MSG_LOG_CONNECT, sizeof(m));
     m.family = (uint8_t)peer.sa.sa_family;
     memcpy(m.address, address_data(&peer), m.family == AF_INET ? 4 : 16);
-    log_named_connect(setup->log, &m, dial->name, "");
+    log_named_connect(setup->log, &m, name, "");
 }
 
 /* A name is no way to what listens at an address of this host, where no firewall stands between:

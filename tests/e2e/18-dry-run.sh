@@ -129,6 +129,35 @@ t_count 1 "$err" 'DRYRUN deny 404 GET https://registry\.example/no \(3 times\)$'
 run cijail --dry-run -v -- sh -c "$loop"
 t_count 3 "$err" 'DRYRUN deny 404 GET https://registry\.example/no$'
 
+t_case 'CONNECT to a port that is not of URLs: by what is said in it, TLS, HTTP, or a tunnel of any protocol'
+nc="nc -N -w 20 -X connect -x ${PROXY#http://}"
+run cijail --dry-run --learn learned -- sh -c "printf 'words\n' | $nc git.example 7000" # it says hello first
+t_status 99
+t_match "$out" '^hello$'
+t_match "$out" '^words$'
+t_match "$err" "${stamp}DRYRUN deny connect (198\.51\.100\.20|\[2001:db8:10::20\]):7000\$"
+t_match "$(cat learned)" '^git\.example:7000 '
+for first in 'sleep 3' "printf 'SSH-2.0-test\r\n'" "printf '\0'" "printf 'PING\r\n'"; do # whoever speaks first
+    run cijail --dry-run --learn learned -- sh -c "($first; sleep 1) | $nc git.example 22 | head -c 4"
+    t_eq "$out" SSH-
+    t_denials 0
+    t_count 1 "$err" 'DRYRUN deny '
+    t_match "$(cat learned)" '^git\.example:22 '
+done
+run cijail --dry-run -- sh -c "printf 'words' | $nc git.example 23" # nobody listens
+t_match "$err" "${stamp}DRYRUN deny - CONNECT git\.example:23: cannot connect to git\.example port 23: Connection refused\$"
+run cijail --dry-run -- curl -sS https://registry.example:8443/echo
+t_eq "$out" 'GET https://registry.example:8443/echo'
+t_match "$err" "${stamp}DRYRUN deny 200 GET https://registry\.example:8443/echo\$"
+run cijail --dry-run -- curl -sS -p http://registry.example:8080/echo
+t_match "$err" "${stamp}DRYRUN deny (200|-) GET http://registry\.example:8080/echo"
+for port in 443 80; do
+    run cijail --dry-run -- sh -c "printf 'words\n' | $nc git.example $port"
+    t_no_match "$err" ' connect '
+done
+run cijail -e git.example:7000 -- sh -c "printf 'words\n' | $nc git.example 22"
+t_match "$err" "${stamp}deny - CONNECT git\.example:22\$"
+
 t_case '-q, --log, --log-format json'
 run cijail --dry-run -q -- curl -s https://registry.example/pkg/lodash
 t_status 99

@@ -31,6 +31,7 @@ memory_pools off
 shutdown_lifetime 0 seconds
 connect_timeout 5 seconds
 via on
+strip_query_terms off
 $( ((EUID)) || echo 'cache_effective_user proxy')
 END
 }
