@@ -277,7 +277,11 @@ t_state() {
     readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
 }
 t_same_state() { # STATE: it is as it was, after some seconds at most
-    local i
-    for ((i = 0; i < 200; i++)); do [[ $(t_state) == "$1" ]] && break; sleep 0.02; done
-    t_eq "$(t_state)" "$1"
+    local i now
+    for ((i = 0; i < 200; i++)); do
+        now=$(t_state)
+        [[ $now == "$1" ]] && break
+        sleep 0.02
+    done
+    t_assert "it is another state: $(diff <(echo "$1") <(echo "$now"))" t_is "$now" "$1"
 }
