@@ -149,7 +149,7 @@ static void fail(struct session *s, int status, enum msg_decision decision, cons
     char *text = s->proxy->scratch.text;
     bool connect = s->raw->connect;
 
-    if (!connect && decision == MSG_DENY)
+    if (s->authority.kind != URL_HOST_NAME && !connect && decision == MSG_DENY)
         log_refused(s, "", reason);
     else
         log_failed(s, decision, reason);

@@ -298,6 +298,8 @@ static bool step_first(struct session *s)
 
     if (r > 0)
         connect_first(s);
+    else if (r == 0 && s->eof && connect_may_be_raw(s))
+        raw_begin_answered(s); /* it listens */
     else if (r < 0 || s->eof)
         session_enter(s, r < 0 ? SESSION_DEAD : SESSION_LINGER);
     else

@@ -144,6 +144,8 @@ for first in 'sleep 3' "printf 'SSH-2.0-test\r\n'" "printf '\0'" "printf 'PING\r
     t_count 1 "$err" 'DRYRUN deny '
     t_match "$(cat learned)" '^git\.example:22 '
 done
+run cijail --dry-run -- sh -c "$nc git.example 22 | head -c 4" # the client has ended its side
+t_eq "$out" SSH-
 run cijail --dry-run -- sh -c "printf 'words' | $nc git.example 23" # nobody listens
 t_match "$err" "${stamp}DRYRUN deny - CONNECT git\.example:23: cannot connect to git\.example port 23: Connection refused\$"
 run cijail --dry-run -- curl -sS https://registry.example:8443/echo
@@ -151,6 +153,8 @@ t_eq "$out" 'GET https://registry.example:8443/echo'
 t_match "$err" "${stamp}DRYRUN deny 200 GET https://registry\.example:8443/echo\$"
 run cijail --dry-run -- curl -sS -p http://registry.example:8080/echo
 t_match "$err" "${stamp}DRYRUN deny (200|-) GET http://registry\.example:8080/echo"
+run cijail --dry-run -- sh -c "printf 'words' | $nc rebind-loopback.example 7000" # withheld in a dry run, too
+t_match "$err" "${stamp}deny - CONNECT rebind-loopback\.example:7000"
 for port in 443 80; do
     run cijail --dry-run -- sh -c "printf 'words\n' | $nc git.example $port"
     t_no_match "$err" ' connect '
