@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <openssl/err.h>
+
 #include "tests/unit/proxy_fixture.h"
 
 #include "httpproxy/log.h"
@@ -84,6 +86,53 @@ int fixture_intercepted(struct fixture *f, const char *address, unsigned port)
     session_new_transparent(f->proxy, fds[1], &dialled, FIXTURE_CLIENT_PORT);
     fixture_turn(f);
     return fds[0];
+}
+
+SSL *fixture_handshake(struct fixture *f, SSL_CTX *ctx, int fd, const char *sni, const char *verify,
+                       int *result)
+{
+    SSL *ssl = SSL_new(ctx);
+
+    assert_non_null(ssl);
+    SSL_set_fd(ssl, fd);
+    if (sni)
+        SSL_set_tlsext_host_name(ssl, sni);
+    if (verify && (verify[0] < '0' || verify[0] > '9'))
+        SSL_set1_host(ssl, verify);
+    else if (verify)
+        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), verify);
+    for (int i = 0; i < 50; i++) {
+        ERR_clear_error();
+        *result = SSL_connect(ssl);
+        if (*result == 1 || SSL_get_error(ssl, *result) != SSL_ERROR_WANT_READ)
+            break;
+        fixture_turn(f);
+    }
+    (void)fixture_decline_early(f); /* test_opening.c */
+    return ssl;
+}
+
+const char *fixture_talk(struct fixture *f, SSL *ssl, const char *request)
+{
+    static char got[65536];
+    size_t have = 0;
+
+    if (request)
+        assert_true(SSL_write(ssl, request, (int)strlen(request)) > 0);
+    for (int i = 0; i < 5; i++) {
+        fixture_turn(f);
+        int n = SSL_read(ssl, got + have, (int)(sizeof(got) - 1 - have));
+        have += n > 0 ? (size_t)n : 0;
+    }
+    got[have] = '\0';
+    return got;
+}
+
+void fixture_leave(struct fixture *f, SSL *ssl, int fd)
+{
+    SSL_free(ssl);
+    (void)close(fd);
+    fixture_turn(f);
 }
 
 void fixture_send(struct fixture *f, int fd, const char *text)

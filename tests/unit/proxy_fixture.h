@@ -39,6 +39,18 @@ SSL_CTX *fixture_client_tls(struct fixture *f);
 /* One that was intercepted on its way to that address: likewise. */
 int fixture_intercepted(struct fixture *f, const char *address, unsigned port);
 
+/* TLS of the client at fd: it sends sni and verifies that the certificate is for the host or the
+ * address verify, unless these are NULL. *result: as of SSL_connect(3), once its handshake is done
+ * or has failed. What it returns is fixture_leave's to free. */
+SSL *fixture_handshake(struct fixture *f, SSL_CTX *ctx, int fd, const char *sni, const char *verify,
+                       int *result);
+
+/* Sends a request, unless it is NULL; what comes back now (NUL-terminated, static memory). */
+const char *fixture_talk(struct fixture *f, SSL *ssl, const char *request);
+
+/* Ends that client without a word. */
+void fixture_leave(struct fixture *f, SSL *ssl, int fd);
+
 /* Writes text to a socket, then a turn. */
 void fixture_send(struct fixture *f, int fd, const char *text);
 

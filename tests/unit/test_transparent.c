@@ -48,45 +48,7 @@ static SSL *enter(int *c, const char *address, unsigned port, const char *sni, c
                   int *result)
 {
     *c = fixture_intercepted(&f, address, port);
-    SSL *ssl = SSL_new(client_ctx);
-    SSL_set_fd(ssl, *c);
-    if (sni)
-        SSL_set_tlsext_host_name(ssl, sni);
-    if (verify && (verify[0] < '0' || verify[0] > '9'))
-        SSL_set1_host(ssl, verify);
-    else if (verify)
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), verify);
-    for (int i = 0; i < 50; i++) {
-        ERR_clear_error();
-        *result = SSL_connect(ssl);
-        if (*result == 1 || SSL_get_error(ssl, *result) != SSL_ERROR_WANT_READ)
-            break;
-        fixture_turn(&f);
-    }
-    (void)fixture_decline_early(&f); /* test_opening.c */
-    return ssl;
-}
-
-static void leave(SSL *ssl, int c)
-{
-    SSL_free(ssl);
-    (void)close(c);
-    fixture_turn(&f);
-}
-
-static const char *talk(SSL *ssl, const char *request)
-{
-    static char got[65536];
-    size_t have = 0;
-
-    assert_true(SSL_write(ssl, request, (int)strlen(request)) > 0);
-    for (int i = 0; i < 5; i++) {
-        fixture_turn(&f);
-        int n = SSL_read(ssl, got + have, (int)(sizeof(got) - 1 - have));
-        have += n > 0 ? (size_t)n : 0;
-    }
-    got[have] = '\0';
-    return got;
+    return fixture_handshake(&f, client_ctx, *c, sni, verify, result);
 }
 
 static void expect_denial(const char *url, const char *reason)
@@ -131,7 +93,7 @@ static void test_sni(void **state)
         uint64_t id = fixture_dial(&f, URL_HTTPS, cases[i].host, cases[i].port);
         fixture_refuse(&f, id, ECONNREFUSED, "refused");
         assert_string_equal(fixture_log(&f)->reason, "refused");
-        leave(ssl, c);
+        fixture_leave(&f, ssl, c);
     }
 }
 
@@ -145,7 +107,7 @@ static void expect_refused(const char *address, unsigned port, const char *sni, 
     assert_int_not_equal(result, 1);
     assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_TLSV1_UNRECOGNIZED_NAME);
     expect_denial(url, reason);
-    leave(ssl, c);
+    fixture_leave(&f, ssl, c);
 }
 
 static void test_refused(void **state)
@@ -188,7 +150,7 @@ static void test_ech(void **state)
     expect_refused(DIALLED, 443, NULL, DIALLED ":443", "ECH hides the name");
     SSL *ssl = enter(&c, DIALLED, 443, "b.test", "b.test", &result);
     assert_int_equal(result, 1);
-    leave(ssl, c);
+    fixture_leave(&f, ssl, c);
 }
 
 /* The Host of what is inside, an absolute target, and CONNECT. */
@@ -207,15 +169,16 @@ static void test_host_unlike_sni(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         SSL *ssl = enter(&c, DIALLED, 443, "b.test", "b.test", &result);
         assert_int_equal(result, 1);
-        assert_non_null(strstr(talk(ssl, bad[i]), "HTTP/1.1 400 "));
+        assert_non_null(strstr(fixture_talk(&f, ssl, bad[i]), "HTTP/1.1 400 "));
         assert_int_equal(fixture_log(&f)->decision, MSG_DENY);
         assert_true(fixture_silent(&f));
-        leave(ssl, c);
+        fixture_leave(&f, ssl, c);
     }
     SSL *ssl = enter(&c, DIALLED, 443, "b.test", "b.test", &result);
-    assert_non_null(strstr(talk(ssl, "GET /evil HTTP/1.1\r\nHost: b.test\r\n\r\n"), " 403 "));
+    assert_non_null(
+        strstr(fixture_talk(&f, ssl, "GET /evil HTTP/1.1\r\nHost: b.test\r\n\r\n"), " 403 "));
     assert_string_equal(fixture_log(&f)->url, "https://b.test/evil");
-    leave(ssl, c);
+    fixture_leave(&f, ssl, c);
 }
 
 /* Bytes that begin as TLS and are none. */

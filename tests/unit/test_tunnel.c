@@ -61,45 +61,7 @@ static SSL *enter(int *c, const char *target, const char *sni, const char *verif
                    target);
     fixture_send(&f, *c, request);
     fixture_expect(&f, *c, ESTABLISHED);
-    SSL *ssl = SSL_new(client_ctx);
-    SSL_set_fd(ssl, *c);
-    if (sni)
-        SSL_set_tlsext_host_name(ssl, sni);
-    if (verify_host)
-        SSL_set1_host(ssl, verify_host);
-    for (int i = 0; i < 50; i++) {
-        ERR_clear_error();
-        *result = SSL_connect(ssl);
-        if (*result == 1 || SSL_get_error(ssl, *result) != SSL_ERROR_WANT_READ)
-            break;
-        fixture_turn(&f);
-    }
-    (void)fixture_decline_early(&f); /* test_opening.c */
-    return ssl;
-}
-
-static void leave(SSL *ssl, int c)
-{
-    SSL_free(ssl);
-    (void)close(c);
-    fixture_turn(&f);
-}
-
-/* Sends a request and reads what comes back now. */
-static const char *talk(SSL *ssl, const char *request)
-{
-    static char got[65536];
-    size_t have = 0;
-
-    if (request)
-        assert_true(SSL_write(ssl, request, (int)strlen(request)) > 0);
-    for (int i = 0; i < 5; i++) {
-        fixture_turn(&f);
-        int n = SSL_read(ssl, got + have, (int)(sizeof(got) - 1 - have));
-        have += n > 0 ? (size_t)n : 0;
-    }
-    got[have] = '\0';
-    return got;
+    return fixture_handshake(&f, client_ctx, *c, sni, verify_host, result);
 }
 
 /* An origin server that proves to be name, on the connection that the proxy just asked for. */
@@ -203,21 +165,24 @@ static void test_request(void **state)
     int server = fixture_accept(&f, fixture_dial(&f, URL_HTTPS, "b.test", 443));
     SSL *origin = serve(m, &hello, server);
     assert_true(SSL_is_init_finished(origin));
-    assert_string_equal(talk(origin, NULL), GET_B);
-    assert_string_equal(talk(origin, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), "");
-    assert_string_equal(talk(ssl, NULL), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    assert_string_equal(fixture_talk(&f, origin, NULL), GET_B);
+    assert_string_equal(
+        fixture_talk(&f, origin, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), "");
+    assert_string_equal(fixture_talk(&f, ssl, NULL),
+                        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     assert_string_equal(fixture_log(&f)->url, "https://b.test/ok/x");
     /* the next one over the same connection; one outside of the prefix over none */
-    assert_string_equal(talk(ssl, GET_B), "");
-    assert_string_equal(talk(origin, "HTTP/1.1 204 No Content\r\n\r\n"), GET_B);
-    assert_string_equal(talk(ssl, NULL), "HTTP/1.1 204 No Content\r\n\r\n");
+    assert_string_equal(fixture_talk(&f, ssl, GET_B), "");
+    assert_string_equal(fixture_talk(&f, origin, "HTTP/1.1 204 No Content\r\n\r\n"), GET_B);
+    assert_string_equal(fixture_talk(&f, ssl, NULL), "HTTP/1.1 204 No Content\r\n\r\n");
     assert_int_equal(fixture_log(&f)->status, 204);
-    assert_non_null(strstr(talk(ssl, "GET /evil HTTP/1.1\r\nHost: b.test\r\n\r\n"), " 403 "));
+    assert_non_null(
+        strstr(fixture_talk(&f, ssl, "GET /evil HTTP/1.1\r\nHost: b.test\r\n\r\n"), " 403 "));
     assert_int_equal(fixture_log(&f)->decision, MSG_DENY);
-    assert_string_equal(talk(origin, NULL), "");
+    assert_string_equal(fixture_talk(&f, origin, NULL), "");
     SSL_free(origin);
     (void)close(server);
-    leave(ssl, c);
+    fixture_leave(&f, ssl, c);
     mitm_free(m);
 }
 
@@ -251,8 +216,8 @@ static void test_unverified(void **state)
             (void)SSL_do_handshake(origin);
             fixture_turn(&f);
         }
-        assert_string_equal(talk(origin, NULL), "");
-        const char *got = talk(ssl, NULL);
+        assert_string_equal(fixture_talk(&f, origin, NULL), "");
+        const char *got = fixture_talk(&f, ssl, NULL);
         assert_non_null(strstr(got, "HTTP/1.1 502 "));
         assert_non_null(strstr(got, wrong ? "unable to get local issuer" : "hostname mismatch"));
         const struct msg_log_request *l = fixture_log(&f);
@@ -260,7 +225,7 @@ static void test_unverified(void **state)
         assert_non_null(strstr(l->reason, "TLS with b.test failed"));
         SSL_free(origin);
         (void)close(server);
-        leave(ssl, c);
+        fixture_leave(&f, ssl, c);
         mitm_free(m);
     }
     ca_free(evil);
@@ -282,7 +247,7 @@ static void expect_sni(const char *target, const char *sni, bool good)
         assert_string_equal(l->url, target);
         assert_non_null(strstr(l->reason, "differs from CONNECT"));
     }
-    leave(ssl, c);
+    fixture_leave(&f, ssl, c);
 }
 
 static void test_sni(void **state)
@@ -317,7 +282,7 @@ static void test_certificates(void **state)
         int result;
         SSL *ssl = enter(&c, cases[i].target, NULL, cases[i].host, &result);
         assert_int_equal(result == 1, cases[i].good);
-        leave(ssl, c);
+        fixture_leave(&f, ssl, c);
         if (!cases[i].good) /* the client's alert is worth a line */
             assert_non_null(strstr(fixture_log(&f)->reason, "TLS with the client failed"));
     }
@@ -338,16 +303,17 @@ static void test_other_host_inside(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         SSL *ssl = enter(&c, "b.test:443", "b.test", "b.test", &result);
-        assert_non_null(strstr(talk(ssl, bad[i]), "HTTP/1.1 400 "));
+        assert_non_null(strstr(fixture_talk(&f, ssl, bad[i]), "HTTP/1.1 400 "));
         assert_int_equal(fixture_log(&f)->decision, MSG_DENY);
         assert_true(fixture_silent(&f));
-        leave(ssl, c);
+        fixture_leave(&f, ssl, c);
     }
     SSL *ssl = enter(&c, "b.test:443", "b.test", "b.test", &result);
-    assert_string_equal(talk(ssl, "GET https://b.test/ok/x HTTP/1.1\r\nHost: b.test\r\n\r\n"), "");
+    assert_string_equal(
+        fixture_talk(&f, ssl, "GET https://b.test/ok/x HTTP/1.1\r\nHost: b.test\r\n\r\n"), "");
     fixture_refuse(&f, fixture_dial(&f, URL_HTTPS, "b.test", 443), ECONNREFUSED, "refused");
     assert_string_equal(fixture_log(&f)->reason, "refused");
-    leave(ssl, c);
+    fixture_leave(&f, ssl, c);
 }
 
 /* Without a tunnel: the proxy is asked for the https URL itself. */
