@@ -112,18 +112,26 @@ void connect_begin(struct session *s, const struct head_request *r, size_t len)
     session_enter(s, SESSION_REPLY);
 }
 
-static void log_tunnel(struct session *s, enum msg_decision decision, const char *reason)
+void connect_log(struct session *s, enum msg_decision decision, const struct endpoint *ep,
+                 const char *reason)
 {
     char target[URL_HOST_SIZE + 16];
     struct log_entry l = {
-        .decision = decision, .method = "CONNECT", .url = target, .reason = reason};
+        .decision = decision, .endpoint = ep, .method = "CONNECT", .url = target, .reason = reason};
 
-    connect_target(&s->authority, target, sizeof(target));
-    if (decision == MSG_ALLOW)
-        l.endpoint = policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority);
-    if (decision == MSG_ALLOW && !l.endpoint && s->proxy->policy.dry_run)
+    if (decision == MSG_ALLOW && !ep && s->proxy->policy.dry_run)
         l.decision = MSG_WOULD_DENY;
+    connect_target(&s->authority, target, sizeof(target));
     log_request(s->proxy, &l);
+}
+
+static void log_tunnel(struct session *s, enum msg_decision decision, const char *reason)
+{
+    const struct endpoint *ep = NULL;
+
+    if (decision == MSG_ALLOW)
+        ep = policy_match_authority(&s->proxy->policy, URL_HTTPS, &s->authority);
+    connect_log(s, decision, ep, reason);
 }
 
 /* The handshake was ended by the client, or by what it said. */
@@ -177,7 +185,7 @@ bool connect_may_be_raw(const struct session *s)
     const struct policy *policy = &s->proxy->policy;
 
     return s->mode == SESSION_TUNNEL && policy->dry_run &&
-           !transparent_is_url_port(policy, s->authority.port);
+           !policy_is_url_port(policy, s->authority.port);
 }
 
 /* A method and a space (RFC 9112, 3), or what may become that. Methods in use are upper case; that

@@ -128,17 +128,7 @@ static void log_refused(struct session *s, const char *sni, const char *reason)
 
 static void log_failed(struct session *s, enum msg_decision decision, const char *reason)
 {
-    char target[URL_HOST_SIZE + 16];
-    struct log_entry l = {.decision = decision,
-                          .endpoint = policy_match_raw(&s->proxy->policy, &s->authority),
-                          .method = "CONNECT",
-                          .url = target,
-                          .reason = reason};
-
-    if (decision == MSG_ALLOW && !l.endpoint && s->proxy->policy.dry_run)
-        l.decision = MSG_WOULD_DENY;
-    connect_target(&s->authority, target, sizeof(target));
-    log_request(s->proxy, &l);
+    connect_log(s, decision, policy_match_raw(&s->proxy->policy, &s->authority), reason);
 }
 
 /* --- the dial --- */

@@ -124,6 +124,11 @@ void connect_first(struct session *s);
 /* In a dry run: may the tunnel, in which nothing was said yet, be one of any protocol? */
 bool connect_may_be_raw(const struct session *s);
 
+/* A line of the log, of the CONNECT to the session's authority as a whole (connect.c). ep: what
+ * allows it, or NULL, with which a dry run would not have allowed it. */
+void connect_log(struct session *s, enum msg_decision decision, const struct endpoint *ep,
+                 const char *reason);
+
 /* Begins TLS with the client (connect.c). */
 void connect_start_tls(struct session *s);
 
@@ -132,9 +137,6 @@ void connect_target(const struct url_authority *a, char *text, size_t size);
 
 /* A client that was intercepted is here: enters the first state (transparent.c). */
 void transparent_begin(struct session *s);
-
-/* Is that port one of URLs, where nothing but TLS and HTTP is said? */
-bool transparent_is_url_port(const struct policy *policy, uint16_t port);
 
 /* The first byte of a client that was intercepted is in: does TLS begin with it? (transparent.c) */
 void transparent_first(struct session *s, bool tls);

@@ -65,24 +65,17 @@ static void refuse_tls(struct session *s)
     session_enter(s, SESSION_REPLY);
 }
 
-bool transparent_is_url_port(const struct policy *policy, uint16_t port)
-{
-    return policy_has_port(policy, URL_HTTP, port) || policy_has_port(policy, URL_HTTPS, port) ||
-           (policy->dry_run && (port == 80 || port == 443));
-}
-
 void transparent_begin(struct session *s)
 {
     const struct policy *policy = &s->proxy->policy;
     uint16_t port = s->authority.port;
     bool raw = policy_has_name_port(policy, port);
-    bool url = transparent_is_url_port(policy, port);
+    bool url = policy_is_url_port(policy, port);
 
     /* Only where the dialer goes by a proxy of the host's network does this come here. */
     if (policy_match_raw(policy, &s->authority) || (policy->dry_run && !raw && !url))
         raw_begin(s, false, s->client_port);
-    else if (raw && (policy->dry_run || policy_has_port(policy, URL_HTTP, port) ||
-                     policy_has_port(policy, URL_HTTPS, port)))
+    else if (raw && (policy->dry_run || url))
         raw_sort(s);
     else if (raw)
         raw_begin(s, true, s->client_port);

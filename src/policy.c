@@ -653,6 +653,12 @@ bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t po
     return false;
 }
 
+bool policy_is_url_port(const struct policy *p, uint16_t port)
+{
+    return policy_has_port(p, URL_HTTPS, port) || policy_has_port(p, URL_HTTP, port) ||
+           (p->dry_run && (port == 80 || port == 443));
+}
+
 uint32_t policy_index(const struct policy *p, const struct endpoint *ep)
 {
     return ep ? (uint32_t)(ep - p->endpoints) : POLICY_INDEX_NONE;

@@ -215,6 +215,10 @@ bool policy_needs_ca(const struct policy *p);
 /* Any URL endpoint of this scheme and port? */
 bool policy_has_port(const struct policy *p, enum url_scheme scheme, uint16_t port);
 
+/* Is that port one of URLs, to which connections are taken to httpproxy: of any URL endpoint, or,
+ * in a dry run, 80 and 443? */
+bool policy_is_url_port(const struct policy *p, uint16_t port);
+
 /* The index of an endpoint of p, as messages carry it. */
 uint32_t policy_index(const struct policy *p, const struct endpoint *ep);
 #define POLICY_INDEX_NONE UINT32_MAX

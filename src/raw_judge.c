@@ -23,12 +23,6 @@ static bool is_gateway(const struct msg_tuple *t)
            memcmp(gateway, t->address, t->family == AF_INET ? 4 : 16) == 0;
 }
 
-static bool is_url_port(const struct policy *p, uint16_t port)
-{
-    return policy_has_port(p, URL_HTTPS, port) || policy_has_port(p, URL_HTTP, port) ||
-           (p->dry_run && (port == 80 || port == 443));
-}
-
 static bool judge_learned(const struct raw_judge *j, uint8_t protocol, const struct msg_tuple *t,
                           struct raw_verdict *v, const char **name)
 {
@@ -71,7 +65,7 @@ struct raw_verdict raw_judge(const struct raw_judge *j, uint8_t protocol, const 
                             .endpoint = policy_index(j->policy, ep)};
     const char *name = "";
 
-    if (!ep && protocol == IPPROTO_TCP && is_url_port(j->policy, t->port)) {
+    if (!ep && protocol == IPPROTO_TCP && policy_is_url_port(j->policy, t->port)) {
         v.allowed = true;
         v.to = MSG_TO_INTERCEPT;
     } else if (ep || judge_learned(j, protocol, t, &v, &name)) {
