@@ -36,6 +36,8 @@
 #include "src/userns.h"
 #include "src/util.h"
 
+#define OTHER_ENDS_MS 250
+
 struct gateway {
     struct launch *l;
     bool ipv6;
@@ -331,33 +333,49 @@ static void look_at_gate(struct gateway *g)
         g->ending = true;
 }
 
+/* Of a proxy that runs: does it end by itself in that time? */
+static bool ends_within(const struct gateway *g, const struct proxy_process *p, uint64_t ms,
+                        int *status)
+{
+    struct pollfd child = {.fd = g->children, .events = POLLIN};
+    struct signalfd_siginfo info;
+    uint64_t until = now_ms() + ms, now;
+
+    while (waitpid(p->pid, status, WNOHANG) == 0) {
+        if ((now = now_ms()) >= until || poll(&child, 1, (int)(until - now)) <= 0)
+            return false;
+        (void)!read(g->children, &info, sizeof(info)); /* whose end is asked next */
+    }
+    return true;
+}
+
 /* A proxy ended. Before its time that ends the whole network of the jail, so that what was said to
  * one proxy is not gone round by the other, and no denial goes unlogged. The other is killed first,
  * by which the kernel tells its clients that their connections have ended, and nothing is served
- * any more; one that has not started never will. The supervisor is told before the link is taken
- * away, since init, which may still be setting it up, would have another reason to give; if it
- * cannot be taken away, this process ends and takes the jail with it. */
+ * any more; one that has not started never will. One that ended well was let go by the supervisor
+ * because of the other one's end, which is waited for. The supervisor is told before the link is
+ * taken away, since init, which may still be setting it up, would have another reason to give; if
+ * it cannot be taken away, this process ends and takes the jail with it. */
 static void on_proxy_end(struct gateway *g, struct proxy_process *p, int status)
 {
     struct proxy_process *other = p == &g->dns ? &g->http : &g->dns;
-    const char *cause = p->name;
     struct error e;
-    int others;
+    int others = 0;
+    bool both = other->pid > 0;
 
     p->pid = 0;
     if (g->ending)
         return;
-    if (other->pid > 0 && waitpid(other->pid, &others, WNOHANG) == other->pid) {
-        if (status == 0) { /* without the other the supervisor lets this one go */
-            cause = other->name;
-            status = others;
-        }
-    } else if (other->pid > 0 && kill(other->pid, SIGKILL) == 0) {
-        (void)waitpid(other->pid, NULL, 0);
+    if (both && !ends_within(g, other, status == 0 ? OTHER_ENDS_MS : 0, &others)) {
+        (void)kill(other->pid, SIGKILL);
+        (void)waitpid(other->pid, &others, 0);
+        both = !WIFSIGNALED(others) || WTERMSIG(others) != SIGKILL; /* by itself after all */
     }
     other->pid = 0;
     proxy_process_close(other);
-    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, cause);
+    (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, p->name);
+    if (both)
+        (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, others, other->name);
     if (netns_cut(&e) < 0)
         launch_fail(g->l->gate_keeper, &e);
     (void)launch_send(g->l->gate_keeper, LAUNCH_CUT, 0, NULL);
@@ -387,6 +405,9 @@ static void start_if_needed(struct gateway *g, struct proxy_process *p)
     if (!proxy_process_is_needed(p)) {
         if (g->ending)
             proxy_process_close(p);
+    } else if (!g->ending && proxy_process_is_let_go(p)) {
+        proxy_process_close(p);
+        on_proxy_end(g, p, 0);
     } else if (proxy_process_start(p, g->mounts, &e) < 0) {
         warn_text("%s", e.text);
         proxy_process_close(p);

@@ -181,3 +181,11 @@ bool proxy_process_is_needed(const struct proxy_process *p)
     }
     return false;
 }
+
+bool proxy_process_is_let_go(const struct proxy_process *p)
+{
+    char byte;
+
+    return p->pid == 0 && p->fds[PROXY_FD_CHANNEL] >= 0 &&
+           recv(p->fds[PROXY_FD_CHANNEL], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}

@@ -40,4 +40,7 @@ size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out);
  * (MSG_FINISH) is nothing to start it for. */
 bool proxy_process_is_needed(const struct proxy_process *p);
 
+/* Whether it has not started, and the supervisor has closed its channel: nobody would hear it. */
+bool proxy_process_is_let_go(const struct proxy_process *p);
+
 #endif

@@ -60,6 +60,7 @@
 #define DRAIN_MS 10
 #define MAPPED_BYTES 32768 /* allocations of that size are mappings */
 #define HUNG_MS 1000
+#define PROXY_WORD_MS 500 /* from the end of a proxy's channel to the keeper's word of its own */
 
 /* --- ends --- */
 
@@ -97,6 +98,23 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     supervisor_finish_if_all_said(arg);
 }
 
+/* A command that ends with its connection to a proxy that ended may be quicker than the keeper with
+ * its word of that end; the proxy's channel has closed before. */
+static void await_word_of_proxy(struct supervisor *s)
+{
+    struct pollfd p = {.fd = s->launch.gate_supervisor, .events = POLLIN};
+    int result = s->result;
+
+    if (s->dns.channel)
+        channel_catch_up(s->dns.channel);
+    if (s->http.channel)
+        channel_catch_up(s->http.channel);
+    while (s->closed && !s->network_ended && s->result == result && poll(&p, 1, PROXY_WORD_MS) > 0)
+        supervisor_on_gate(p.fd, EV_READ, s);
+    if (s->closed && !s->network_ended)
+        log_error(s->log, "%s closed its channel; the jail's network had ended", s->closed);
+}
+
 /* The command has ended, s->result is set: the proxies' last words, but not for long. */
 void supervisor_begin_ending(struct supervisor *s, int result)
 {
@@ -107,8 +125,7 @@ void supervisor_begin_ending(struct supervisor *s, int result)
     s->result = result;
     if (s->gate.channel)
         channel_catch_up(s->gate.channel); /* what the command did is there */
-    if (s->closed && !s->network_ended)
-        log_error(s->log, "%s closed its channel; the jail's network had ended", s->closed);
+    await_word_of_proxy(s);
     s->phase = PHASE_ENDING;
     (void)launch_send(s->launch.gate_supervisor, LAUNCH_ENDING, 0, NULL);
     msg_init(&m, MSG_FINISH, sizeof(m));

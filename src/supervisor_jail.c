@@ -43,12 +43,27 @@ static void on_proxy_ended(struct supervisor *s, const char *name, int status)
     describe_status(status, how, sizeof(how));
     if (s->phase == PHASE_SETUP)
         supervisor_give_up(s, EIO, "%s %s before it was ready", name, how);
-    else if (status == 0 && s->closed && strcmp(name, s->closed) != 0)
-        return; /* its channel was closed because of the other one's end, which is yet to be told */
+    else if (s->closed && strcmp(name, s->closed) != 0)
+        return; /* its channel was closed because of the other one's end: on_cut */
     else if (!s->network_ended)
         log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
                   name, how);
     s->network_ended = true;
+}
+
+/* How the proxy ended whose channel was closed first has been told, unless the keeper found only
+ * the other's end, and killed it. */
+static void on_cut(struct supervisor *s)
+{
+    if (s->closed && !s->network_ended && s->phase != PHASE_ENDING)
+        log_error(s->log,
+                  "%s closed its channel; the jail's network has ended, the command goes on "
+                  "without it",
+                  s->closed);
+    s->network_ended = true;
+    jail_abort(s->diag);
+    if (s->container) /* the envoy may */
+        (void)launch_send(s->launch.init_supervisor, LAUNCH_ABORT, 0, NULL);
 }
 
 /* Of a jail that fails: the keeper cannot link it where init has ended, and init has said why,
@@ -83,9 +98,7 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
     if (m.type == LAUNCH_ERROR) {
         supervisor_give_up(s, EIO, "%s", init_failed(s, &init) ? init.text : m.text);
     } else if (m.type == LAUNCH_CUT) {
-        jail_abort(s->diag);
-        if (s->container) /* the envoy may */
-            (void)launch_send(s->launch.init_supervisor, LAUNCH_ABORT, 0, NULL);
+        on_cut(s);
     } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
         on_proxy_ended(s, m.text, m.value);
     }

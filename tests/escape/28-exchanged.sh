@@ -77,6 +77,22 @@ run tree/src/cijail -e http://registry.example/ -- sh -c \
     'rm tree/httpproxy/cijail-httpproxy; cp hostile.py tree/httpproxy/cijail-httpproxy; curl -s -m 10 http://registry.example/'
 exchanged httpproxy
 
+t_case 'one that closes its channel before it ends, and a command that ends at once: how the proxy ended is told'
+{ cat hostile.py; echo 'import time
+end = time.monotonic() + 0.1
+os.closerange(3, 64)
+while time.monotonic() < end: pass
+os._exit(7)'; } >late.py
+chmod +x late.py
+cp "$BUILD/httpproxy/cijail-httpproxy" tree/httpproxy/.right && mv tree/httpproxy/.right tree/httpproxy/cijail-httpproxy
+for proxy in dnsproxy httpproxy; do
+    cp "$BUILD/dnsproxy/cijail-dnsproxy" tree/dnsproxy/
+    run tree/src/cijail -e http://registry.example/ -- sh -c "rm tree/$proxy/cijail-$proxy; cp late.py tree/$proxy/cijail-$proxy
+        if [ $proxy = httpproxy ]; then curl -s -m 10 http://registry.example/; else dig +tries=1 +time=5 registry.example; fi"
+    exchanged $proxy
+    t_match "$err" "cijail-$proxy ended with status 7"
+done
+
 t_case 'where there is a CA, httpproxy is locked before the command begins: nothing is left to be exchanged'
 cp "$BUILD/httpproxy/cijail-httpproxy" tree/httpproxy/.right && mv tree/httpproxy/.right tree/httpproxy/cijail-httpproxy
 run tree/src/cijail -e https://registry.example/ -- sh -c \
