@@ -121,7 +121,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 def x32():
     for number in 41, 53, 42, 425, 39:  # socket, socketpair, connect, io_uring_setup, getpid
         r = libc.syscall(ctypes.c_long(0x40000000 | number), ctypes.c_long(40), ctypes.c_long(1), ctypes.c_long(0))
-        print("x32", number, errno.errorcode[ctypes.get_errno()] if r < 0 else "ok")
+        print("x32", number, errno.errorcode[ctypes.get_errno()] if r < 0 else "ok", flush=True)
 def i386(number):
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     # push rbx; mov eax, edi; mov ebx, esi; mov ecx, edx; xor edx, edx; int 0x80; pop rbx; ret
