@@ -30,6 +30,30 @@ export CIJAIL_ENDPOINTS='https://registry.example/ http://registry.example/ http
     https://dead.example/ http://outside.example/ outside.example:7000 git.example:7000 git.example:22 198.51.100.20:7000
     POST:https://origin.example/ files.example:8443'
 
+# A proxy that takes connections and is silent: what becomes of them is asked at the end of this file.
+cat >silent.py <<'END'
+import socket
+s = socket.create_server(("192.0.2.10", 3132))
+held = []
+while True:
+    held.append(s.accept())
+END
+python3 silent.py &
+silent=$!
+cat >wait.sh <<'END'
+(curl -sS -m 200 -w '%{http_code}\n' https://registry.example/echo; echo ended) >request &
+(nc -w 200 git.example 7000 </dev/null; echo ended) >raw &
+curl -sS -m 20 http://registry.example/echo
+wait
+cat request raw
+END
+declare -A waiting
+for kind in http https; do
+    env http_proxy= https_proxy=$kind://proxy.example:3132 cijail -v -- bash -c "mkdir $kind; cd $kind; . ../wait.sh" \
+        >waiting.$kind 2>waiting.$kind.err </dev/null &
+    waiting[$kind]=$!
+done
+
 for proxy in "$plain" "$tls"; do
     kind=${proxy%%:*}
 
@@ -298,6 +322,19 @@ t_match "$out" '^words$'
 squid_saw git.example:22
 t_count 1 "$seen" 'CONNECT registry\.example:443$'
 t_match "$(cat learned)" '^git\.example:7000'
+
+t_case 'a proxy that is silent: an answer after a minute and a half, by TLS too, and all else goes on meanwhile'
+for kind in http https; do
+    wait "${waiting[$kind]}"
+    out=$(cat waiting.$kind) err=$(cat waiting.$kind.err)
+    t_count 2 "$out" "^cijail: this host's proxy did not answer in time\$|^504\$"
+    t_count 2 "$out" '^ended$'
+    t_match "$out" '^GET http://registry\.example/echo$'
+    t_match "$err" "cijail: allow - GET https://registry\.example/echo: this host's proxy did not answer in time\$"
+    t_match "$err" "cijail: allow - CONNECT (git\.example|198\.51\.100\.20):7000: this host's proxy did not answer in time\$"
+done
+kill $silent
+wait $silent 2>/dev/null
 
 squid_stop
 t_done
