@@ -5,22 +5,11 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 
-# Processes by name (those of the test, and the servers' threads, aside), files, mounts, namespaces that processes use.
-state() {
-    t_state
-    find /sys/fs/cgroup -type d 2>/dev/null | wc -l
-}
-same_state() { # as before the first jail, after some seconds at most
-    local i
-    for ((i = 0; i < 100; i++)); do [[ $(state) == "$before" ]] && break; sleep 0.05; done
-    t_eq "$(state)" "$before"
-}
-
 t_case 'after one jail'
-before=$(state)
+before=$(t_state)
 run cijail -e https://registry.example/ -- curl -s https://registry.example/pkg/lodash
 t_status 0
-same_state
+t_same_state "$before"
 
 t_case 'after a jail that failed to start, that was killed, that was ended'
 cijail -e nosuch..word true 2>/dev/null
@@ -31,7 +20,7 @@ for signal in KILL TERM INT; do
     sleep 0.3
     { kill -$signal $pid; wait $pid; } 2>/dev/null
 done
-same_state
+t_same_state "$before"
 
 t_case 'killed in every moment of its set-up'
 for delay in 0.00{1,3,5,7,9} 0.0{10..60..5}; do
@@ -40,7 +29,7 @@ for delay in 0.00{1,3,5,7,9} 0.0{10..60..5}; do
     sleep "$delay"
     { kill -KILL $pid; wait $pid; } 2>/dev/null
 done
-same_state
+t_same_state "$before"
 
 t_case 'a thousand jails, 20 at a time, all work'
 start=$SECONDS
@@ -48,7 +37,7 @@ T_LIMIT=500 run bash -c 'seq 1000 | xargs -P 20 -I {} cijail -q -- sh -c "echo {
 t_eq "$out" "$(seq 1000 | md5sum)"
 t_eq "$err" ''
 echo "# 1,000 jails in $((SECONDS - start)) s"
-same_state
+t_same_state "$before"
 
 # A user namespace may limit how many namespaces of a kind there are in it at once: what a jail leaves would soon
 # be too many. The kernel takes network namespaces down a little later than their last process, hence the reserve.
@@ -66,6 +55,6 @@ t_eq "$out" ''
 t_case 'with work in them, 20 at a time'
 T_LIMIT=300 run bash -c 'seq 100 | xargs -P 20 -I {} cijail -q -e https://registry.example/ -- curl -s -m 60 https://registry.example/pkg/lodash | sort | uniq -c'
 t_match "$out" '^ *100 a package$'
-same_state
+t_same_state "$before"
 
 t_done
