@@ -11,6 +11,9 @@
 
 #include "src/util.h"
 
+/* Loaded for as long as the process lives; libcrypto's own table is gone before the end. */
+static OSSL_PROVIDER *provider;
+
 int tls_client_init(struct error *e)
 {
     unsigned char byte;
@@ -22,7 +25,7 @@ int tls_client_init(struct error *e)
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
                              OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
                          NULL) != 1 ||
-        !OSSL_PROVIDER_load(NULL, "default") || RAND_bytes(&byte, 1) != 1)
+        !(provider = OSSL_PROVIDER_load(NULL, "default")) || RAND_bytes(&byte, 1) != 1)
         return error_set(e, EIO, "libcrypto cannot be initialised");
     return 0;
 }
