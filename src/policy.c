@@ -244,18 +244,22 @@ static bool is_loopback(int family, const void *address)
 {
     if (family == AF_INET)
         return *(const uint8_t *)address == 127;
-    return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)address);
+    return memcmp(address, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
 }
 
-/* Where connect(2) leads to the host itself by another spelling. */
+/* Where connect(2) leads to the host itself by another spelling. The address may stand in a packet,
+ * at any place: it is copied. */
 bool policy_means_loopback(int family, const void *address)
 {
     static const struct in_addr any4 = {0};
-    const struct in6_addr *v6 = address;
+    struct in6_addr v6;
 
+    if (is_loopback(family, address))
+        return true;
     if (family == AF_INET)
-        return is_loopback(family, address) || memcmp(address, &any4, sizeof(any4)) == 0;
-    return is_loopback(family, address) || IN6_IS_ADDR_UNSPECIFIED(v6) || IN6_IS_ADDR_V4MAPPED(v6);
+        return memcmp(address, &any4, sizeof(any4)) == 0;
+    memcpy(&v6, address, sizeof(v6));
+    return IN6_IS_ADDR_UNSPECIFIED(&v6) || IN6_IS_ADDR_V4MAPPED(&v6);
 }
 
 bool policy_is_dns_server(const struct endpoint *ep)
