@@ -317,4 +317,5 @@ void dnsproxy_run(struct dnsproxy *p)
     (void)channel_send(p->channel, &ready, -1);
     (void)event_base_dispatch(p->base);
     close_all(p);
+    tls_client_end();
 }

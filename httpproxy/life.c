@@ -135,5 +135,6 @@ int proxy_main(void)
         die("the supervisor is gone");
     (void)event_base_dispatch(p->base);
     proxy_free(p, NULL);
+    tls_client_end();
     return 0;
 }

@@ -11,7 +11,6 @@
 
 #include "src/util.h"
 
-/* Loaded for as long as the process lives; libcrypto's own table is gone before the end. */
 static OSSL_PROVIDER *provider;
 
 int tls_client_init(struct error *e)
@@ -28,6 +27,13 @@ int tls_client_init(struct error *e)
         !(provider = OSSL_PROVIDER_load(NULL, "default")) || RAND_bytes(&byte, 1) != 1)
         return error_set(e, EIO, "libcrypto cannot be initialised");
     return 0;
+}
+
+void tls_client_end(void)
+{
+    if (provider)
+        (void)OSSL_PROVIDER_unload(provider);
+    provider = NULL;
 }
 
 /* Adds all certificates of the text; those that cannot be read are left out, as every TLS library

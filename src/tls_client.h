@@ -15,6 +15,9 @@
  * at the first use: before a process locks itself down. 0 or -EIO. */
 int tls_client_init(struct error *e);
 
+/* What that holds, after all contexts and connections. Without it: nothing. */
+void tls_client_end(void);
+
 /* TLS 1.2 at least, security level 2 at least; servers are verified with those roots; sessions are
  * the caller's to keep (SSL_CTX_sess_set_new_cb). NULL and the reason. */
 SSL_CTX *tls_client_new(const char *roots, size_t len, struct error *e);
