@@ -18,11 +18,11 @@ build() { # HOW WRITES COMMAND...: "HOW PART MICROSECONDS" for each part; of wri
 "$BENCH_SRC/workload.sh" "$sources" 1000 >/dev/null # what is read from a disk is in memory afterwards
 build_in() { # HOW
     case $1 in
-        outside) build outside $writes env ;;
-        cijail) build cijail $writes cijail -q -- ;;
-        cijail-url) build cijail-url $writes cijail -q -e https://registry.example/ -- ;;
-        bwrap) build bwrap $writes bwrap --unshare-all --dev-bind / / ;;
-        notify) build notify $watched_writes "$BUILD/bench/notify" ;;
+        outside) build "$1" $writes env ;;
+        cijail) build "$1" $writes cijail -q -- ;;
+        cijail-url) build "$1" $writes cijail -q -e https://registry.example/ -- ;;
+        bwrap) build "$1" $writes bwrap --unshare-all --dev-bind / / ;;
+        notify) build "$1" $watched_writes "$BUILD/bench/notify" ;;
     esac
 }
 ways=(outside cijail cijail-url bwrap notify)

@@ -51,9 +51,12 @@ for what in unix inet netlink pair fork kill pidfd traceme; do
 done
 rm -f fifo-of-it
 
+right() { # PROXY: the program that belongs there
+    cp "$BUILD/$1/cijail-$1" "tree/$1/.right" && mv "tree/$1/.right" "tree/$1/cijail-$1"
+}
 t_case 'the twin: it is the exchanged program that is started, and the right one works'
-cp "$BUILD/dnsproxy/cijail-dnsproxy" tree/dnsproxy/
-cp "$BUILD/httpproxy/cijail-httpproxy" tree/httpproxy/
+right dnsproxy
+right httpproxy
 run tree/src/cijail -e registry.example -- dig +tries=1 +time=5 +short registry.example
 t_eq "$out" 198.51.100.10
 
@@ -84,9 +87,9 @@ os.closerange(3, 64)
 while time.monotonic() < end: pass
 os._exit(7)'; } >late.py
 chmod +x late.py
-cp "$BUILD/httpproxy/cijail-httpproxy" tree/httpproxy/.right && mv tree/httpproxy/.right tree/httpproxy/cijail-httpproxy
+right httpproxy
 for proxy in dnsproxy httpproxy; do
-    cp "$BUILD/dnsproxy/cijail-dnsproxy" tree/dnsproxy/
+    right dnsproxy
     run tree/src/cijail -e http://registry.example/ -- sh -c "rm tree/$proxy/cijail-$proxy; cp late.py tree/$proxy/cijail-$proxy
         if [ $proxy = httpproxy ]; then curl -s -m 10 http://registry.example/; else dig +tries=1 +time=5 registry.example; fi"
     exchanged $proxy
@@ -94,7 +97,7 @@ for proxy in dnsproxy httpproxy; do
 done
 
 t_case 'where there is a CA, httpproxy is locked before the command begins: nothing is left to be exchanged'
-cp "$BUILD/httpproxy/cijail-httpproxy" tree/httpproxy/.right && mv tree/httpproxy/.right tree/httpproxy/cijail-httpproxy
+right httpproxy
 run tree/src/cijail -e https://registry.example/ -- sh -c \
     'rm tree/httpproxy/cijail-httpproxy; cp hostile.py tree/httpproxy/cijail-httpproxy; curl -s -m 10 https://registry.example/pkg/lodash'
 t_eq "$out" 'a package'
