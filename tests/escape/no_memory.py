@@ -57,6 +57,8 @@ VICTIMS = {"supervisor": ("cijail", 0), "keeper": ("cijail", 1), "jail": ("cijai
 LIMIT = 30  # seconds, on a machine that is busy
 NEVER = 10**9
 END_OF_SIGNAL = r"killed by signal (\d+)"
+# In the supervisor only a library asserts: getaddrinfo(3) that getline(3) got something of nsswitch.conf (nss_database.c).
+ASSERTION_OF_LIBRARY = r"^cijail: [\w./-]+\.c:\d+: \w+: Assertion `.*' failed\."
 
 
 def told(folder):
@@ -119,10 +121,13 @@ def judge_report(folder, status, err):
 
 def judge(folder, status, err):
     there = {name: os.path.exists(f"{folder}/{name}") for name in ("open", "ran", "done")}
-    # Of the jail's command before it ran, or of the supervisor, which then is this program's child.
+    # Of the jail's command before it ran, or of the supervisor, which then is this program's child; the jail ends with
+    # that one: start() waited for all that hold its output.
     killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11, -6, -11) and not there["ran"]
     if there["open"]:
         return "not ok: the network was open, or the filter not whole"
+    if status == -6 and re.search(ASSERTION_OF_LIBRARY, err, re.M) and not there["done"]:
+        return "ok: crashed"
     if killed and (status == 7 or not there["ran"]):
         return "ok: crashed"
     if status == 7 and there["done"]:
