@@ -20,7 +20,7 @@ if HAVE_CMOCKA
 DNSPROXY_UNIT_TESTS = \
 	tests/unit/test_msg tests/unit/test_channel tests/unit/test_query tests/unit/test_answer \
 	tests/unit/test_fold tests/unit/test_nflog tests/unit/test_dns_cache tests/unit/test_frames \
-	tests/unit/test_dns_upstream
+	tests/unit/test_dns_upstream tests/unit/test_secure
 check_PROGRAMS += $(DNSPROXY_UNIT_TESTS)
 TESTS += $(DNSPROXY_UNIT_TESTS)
 tests_unit_test_msg_SOURCES = tests/unit/test_msg.c
@@ -44,6 +44,9 @@ tests_unit_test_frames_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_dns_upstream_SOURCES = tests/unit/test_dns_upstream.c
 tests_unit_test_dns_upstream_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_dns_upstream_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_secure_SOURCES = tests/unit/test_secure.c
+tests_unit_test_secure_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_secure_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_fold_SOURCES = tests/unit/test_fold.c
 tests_unit_test_fold_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_fold_LDADD = $(DNSPROXY_LIBS) $(CMOCKA_LIBS)

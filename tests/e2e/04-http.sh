@@ -429,8 +429,18 @@ t_case 'a download of 200 MiB, streamed: the memory of the proxy is bounded'
 cat >rss.sh <<'END'
 # On the host: the largest resident set, in KiB, of the httpproxy while the command runs.
 "$@" >"$T_TMP/rss.out" &
-pid=$! max=0
+pid=$! max=0 told=''
 while kill -0 $pid 2>/dev/null; do
+    if [[ -z $told ]] && ((SECONDS > 45)); then # it will not end in time: what does each side wait for?
+        told=1
+        {
+            ss -tnmi
+            for p in $(pgrep -x cijail-httpprox); do
+                head -v /proc/$p/{stat,wchan,syscall}
+                nsenter -t $p -U --preserve-credentials -n ss -tnmi || nsenter -t $p -n ss -tnmi
+            done
+        } >&2
+    fi
     for p in $(pgrep -x cijail-httpprox); do
         rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$p/status 2>/dev/null)
         ((${rss:-0} > max)) && max=$rss
