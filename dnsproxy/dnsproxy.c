@@ -99,7 +99,7 @@ static void on_held(evutil_socket_t fd, short what, void *arg)
 
 /* The jail is over. What it did just before may still wait in the sockets: it is read, and what of
  * it belongs into the log is sent, if the supervisor still listens (log.c). */
-static void finish(struct dnsproxy *p, struct channel *c)
+static void finish(struct dnsproxy *p, struct channel *c, bool answered)
 {
     p->draining = true;
     for (int i = 0; i < DRAIN_ROUNDS; i++) {
@@ -112,6 +112,8 @@ static void finish(struct dnsproxy *p, struct channel *c)
     if (p->held)
         held_flush(p->held);
     log_flush(p);
+    if (answered)
+        log_finish(p);
     channel_free(c);
     p->channel = NULL;
     (void)event_base_loopbreak(p->base);
@@ -164,7 +166,7 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
     struct dnsproxy *p = arg; /* fd: of TLS_DIALED alone */
     switch (m->type) {
     case MSG_FINISH:
-        finish(p, c);
+        finish(p, c, true);
         break;
     case MSG_OPENED:
         if (p->held)
@@ -190,7 +192,7 @@ static void on_closed(struct channel *c, const char *reason, void *arg)
     struct dnsproxy *p = arg;
     if (reason)
         warn_text("the supervisor broke the protocol: %s", reason);
-    finish(p, c);
+    finish(p, c, false);
 }
 
 static void read_policy(struct dnsproxy *p)

@@ -140,6 +140,7 @@ void tcp_reply(struct tcp_connection *c, const uint8_t *data, size_t len);
 void log_open(struct dnsproxy *p);
 void log_close(struct dnsproxy *p);
 void log_flush(struct dnsproxy *p);
+void log_finish(struct dnsproxy *p); /* after the last message */
 void log_allow(struct dnsproxy *p, const char *name, uint16_t qtype, uint32_t endpoint,
                uint32_t count);
 void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,

@@ -112,6 +112,13 @@ void log_flush(struct dnsproxy *p)
     fold_flush(p->allowed);
 }
 
+void log_finish(struct dnsproxy *p)
+{
+    struct msg_finish m;
+    msg_init(&m, MSG_FINISH, sizeof(m));
+    send_message(p, &m);
+}
+
 void log_allow(struct dnsproxy *p, const char *name, uint16_t qtype, uint32_t endpoint,
                uint32_t count)
 {

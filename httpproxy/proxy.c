@@ -115,15 +115,26 @@ void proxy_run_later(struct proxy *p, struct session *s)
     arm_run(p);
 }
 
-/* The last messages, and what the command said last in its tunnels, have gone. */
-static bool all_said(struct proxy *p)
+static bool is_drained(const struct proxy *p)
 {
-    log_flush(p);
-    if (channel_queued(p->channel) > 0)
-        return false;
     return now_ms() >= p->finish_deadline ||
            (p->session_count == 0 && relays_undelivered(p->relays) == 0 &&
             vias_undelivered(p->vias) == 0);
+}
+
+/* What the command said last in its tunnels, and the last messages have gone. */
+static bool all_said(struct proxy *p)
+{
+    struct msg_finish m;
+
+    log_flush(p);
+    if (channel_queued(p->channel) > 0 || !is_drained(p))
+        return false;
+    msg_init(&m, MSG_FINISH, sizeof(m));
+    if (!p->answered)
+        (void)channel_send(p->channel, &m, -1);
+    p->answered = true;
+    return channel_queued(p->channel) == 0;
 }
 
 static void finish_or_wait(struct proxy *p)

@@ -65,6 +65,7 @@ struct proxy {
     struct listener listeners[4];
     bool accepting;
     bool finishing; /* MSG_FINISH has come: the loop ends when all is sent */
+    bool answered;  /* the same is the answer */
     bool ending;    /* it is being freed, one part after the other */
     uint64_t finish_deadline;
     struct event tick, run, accept_again;

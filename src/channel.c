@@ -164,11 +164,15 @@ static const char *judge(const struct channel *c, const struct msghdr *h, size_t
     return NULL;
 }
 
-/* Nothing could be read, or the end. */
-static void read_failed(struct channel *c, int err)
+/* Nothing could be read. ECONNRESET comes once, before the last words of a peer that did not read
+ * all it was sent. Returns false if there is nothing more, or the channel has ended. */
+static bool goes_on(struct channel *c, int err)
 {
+    if (err == EINTR || err == ECONNRESET)
+        return true;
     if (c->broken || (err != EAGAIN && err != EWOULDBLOCK))
         channel_died(c, NULL);
+    return false;
 }
 
 /* One message that was read. Returns false if the channel has ended. */
@@ -198,12 +202,8 @@ static bool read_one(struct channel *c)
                        .msg_control = control.room,
                        .msg_controllen = sizeof(control.room)};
     ssize_t n = recvmsg(c->fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0) {
-        if (errno == EINTR)
-            return true;
-        read_failed(c, errno);
-        return false;
-    }
+    if (n < 0)
+        return goes_on(c, errno);
     return take(c, &h, (size_t)n);
 }
 
@@ -228,12 +228,8 @@ static bool read_several(struct channel *c)
                                        .msg_controllen = sizeof(c->batch->control[i].room)};
     }
     int n = recvmmsg(c->fd, h, BATCH, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
-    if (n < 0) {
-        if (errno == EINTR)
-            return true;
-        read_failed(c, errno);
-        return false;
-    }
+    if (n < 0)
+        return goes_on(c, errno);
     for (int i = 0; i < n; i++) {
         if (more)
             more = take(c, &h[i].msg_hdr, h[i].msg_len);

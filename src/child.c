@@ -124,8 +124,9 @@ static int command_confine(struct init *in, struct error *e)
 
     if (r < 0)
         return r;
-    if (launch_send_fd(in->l->init_child, LAUNCH_LISTENER, 0, listener) < 0)
-        _exit(125);
+    r = launch_send_fd(in->l->init_child, LAUNCH_LISTENER, 0, listener);
+    if (r < 0)
+        return launch_explain_pass(r, e);
     if (sigprocmask(SIG_SETMASK, &in->l->caller_mask, NULL) < 0)
         return error_errno(e, errno, "sigprocmask");
     /* Nothing that was inherited, and nothing of cijail's own, reaches the command; the pipe to
@@ -232,6 +233,20 @@ static void hear_report(struct init *in)
     fail(in, &e);
 }
 
+/* To the keeper or the supervisor. */
+static void pass(struct init *in, int to, enum launch_type type, int value, int fd)
+{
+    int r = launch_send_fd(to, type, value, fd);
+    struct error e;
+
+    if (r == -EPIPE)
+        _exit(125); /* it has ended, and has said why */
+    if (r < 0) {
+        (void)launch_explain_pass(r, &e);
+        fail(in, &e);
+    }
+}
+
 /* Should init be stopped, the supervisor sees the end of the command all the same. */
 static void send_process(struct init *in, enum launch_process which, pid_t pid)
 {
@@ -242,8 +257,7 @@ static void send_process(struct init *in, enum launch_process which, pid_t pid)
         (void)error_errno(&e, errno, "pidfd_open");
         fail(in, &e);
     }
-    if (launch_send_fd(in->l->init_child, LAUNCH_PROCESS, (int)which, pidfd) < 0)
-        _exit(125); /* no supervisor, no jail */
+    pass(in, in->l->init_child, LAUNCH_PROCESS, (int)which, pidfd);
 }
 
 /* The command's process, which prepares itself and then waits for release_command. */
@@ -328,7 +342,7 @@ static void send_diag(struct init *in)
     cleanup_close int diag = unix_diag_open(NULL);
 
     if (diag >= 0)
-        (void)launch_send_fd(in->l->init_child, LAUNCH_DIAG, 0, diag);
+        pass(in, in->l->init_child, LAUNCH_DIAG, 0, diag);
 }
 
 /* Namespaces, and a network of its own that is ready to be linked to the gateway's. */
@@ -348,8 +362,7 @@ static void enter_jail(struct init *in)
         (void)error_errno(&e, errno, "cannot open /proc/self/ns/mnt");
         fail(in, &e);
     }
-    if (launch_send_fd(in->l->pair_init, LAUNCH_PREPARED, 0, mounts) < 0)
-        _exit(125); /* the keeper has ended, and has said why */
+    pass(in, in->l->pair_init, LAUNCH_PREPARED, 0, mounts);
 }
 
 static void link_jail(struct init *in)

@@ -164,8 +164,8 @@ static int send_relays(struct gateway *g, struct error *e)
             return fd;
         if ((r = netns_make_transparent(fd, rows[i].family, e)) < 0)
             return r;
-        if (launch_send_fd(g->l->gate_keeper, LAUNCH_RELAY, i, fd) < 0)
-            return error_set(e, EPIPE, "the supervisor has gone");
+        if ((r = launch_send_fd(g->l->gate_keeper, LAUNCH_RELAY, i, fd)) < 0)
+            return launch_explain_pass(r, e);
     }
     return 0;
 }
@@ -261,11 +261,12 @@ static int prepare_network(struct gateway *g, const struct ruleset *rules, struc
 static int send_gateway(struct gateway *g, struct error *e)
 {
     cleanup_close int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int r;
 
     if (ns < 0)
         return error_errno(e, errno, "cannot open /proc/self/ns/net");
-    (void)launch_send_fd(g->l->pair_keeper, LAUNCH_GATEWAY, 0, ns); /* if it ended, it said why */
-    return 0;
+    r = launch_send_fd(g->l->pair_keeper, LAUNCH_GATEWAY, 0, ns);
+    return r < 0 && r != -EPIPE ? launch_explain_pass(r, e) : 0; /* if it ended, it said why */
 }
 
 /* Init has its network now. If it has ended, it has told the supervisor why. */
@@ -364,8 +365,10 @@ static void on_proxy_end(struct gateway *g, struct proxy_process *p, int status)
     bool both = other->pid > 0;
 
     p->pid = 0;
-    if (g->ending)
+    if (g->ending) {
+        (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_ENDED, status, p->name);
         return;
+    }
     if (both && !ends_within(g, other, status == 0 ? OTHER_ENDS_MS : 0, &others)) {
         (void)kill(other->pid, SIGKILL);
         (void)waitpid(other->pid, &others, 0);
@@ -403,8 +406,10 @@ static void start_if_needed(struct gateway *g, struct proxy_process *p)
     struct error e;
 
     if (!proxy_process_is_needed(p)) {
-        if (g->ending)
+        if (g->ending && proxy_process_waits(p)) {
+            (void)launch_send(g->l->gate_keeper, LAUNCH_PROXY_IDLE, 0, p->name);
             proxy_process_close(p);
+        }
     } else if (!g->ending && proxy_process_is_let_go(p)) {
         proxy_process_close(p);
         on_proxy_end(g, p, 0);

@@ -46,7 +46,7 @@ static int open_listener(const struct launch_listen *at)
 void jail_listen(int fd, const struct launch_msg *request)
 {
     struct launch_listen at;
-    int listener;
+    int listener, r;
 
     memcpy(&at, request->text, sizeof(at));
     listener = open_listener(&at);
@@ -54,6 +54,8 @@ void jail_listen(int fd, const struct launch_msg *request)
         (void)launch_send(fd, LAUNCH_LISTENING, -listener, NULL);
         return;
     }
-    (void)launch_send_fd(fd, LAUNCH_LISTENING, 0, listener);
+    r = launch_send_fd(fd, LAUNCH_LISTENING, 0, listener);
+    if (r < 0)
+        (void)launch_send(fd, LAUNCH_LISTENING, -r, NULL);
     (void)close(listener);
 }

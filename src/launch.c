@@ -5,9 +5,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "src/util.h"
+
+#define PASS_PAUSE_NS (10 * 1000 * 1000)
 
 int launch_send(int fd, enum launch_type type, int value, const char *text)
 {
@@ -34,8 +37,17 @@ int launch_send_listen(int fd, const struct launch_listen *at)
     return r < 0 ? -errno : 0;
 }
 
+/* True if it was a while before deadline_ms. */
+static bool wait_a_while(uint64_t deadline_ms)
+{
+    const struct timespec t = {.tv_nsec = PASS_PAUSE_NS};
+
+    return now_ms() < deadline_ms && nanosleep(&t, NULL) == 0;
+}
+
 int launch_send_fd(int fd, enum launch_type type, int value, int pass)
 {
+    const uint64_t deadline_ms = now_ms() + LAUNCH_PASS_MS;
     struct launch_msg m = {.type = type, .value = value};
     struct iovec iov = {.iov_base = &m, .iov_len = sizeof(m)};
     union fd_control control = {0};
@@ -45,8 +57,18 @@ int launch_send_fd(int fd, enum launch_type type, int value, int pass)
     attach_fd(&h, &control, pass);
     do
         r = sendmsg(fd, &h, MSG_NOSIGNAL);
-    while (r < 0 && errno == EINTR);
+    while (r < 0 && (errno == EINTR || (errno == ETOOMANYREFS && wait_a_while(deadline_ms))));
     return r < 0 ? -errno : 0;
+}
+
+int launch_explain_pass(int err, struct error *e)
+{
+    if (err != -ETOOMANYREFS)
+        return error_errno(e, -err, "cannot pass a descriptor between cijail's processes");
+    return error_set(e, ETOOMANYREFS,
+                     "cannot pass a descriptor between cijail's processes: more of them are under "
+                     "way in sockets of this user's processes than the limit on open files allows; "
+                     "raise it (ulimit -n), or wait until they are done");
 }
 
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed)

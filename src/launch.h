@@ -36,6 +36,7 @@ enum launch_type {
     LAUNCH_RELAY,    /* keeper -> supervisor: with a descriptor: a transparent socket of G; value:
                       * enum launch_relay */
     LAUNCH_PROXY_ENDED, /* keeper -> supervisor: value: wait status; text: which */
+    LAUNCH_PROXY_IDLE,  /* keeper -> supervisor: it was never started; text: which */
     LAUNCH_CUT,         /* keeper -> supervisor: the link was taken away */
     LAUNCH_EXEC_FAILED, /* init -> supervisor: value: errno of execve */
     LAUNCH_PROCESS,     /* init -> supervisor: with a descriptor: a pidfd; value: enum
@@ -82,8 +83,12 @@ int launch_recv(int fd, struct launch_msg *m);
 bool launch_waits(int fd);
 
 /* The same with a descriptor: sent along if it is not negative; *passed is -1 or the receiver's
- * own, close-on-exec. */
+ * own, close-on-exec. While other processes of the user have too many under way (ETOOMANYREFS,
+ * unix(7)), launch_send_fd waits, up to LAUNCH_PASS_MS; launch_explain_pass has words for what it
+ * returns. */
+#define LAUNCH_PASS_MS 3000
 int launch_send_fd(int fd, enum launch_type type, int value, int pass);
+int launch_explain_pass(int err, struct error *e);
 int launch_send_listen(int fd, const struct launch_listen *at);
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed);
 

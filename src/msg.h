@@ -5,10 +5,10 @@
  * or with a field out of range ends the sender (channel.h). Host byte order: both ends are one
  * build on one machine. Strings are NUL-terminated inside their arrays (msg_check verifies that).
  *
- *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_BATCH LOG_TUNNEL
+ *   httpproxy -> supervisor   READY CA DIAL LOG_REQUEST LOG_BATCH LOG_TUNNEL FINISH
  *   supervisor -> httpproxy   SECRET PARENT DIALED (with one descriptor if error is 0) FINISH
  *   dnsproxy -> supervisor    READY QUERY LEARN LOG_RESOLVE LOG_CONNECT OPEN ADDRESSES TLS_DIAL
- *                             TLS_FAILED
+ *                             TLS_FAILED FINISH
  *   supervisor -> dnsproxy    REPLY FINISH OPENED UNREACHABLE LOOKUP TLS_DIALED (with one
  *                             descriptor if error is 0)
  *   gate -> supervisor        READY LOG_UNIX
@@ -310,8 +310,9 @@ struct msg_log_unix {
 };
 
 /* The command has ended: report what is not reported yet (requests under way, folded counts,
- * packets that wait in the nflog socket), then exit. The end of the channel tells the supervisor
- * that all has been said. */
+ * packets that wait in the nflog socket), then say the same, and exit. The end of the channel
+ * tells the supervisor that all has been said; without that answer, that the proxy has ended by
+ * itself, or was never started, which the keeper tells (LAUNCH_PROXY_ENDED, LAUNCH_PROXY_IDLE). */
 struct msg_finish {
     struct msg_head head;
 };

@@ -145,12 +145,17 @@ static bool is_file(const struct proxy_process *p, int n)
            (n == HTTP_FD_QUOTA && p->roots_fd == HTTP_FD_ROOTS);
 }
 
+bool proxy_process_waits(const struct proxy_process *p)
+{
+    return p->pid == 0 && p->fds[PROXY_FD_CHANNEL] >= 0;
+}
+
 /* The files (policy, roots, count) alone are no reason: they can always be read. */
 size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out)
 {
     size_t count = 0;
 
-    if (p->pid != 0 || p->fds[PROXY_FD_CHANNEL] < 0)
+    if (!proxy_process_waits(p))
         return 0;
     for (int n = PROXY_FD_CHANNEL; n <= PROXY_FD_MAX; n++)
         if (p->fds[n] >= 0 && !is_file(p, n))
@@ -186,6 +191,6 @@ bool proxy_process_is_let_go(const struct proxy_process *p)
 {
     char byte;
 
-    return p->pid == 0 && p->fds[PROXY_FD_CHANNEL] >= 0 &&
+    return proxy_process_waits(p) &&
            recv(p->fds[PROXY_FD_CHANNEL], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }

@@ -32,6 +32,9 @@ int proxy_process_start(struct proxy_process *p, int mounts, struct error *e);
 /* Closes the descriptors of one that has not started: it never will. */
 void proxy_process_close(struct proxy_process *p);
 
+/* Whether it has not started, and may. */
+bool proxy_process_waits(const struct proxy_process *p);
+
 /* Of one that has not started, the descriptors whose readiness says that it is needed. Returns how
  * many; 0 for any other. */
 size_t proxy_process_watch(const struct proxy_process *p, struct pollfd *out);

@@ -107,6 +107,8 @@ void raw_maker_main(int fd)
             _exit(0);
         made = make_socket(&t);
         r = answer(fd, made < 0 ? -made : 0, made);
+        if (r == -ETOOMANYREFS) /* of all the user's processes (unix(7)) */
+            r = answer(fd, ETOOMANYREFS, -1);
         if (made >= 0)
             (void)close(made);
         if (r < 0)

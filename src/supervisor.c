@@ -98,19 +98,26 @@ static void on_drain(evutil_socket_t fd, short what, void *arg)
     supervisor_finish_if_all_said(arg);
 }
 
-/* A command that ends with its connection to a proxy that ended may be quicker than the keeper with
- * its word of that end; the proxy's channel has closed before. */
-static void await_word_of_proxy(struct supervisor *s)
+void supervisor_await_keeper(struct supervisor *s, const bool *word)
 {
     struct pollfd p = {.fd = s->launch.gate_supervisor, .events = POLLIN};
-    int result = s->result;
+    int result = s->result; /* the keeper's own end changes it */
 
+    while (!*word && !s->network_ended && s->result == result && poll(&p, 1, PROXY_WORD_MS) > 0)
+        supervisor_on_gate(p.fd, EV_READ, s);
+}
+
+/* A command that ends with its connection to a proxy that ended may be quicker than the keeper with
+ * its word of that end. Where the proxy's channel is not closed yet, that it does not answer
+ * MSG_FINISH will tell (supervisor_on_proxy_closed). */
+static void await_word_of_proxy(struct supervisor *s)
+{
     if (s->dns.channel)
         channel_catch_up(s->dns.channel);
     if (s->http.channel)
         channel_catch_up(s->http.channel);
-    while (s->closed && !s->network_ended && s->result == result && poll(&p, 1, PROXY_WORD_MS) > 0)
-        supervisor_on_gate(p.fd, EV_READ, s);
+    if (s->closed)
+        supervisor_await_keeper(s, &s->network_ended);
     if (s->closed && !s->network_ended)
         log_error(s->log, "%s closed its channel; the jail's network had ended", s->closed);
 }
@@ -377,7 +384,7 @@ static void start_upstream(struct supervisor *s)
 /* What dnsproxy may say. */
 static unsigned dns_types(const struct supervisor *s)
 {
-    unsigned types = 1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN | 1u << MSG_LOG_RESOLVE |
+    unsigned types = 1u << MSG_READY | 1u << MSG_FINISH | 1u << MSG_QUERY | 1u << MSG_LEARN | 1u << MSG_LOG_RESOLVE |
                      1u << MSG_LOG_CONNECT | 1u << MSG_OPEN;
 
     if (s->options->upstream.count > 0)
@@ -413,7 +420,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
-                            1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL);
+                            1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL | 1u << MSG_FINISH);
     s->gate = (struct proxy){.supervisor = s, .name = "the gate", .ready = s->container != NULL};
     if (!s->container)
         s->gate.channel =

@@ -36,18 +36,31 @@ static void describe_status(int status, char *buf, size_t size)
         (void)snprintf(buf, size, "ended with status %d", WEXITSTATUS(status));
 }
 
+/* Of the proxy of that name. */
+static struct proxy *find_proxy(struct supervisor *s, const char *name)
+{
+    return strcmp(name, s->dns.name) == 0 ? &s->dns : &s->http;
+}
+
 static void on_proxy_ended(struct supervisor *s, const char *name, int status)
 {
+    struct proxy *p = find_proxy(s, name);
+    bool ending = s->phase == PHASE_ENDING;
     char how[128];
 
+    p->over = true;
     describe_status(status, how, sizeof(how));
+    if (ending && p->finished && status != 0)
+        log_error(s->log, "%s %s: what it had to report may not be in the log", name, how);
+    if (ending && p->finished)
+        return;
     if (s->phase == PHASE_SETUP)
         supervisor_give_up(s, EIO, "%s %s before it was ready", name, how);
     else if (s->closed && strcmp(name, s->closed) != 0)
         return; /* its channel was closed because of the other one's end: on_cut */
     else if (!s->network_ended)
-        log_error(s->log, "%s %s; the jail's network has ended, the command goes on without it",
-                  name, how);
+        log_error(s->log, "%s %s; the jail's network has ended, %s", name, how,
+                  ending ? "and then the command" : "the command goes on without it");
     s->network_ended = true;
 }
 
@@ -99,8 +112,10 @@ void supervisor_on_gate(evutil_socket_t fd, short what, void *arg)
         supervisor_give_up(s, EIO, "%s", init_failed(s, &init) ? init.text : m.text);
     } else if (m.type == LAUNCH_CUT) {
         on_cut(s);
-    } else if (m.type == LAUNCH_PROXY_ENDED && s->phase != PHASE_ENDING) {
+    } else if (m.type == LAUNCH_PROXY_ENDED) {
         on_proxy_ended(s, m.text, m.value);
+    } else if (m.type == LAUNCH_PROXY_IDLE) {
+        find_proxy(s, m.text)->over = true;
     }
 }
 
@@ -119,6 +134,20 @@ static void follow_stop(struct supervisor *s)
     (void)launch_send(s->launch.init_supervisor, LAUNCH_SIGNAL, SIGCONT, NULL);
 }
 
+static bool pass_to_gate(struct supervisor *s, enum launch_type type, int fd)
+{
+    int r = gate_process_pass(&s->gate_process, type, fd);
+    struct error e;
+
+    if (r < 0 && r != -EPIPE)
+        (void)launch_explain_pass(r, &e);
+    else if (r < 0)
+        (void)error_set(&e, EPIPE, "the gate for the jail's connections ended unexpectedly");
+    if (r < 0)
+        supervisor_give_up(s, -r, "%s", e.text);
+    return r == 0;
+}
+
 /* The command's process is about to execute the command; its connects wait for the gate. */
 static void take_listener(struct supervisor *s, int listener)
 {
@@ -134,8 +163,8 @@ static void take_listener(struct supervisor *s, int listener)
             s, EPROTO,
             "the kernel lacks AF_UNIX socket monitoring (CONFIG_UNIX_DIAG); run: modprobe "
             "unix_diag");
-    } else if (gate_process_pass(&s->gate_process, LAUNCH_LISTENER, listener) < 0) {
-        supervisor_give_up(s, EPIPE, "the gate for the jail's connections ended unexpectedly");
+    } else {
+        (void)pass_to_gate(s, LAUNCH_LISTENER, listener);
     }
 }
 
@@ -145,7 +174,7 @@ static void take_diag(struct supervisor *s, int diag)
     if (diag < 0)
         return;
     if (!s->gate_has_diag)
-        s->gate_has_diag = gate_process_pass(&s->gate_process, LAUNCH_DIAG, diag) == 0;
+        s->gate_has_diag = pass_to_gate(s, LAUNCH_DIAG, diag);
     else if (s->diag < 0)
         s->diag = diag;
     else

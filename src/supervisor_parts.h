@@ -28,6 +28,8 @@ struct proxy {
     const char *name;
     struct channel *channel; /* NULL: gone */
     bool ready;              /* it has locked itself down */
+    bool finished;           /* it ends because it was told to */
+    bool over;               /* the keeper has said that it ended, or was never started */
 };
 
 struct supervisor {
@@ -83,6 +85,9 @@ struct event *supervisor_watch(struct supervisor *s, int fd, event_callback_fn c
 /* Ends the loop with -err and those words. */
 void supervisor_give_up(struct supervisor *s, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Reads what the keeper says until *word is set, or the jail's network has ended; not for long. */
+void supervisor_await_keeper(struct supervisor *s, const bool *word);
 
 /* The command has ended with that exit status: the proxies' last words, but not for long. */
 void supervisor_begin_ending(struct supervisor *s, int result);

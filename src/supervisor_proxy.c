@@ -98,6 +98,9 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
         p->ready = true;
         supervisor_go_if_ready(s);
         break;
+    case MSG_FINISH:
+        p->finished = s->phase == PHASE_ENDING;
+        break;
     case MSG_CA:
         take_ca(s, (const struct msg_ca *)(const void *)m);
         break;
@@ -178,6 +181,8 @@ void supervisor_on_proxy_closed(struct channel *c, const char *reason, void *arg
 
     (void)c;
     drop_proxy(p);
+    if (s->phase == PHASE_ENDING && !p->finished)
+        supervisor_await_keeper(s, &p->over);
     if (s->phase == PHASE_ENDING)
         supervisor_finish_if_all_said(s);
     if (s->phase == PHASE_RUNNING) {

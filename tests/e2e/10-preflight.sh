@@ -176,6 +176,30 @@ t_eq "$out" 'a package'
 run bash -c 'ulimit -n 8; cijail -- touch ran; s=$?; exit $s'
 t_true test "$status" = 125 -o "$status" = 0
 
+t_case 'more descriptors under way in sockets than the limit (ETOOMANYREFS): waited for, then an error with the reason'
+cat >in-flight.py <<'END'
+# in-flight.py SECONDS COMMAND...: a hundred descriptors that are sent and not received, for so long; then their end.
+import array, socket, subprocess, sys, time
+a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+for _ in range(10):
+    a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 10))])
+command = subprocess.Popen(sys.argv[2:])
+try:
+    command.wait(float(sys.argv[1]))
+except subprocess.TimeoutExpired:
+    b.close()
+    a.close()
+sys.exit(command.wait())
+END
+limited='ulimit -n 64; exec "$@"'
+fetch=(cijail -e https://registry.example/ -- curl -s https://registry.example/pkg/lodash)
+run python3 in-flight.py 60 bash -c "$limited" - "${fetch[@]}"
+t_status 125
+t_match "$err" '^cijail: cannot pass a descriptor between cijail.s processes: .*ulimit -n'
+run python3 in-flight.py 0.5 bash -c "$limited" - "${fetch[@]}"
+t_status 0
+t_eq "$out" 'a package'
+
 t_case 'little memory to lock, and no core'
 run bash -c 'ulimit -l 64; ulimit -c 0; ulimit -s 1024; cijail -- echo fine'
 t_eq "$out" fine

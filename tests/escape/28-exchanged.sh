@@ -80,17 +80,20 @@ run tree/src/cijail -e http://registry.example/ -- sh -c \
     'rm tree/httpproxy/cijail-httpproxy; cp hostile.py tree/httpproxy/cijail-httpproxy; curl -s -m 10 http://registry.example/'
 exchanged httpproxy
 
-t_case 'one that closes its channel before it ends, and a command that ends at once: how the proxy ended is told'
-{ cat hostile.py; echo 'import time
+t_case 'one that closes its descriptors before it ends, and a command that ends at once: how the proxy ended is told'
+for first in 3 4; do # with the channel, and without it
+    { cat hostile.py; echo "import time
 end = time.monotonic() + 0.1
-os.closerange(3, 64)
+os.closerange($first, 64)
 while time.monotonic() < end: pass
-os._exit(7)'; } >late.py
-chmod +x late.py
-right httpproxy
-for proxy in dnsproxy httpproxy; do
+os._exit(7)"; } >late-$first.py
+    chmod +x late-$first.py
+done
+for late in dnsproxy-3 httpproxy-3 dnsproxy-4 httpproxy-4; do
+    proxy=${late%-*}
     right dnsproxy
-    run tree/src/cijail -e http://registry.example/ -- sh -c "rm tree/$proxy/cijail-$proxy; cp late.py tree/$proxy/cijail-$proxy
+    right httpproxy
+    run tree/src/cijail -e http://registry.example/ -- sh -c "rm tree/$proxy/cijail-$proxy; cp late-${late#*-}.py tree/$proxy/cijail-$proxy
         if [ $proxy = httpproxy ]; then curl -s -m 10 http://registry.example/; else dig +tries=1 +time=5 registry.example; fi"
     exchanged $proxy
     t_match "$err" "cijail-$proxy ended with status 7"

@@ -127,6 +127,34 @@ static struct msg_dialed dialed(void)
     return m;
 }
 
+/* What a peer said before it ended is heard, though it did not read all that it was sent
+ * (ECONNRESET comes first then). */
+static void last_words(struct fixture *f)
+{
+    struct msg_ready m = ready();
+    assert_int_equal(channel_send(f->c, &m, -1), 0);
+    peer_send(f, &m, sizeof(m), 0);
+    peer_send(f, &m, sizeof(m), 0);
+    (void)close(f->peer);
+    f->peer = -1;
+    turn(f);
+    assert_int_equal(f->messages, 2);
+    assert_int_equal(f->closed, 1);
+    assert_string_equal(f->reason, "(gone)");
+}
+
+static void test_last_words(void **state)
+{
+    last_words(*state);
+}
+
+static void test_last_words_in_batches(void **state)
+{
+    struct fixture *f = *state;
+    channel_batch(f->c);
+    last_words(f);
+}
+
 static void test_receives(void **state)
 {
     struct fixture *f = *state;
@@ -316,6 +344,8 @@ static void test_queue_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(test_last_words),
+        T(test_last_words_in_batches),
         T(test_receives),
         T(test_receives_a_descriptor),
         T(test_receives_the_longest),

@@ -549,6 +549,8 @@ static void test_finish(void **state)
     assert_int_equal(send(f.channel, &m, sizeof(m), 0), sizeof(m));
     assert_int_equal(event_base_dispatch(f.proxy->base), 0);
     expect_log(MSG_ALLOW, 0, "GET", "http://a.test/ok/x", "the command ended first");
+    assert_int_equal(recv(f.channel, &m, sizeof(m), MSG_DONTWAIT), sizeof(m)); /* the answer */
+    assert_int_equal(m.head.type, MSG_FINISH);
     assert_true(fixture_ended(&f, c));
     assert_true(fixture_ended(&f, server));
     (void)close(c);
