@@ -14,7 +14,7 @@
 #include "src/net.h"
 #include "src/util.h"
 
-#define DRAIN_MS 100 /* waiting for room in the socket, once */
+#define DRAIN_MS 1000 /* waiting for room in the socket: a machine can be busy */
 
 static void send_draining(struct dnsproxy *p, const void *msg)
 {

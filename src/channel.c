@@ -487,6 +487,11 @@ bool channel_is_over(const struct channel *c)
     return c->dead || c->freed;
 }
 
+void channel_allow(struct channel *c, enum msg_type type)
+{
+    c->types |= 1u << type;
+}
+
 size_t channel_queued(const struct channel *c)
 {
     return c->count;

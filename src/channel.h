@@ -29,6 +29,9 @@ struct channel *channel_new(struct event_base *base, int fd, unsigned types, uns
                             channel_message_cb *message, channel_closed_cb *closed, void *arg);
 void channel_free(struct channel *c);
 
+/* From here on the peer may send messages of that type, too; without a descriptor. */
+void channel_allow(struct channel *c, enum msg_type type);
+
 /* Sends or queues m; a descriptor (or -1) goes along and is closed here in any case. -ENOBUFS if
  * the queue is full (the message is dropped), -EPIPE if the channel is dead. */
 int channel_send(struct channel *c, const void *m, int fd);

@@ -122,12 +122,22 @@ static void await_word_of_proxy(struct supervisor *s)
         log_error(s->log, "%s closed its channel; the jail's network had ended", s->closed);
 }
 
+static void tell_to_finish(struct proxy *p)
+{
+    struct msg_finish m;
+
+    if (!p->channel)
+        return;
+    msg_init(&m, MSG_FINISH, sizeof(m));
+    channel_allow(p->channel, MSG_FINISH); /* the answer */
+    (void)channel_send(p->channel, &m, -1);
+}
+
 /* The command has ended, s->result is set: the proxies' last words, but not for long. */
 void supervisor_begin_ending(struct supervisor *s, int result)
 {
     static const struct timeval wait = {FINISH_MS / 1000, FINISH_MS % 1000 * 1000};
     static const struct timeval drain = {0, DRAIN_MS * 1000};
-    struct msg_finish m;
 
     s->result = result;
     if (s->gate.channel)
@@ -135,11 +145,8 @@ void supervisor_begin_ending(struct supervisor *s, int result)
     await_word_of_proxy(s);
     s->phase = PHASE_ENDING;
     (void)launch_send(s->launch.gate_supervisor, LAUNCH_ENDING, 0, NULL);
-    msg_init(&m, MSG_FINISH, sizeof(m));
-    if (s->dns.channel)
-        (void)channel_send(s->dns.channel, &m, -1);
-    if (s->http.channel)
-        (void)channel_send(s->http.channel, &m, -1);
+    tell_to_finish(&s->dns);
+    tell_to_finish(&s->http);
     (void)event_add(s->timer, &wait);
     (void)event_add(s->drain_timer, &drain);
     supervisor_finish_if_all_said(s);
@@ -384,7 +391,7 @@ static void start_upstream(struct supervisor *s)
 /* What dnsproxy may say. */
 static unsigned dns_types(const struct supervisor *s)
 {
-    unsigned types = 1u << MSG_READY | 1u << MSG_FINISH | 1u << MSG_QUERY | 1u << MSG_LEARN | 1u << MSG_LOG_RESOLVE |
+    unsigned types = 1u << MSG_READY | 1u << MSG_QUERY | 1u << MSG_LEARN | 1u << MSG_LOG_RESOLVE |
                      1u << MSG_LOG_CONNECT | 1u << MSG_OPEN;
 
     if (s->options->upstream.count > 0)
@@ -420,7 +427,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |
-                            1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL | 1u << MSG_FINISH);
+                            1u << MSG_LOG_BATCH | 1u << MSG_LOG_TUNNEL);
     s->gate = (struct proxy){.supervisor = s, .name = "the gate", .ready = s->container != NULL};
     if (!s->container)
         s->gate.channel =

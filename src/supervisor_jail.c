@@ -49,6 +49,8 @@ static void on_proxy_ended(struct supervisor *s, const char *name, int status)
     char how[128];
 
     p->over = true;
+    if (ending && p->channel)
+        channel_catch_up(p->channel); /* what it said came before */
     describe_status(status, how, sizeof(how));
     if (ending && p->finished && status != 0)
         log_error(s->log, "%s %s: what it had to report may not be in the log", name, how);

@@ -99,7 +99,7 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
         supervisor_go_if_ready(s);
         break;
     case MSG_FINISH:
-        p->finished = s->phase == PHASE_ENDING;
+        p->finished = true;
         break;
     case MSG_CA:
         take_ca(s, (const struct msg_ca *)(const void *)m);

@@ -275,7 +275,8 @@ t_state() {
     local processes
     processes=$(ps ax -o args=) # with none of the programs beside it that sort this out
     grep -vE '^\[?(ps|sort|bash|grep|/bin/bash|sed|readlink|xargs|find)|^nsd' <<<"$processes" | sort
-    find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" 2>/dev/null | sort
+    # A squid that ends takes away what it had in /dev/shm.
+    find /tmp /var/tmp /run /dev/shm -xdev ! -path "/tmp/.net*" ! -path "$T_TMP*" ! -path '/dev/shm/*_*.shm' 2>/dev/null | sort
     wc -l </proc/self/mountinfo
     readlink /proc/[0-9]*/ns/* 2>/dev/null | grep -E '^(net|user|mnt|ipc|uts|pid):' | sort -u | wc -l
 }

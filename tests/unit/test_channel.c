@@ -155,6 +155,20 @@ static void test_last_words_in_batches(void **state)
     last_words(f);
 }
 
+/* What a peer may say can depend on what it was told. */
+static void test_allow(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_finish m;
+    msg_init(&m, MSG_FINISH, sizeof(m));
+    channel_allow(f->c, MSG_FINISH); /* the twin: test_type_of_the_other_side_ends */
+    peer_send(f, &m, sizeof(m), 0);
+    turn(f);
+    assert_int_equal(f->messages, 1);
+    assert_int_equal(f->last_type, MSG_FINISH);
+    assert_int_equal(f->closed, 0);
+}
+
 static void test_receives(void **state)
 {
     struct fixture *f = *state;
@@ -346,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_last_words),
         T(test_last_words_in_batches),
+        T(test_allow),
         T(test_receives),
         T(test_receives_a_descriptor),
         T(test_receives_the_longest),
