@@ -2,11 +2,13 @@
  * HTML page, or JSON. The logs are read as what they are, data of someone's: a line that is no
  * event of a log is an error that names its place, and each line has a bound. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <limits.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctl/ctl.h"
 #include "src/report.h"
@@ -189,20 +191,26 @@ static bool read_options(int argc, char **argv, struct report_options *o)
     return optind < argc;
 }
 
+/* All of it is there before the file is touched: what goes wrong until then leaves none, or the old
+ * one, and not a part. */
 static enum ctl_status write_report(const struct report *r, const struct report_options *o)
 {
-    FILE *f = o->output ? fopen(o->output, "we") : stdout;
-    bool failed;
+    const char *name = o->output ? o->output : "the report";
+    cleanup_free char *text = NULL;
+    cleanup_close int file = -1;
+    size_t len = 0;
+    FILE *f = xopen_memstream(&text, &len);
+    int err;
 
-    if (!f)
-        return ctl_fail("report", "%s: %s", o->output, strerror(errno));
     report_write(r, NULL, o->format, f);
-    failed = fflush(f) != 0 || ferror(f) != 0;
-    if (o->output)
-        failed |= fclose(f) != 0;
-    if (failed)
-        return ctl_fail("report", "%s: it cannot be written", o->output ? o->output : "the report");
-    return CTL_OK;
+    xclose_memstream(f, &text);
+    if (o->output) {
+        file = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (file < 0)
+            return ctl_fail("report", "%s: %s", name, strerror(errno));
+    }
+    err = write_all(o->output ? file : STDOUT_FILENO, text, len);
+    return err < 0 ? ctl_fail("report", "%s: %s", name, strerror(-err)) : CTL_OK;
 }
 
 enum ctl_status report_main(int argc, char **argv)

@@ -270,12 +270,14 @@ static int send_gateway(struct gateway *g, struct error *e)
 }
 
 /* Init has its network now. If it has ended, it has told the supervisor why. */
-static void wait_for_jail(struct gateway *g)
+static int wait_for_jail(struct gateway *g, struct error *e)
 {
     struct launch_msg m;
+    int r = launch_recv_fd(g->l->pair_keeper, &m, &g->mounts);
 
-    while (launch_recv_fd(g->l->pair_keeper, &m, &g->mounts) < 0)
+    while (r == -EPIPE)
         (void)pause();
+    return r < 0 ? error_errno(e, -r, "cannot read what the jail's init says") : 0;
 }
 
 static int build_network(struct gateway *g, struct error *e)
@@ -293,8 +295,8 @@ static int build_network(struct gateway *g, struct error *e)
         r = send_gateway(g, e);
     if (r < 0)
         return r;
-    wait_for_jail(g);
-    return netns_link_gateway(g->init, g->ipv6, e);
+    r = wait_for_jail(g, e);
+    return r < 0 ? r : netns_link_gateway(g->init, g->ipv6, e);
 }
 
 /* Returns init's number, or 0 if there is none: a container has its own. */

@@ -362,14 +362,11 @@ char *learn_text(struct learn *l, size_t *len)
         struct writer w = {.l = l};
         char *text = NULL;
 
-        w.f = open_memstream(&text, len);
-        if (!w.f)
-            die("out of memory");
+        w.f = xopen_memstream(&text, len);
         learn_table_init(&w.hosts, LEARN_URLS_MAX + LEARN_OTHERS_MAX);
         put_all(&w);
         learn_table_free(&w.hosts);
-        if (fclose(w.f) != 0)
-            die("out of memory");
+        xclose_memstream(w.f, &text);
         if (w.left_out == 0 || !learn_coarsen(l))
             return text;
         free(text);

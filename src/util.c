@@ -38,6 +38,24 @@ void *xrealloc(void *p, size_t n)
     return q;
 }
 
+FILE *xopen_memstream(char **text, size_t *len)
+{
+    FILE *f = open_memstream(text, len);
+
+    if (!f)
+        die("out of memory");
+    return f;
+}
+
+/* glibc's fclose(3) does not say that the last realloc(3) failed. */
+void xclose_memstream(FILE *f, char *const *text)
+{
+    bool failed = ferror(f) != 0;
+
+    if (fclose(f) != 0 || failed || !*text)
+        die("out of memory");
+}
+
 char *xstrdup(const char *s)
 {
     return xstrndup(s, strlen(s));

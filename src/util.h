@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,7 +40,11 @@ void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);
+FILE *xopen_memstream(char **text, size_t *len);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The end of f, a stream of xopen_memstream: *text is there, whole. */
+void xclose_memstream(FILE *f, char *const *text);
 
 /* Reads a whole file of at most max bytes. *data is NUL-terminated (the NUL is not counted) and
  * owned by the caller. -EFBIG if the file is longer. */

@@ -37,6 +37,7 @@ def start(label, *strace):
                               start_new_session=True)
         return done.returncode, done.stderr.decode("latin-1"), time.monotonic() - began
     except subprocess.TimeoutExpired as e:
+        subprocess.run(["pkill", "-KILL", "-f", f"^{re.escape(cijail)} .* {label}$"], check=False) # strace alone has ended
         return "hang", (e.stderr or b"").decode("latin-1"), LIMIT
 
 
