@@ -275,8 +275,9 @@ static int wait_for_jail(struct gateway *g, struct error *e)
     struct launch_msg m;
     int r = launch_recv_fd(g->l->pair_keeper, &m, &g->mounts);
 
-    while (r == -EPIPE)
-        (void)pause();
+    if (r == -EPIPE)
+        for (;;)
+            (void)pause();
     return r < 0 ? error_errno(e, -r, "cannot read what the jail's init says") : 0;
 }
 
