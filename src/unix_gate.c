@@ -89,8 +89,11 @@ static void start_thread(struct gate *g, void *(*start)(void *));
 
 static bool still_valid(const struct gate *g, uint64_t id)
 {
-    int r = ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+    int r;
 
+    do
+        r = ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
+    while (r < 0 && errno == EINTR); /* by the janitor */
     if (r < 0 && errno != ENOENT) /* the caller would wait for ever */
         die("the gate cannot tell who waits: %s", strerror(errno));
     return r == 0;
