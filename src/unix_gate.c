@@ -94,7 +94,7 @@ static bool still_valid(const struct gate *g, uint64_t id)
     do
         r = ioctl(g->what.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id);
     while (r < 0 && errno == EINTR); /* by the janitor */
-    if (r < 0 && errno != ENOENT) /* the caller would wait for ever */
+    if (r < 0 && errno != ENOENT)    /* the caller would wait for ever */
         die("the gate cannot tell who waits: %s", strerror(errno));
     return r == 0;
 }
