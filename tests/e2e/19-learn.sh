@@ -151,7 +151,7 @@ t_status 127
 t_eq "$(cat kept)" old
 
 t_case 'a signal ends the run, not what was learned'
-run timeout -s TERM 3 cijail --learn ./signal -e https://registry.example/ -- sh -c 'curl -s https://registry.example/pkg/lodash; sleep 60'
+run timeout -s TERM $((3 * ${T_SLOW:-1})) cijail --learn ./signal -e https://registry.example/ -- sh -c 'curl -s https://registry.example/pkg/lodash; sleep 60'
 t_eq "$(words signal)" 'GET,HEAD:https://registry.example/pkg/lodash'
 
 t_case 'a thousand packages at the root of a registry, and some thousand files of another: few lines'
