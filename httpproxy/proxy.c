@@ -125,15 +125,15 @@ static bool is_drained(const struct proxy *p)
 /* What the command said last in its tunnels, and the last messages have gone. */
 static bool all_said(struct proxy *p)
 {
-    struct msg_finish m;
-
     log_flush(p);
     if (channel_queued(p->channel) > 0 || !is_drained(p))
         return false;
-    msg_init(&m, MSG_FINISH, sizeof(m));
-    if (!p->answered)
+    if (!p->answered) {
+        struct msg_finish m;
+        msg_init(&m, MSG_FINISH, sizeof(m));
         (void)channel_send(p->channel, &m, -1);
-    p->answered = true;
+        p->answered = true;
+    }
     return channel_queued(p->channel) == 0;
 }
 

@@ -119,13 +119,11 @@ def judge_report(folder, status, err):
 
 def judge(folder, status, err):
     there = {name: os.path.exists(f"{folder}/{name}") for name in ("open", "ran", "done")}
-    # Of the jail's command before it ran, or of the supervisor, which then is this program's child; the jail ends with
-    # that one: start() waited for all that hold its output.
-    killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11, -6, -11) and not there["ran"]
+    killed = re.search(END_OF_SIGNAL, err) or status in (128 + 6, 128 + 11) and not there["ran"]
     if there["open"]:
         return "not ok: the network was open, or the filter not whole"
-    # glibc's first getaddrinfo(3) of a process uses what it could not allocate, or asserts that it could (2.36,
-    # nss_database.c:402 and 291).
+    # The supervisor, this program's child. The jail ends with it: start() waited for all that hold its output. glibc's first
+    # getaddrinfo(3) of a process uses what it could not allocate, or asserts that it could (2.36, nss_database.c:402 and 291).
     if status in (-6, -11) and not there["done"]:
         return "ok: crashed"
     if killed and (status == 7 or not there["ran"]):
