@@ -97,7 +97,7 @@ t_match "$out" '^TIOCSTI high EPERM$'
 t_match "$out" '^TIOCLINUX EPERM$'
 
 t_case 'a background job of a shell that reads is stopped by SIGTTIN, not broken'
-terminal 'wait:prompt> ' 'send:cijail cat &\n' 'wait:prompt> ' "send:sleep ${T_SLOW:-1}; jobs\n" 'wait:Stopped' 'send:fg\n' 'send:line\n' 'wait:\nline' 'send:\x04' \
+terminal 'wait:prompt> ' 'send:cijail cat &\n' 'wait:prompt> ' 'send:until jobs | grep Stop[p]ed; do sleep .2; done\n' 'wait:Stopped' 'send:fg\n' 'send:line\n' 'wait:\nline' 'send:\x04' \
     'wait:prompt> ' 'send:exit 0\n' -- env PS1='prompt> ' bash --norc --noprofile --noediting -i
 t_match "$out" '^<exit 0>$'
 
