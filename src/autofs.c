@@ -20,8 +20,10 @@
 static void add(struct autofs *a, const struct mntent *m)
 {
     a->mounts = xrealloc(a->mounts, (a->count + 1) * sizeof(*a->mounts));
-    a->mounts[a->count++] = (struct autofs_mount){xstrndup(m->mnt_dir, strlen(m->mnt_dir)),
-                                                  !strcmp(m->mnt_type, "autofs")};
+    struct autofs_mount *new = &a->mounts[a->count++];
+    *new = (struct autofs_mount){.path = xstrndup(m->mnt_dir, strlen(m->mnt_dir)),
+                                 .autofs = !strcmp(m->mnt_type, "autofs")};
+    copy_string(new->type, sizeof(new->type), m->mnt_type);
 }
 
 int autofs_read(struct autofs *a, const char *table, struct error *e)

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -114,14 +115,30 @@ static void command_prepare(int up)
         report_and_exit(up, &e);
 }
 
+/* core(5): a crash may start a program of the host, as the host's root, which is given all of the
+ * memory; a limit of 0 does not keep it from that, but one of 1 byte does ("Piping core dumps to a
+ * program"; fs/coredump.c). Core files, where there are any, stay as they were. */
+static int keep_cores(struct error *e)
+{
+    static const struct rlimit one = {1, 1};
+    cleanup_close int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+    char kind = '|';
+
+    if (fd >= 0 && read(fd, &kind, 1) == 1 && kind != '|')
+        return 0;
+    return setrlimit(RLIMIT_CORE, &one) < 0 ? error_errno(e, errno, "RLIMIT_CORE") : 0;
+}
+
 /* The last steps to the command: its filter, its signals, and no descriptor of cijail's. */
 static int command_confine(struct init *in, struct error *e)
 {
     const struct policy *policy = in->l->policy;
     int listener;
-    int r = seccomp_confine_command(policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK),
-                                    &listener, e);
+    int r = policy->dry_run ? 0 : keep_cores(e);
 
+    if (r == 0)
+        r = seccomp_confine_command(policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK),
+                                    &listener, e);
     if (r < 0)
         return r;
     r = launch_send_fd(in->l->init_child, LAUNCH_LISTENER, 0, listener);

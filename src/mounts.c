@@ -13,6 +13,9 @@
  *                               the jail (in a dry run those alone
  *                               that resolve), and devices that are no files
  *   where an automounter waits  empty, but for what it has mounted there already (autofs.h)
+ *   queues (mqueue)             of the jail's IPC namespace: those of the host have readers there
+ *   /proc and its like in other as root: read-only: those of a chroot, say
+ *   places
  *
  * The new files live in one tmpfs that is seen at no path: it is mounted on /proc for the moment of
  * set-up only, and clones of its files are moved onto their places (open_tree(2), move_mount(2)).
@@ -100,6 +103,15 @@ static int attach(int dirfd, const char *name, const char *target, uint64_t more
 static int attach_read_only(int dirfd, const char *name, const char *target, struct error *e)
 {
     return attach(dirfd, name, target, MOUNT_ATTR_RDONLY, e);
+}
+
+static int read_only_recursive(const char *path, struct error *e)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+        return error_errno(e, errno, "cannot make %s read-only in the jail", path);
+    return 0;
 }
 
 /* A new file in the stage, readable by everybody; its name is left in name. */
@@ -280,6 +292,56 @@ static int cover_automounters(struct stage *s, const struct autofs *a, struct er
     return r;
 }
 
+/* --- file systems that are the kernel itself --- */
+
+/* The mount of this path that is seen, if it can be found. */
+static bool is_there(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0;
+}
+
+static int renew_queues(const struct autofs *mounts, struct error *e)
+{
+    for (size_t i = 0; i < mounts->count; i++) {
+        const char *path = mounts->mounts[i].path;
+        if (strcmp(mounts->mounts[i].type, "mqueue") == 0 && is_there(path) &&
+            mount("mqueue", path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+            return error_errno(e, errno, "cannot mount the jail's message queues on %s", path);
+    }
+    return 0;
+}
+
+static bool is_kernel(const char *type)
+{
+    static const char *const types[] = {
+        "proc",      "sysfs",   "cgroup",     "cgroup2",  "debugfs", "tracefs",
+        "configfs",  "bpf",     "securityfs", "efivarfs", "pstore",  "binfmt_misc",
+        "selinuxfs", "smackfs", "fusectl",    "resctrl",  "xenfs",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+/* As root, for the reason that /sys is: uid 0 writes what any mount of it shows. What is below
+ * /proc is covered, what is below /sys comes with it. */
+static int protect_elsewhere(const struct autofs *mounts, struct error *e)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < mounts->count; i++) {
+        const char *path = mounts->mounts[i].path;
+        if (is_kernel(mounts->mounts[i].type) && !path_is_within(path, "/proc") &&
+            !path_is_within(path, "/sys") && is_there(path))
+            r = read_only_recursive(path, e);
+    }
+    return r;
+}
+
 /* --- the rest --- */
 
 static int cover_resolv_conf(struct stage *s, const struct mounts *m, const char *resolv,
@@ -303,15 +365,6 @@ static int close_stage(struct stage *s, struct error *e)
 {
     (void)close(s->fd);
     return umount2(STAGE, MNT_DETACH) < 0 ? error_errno(e, errno, "cannot take the stage away") : 0;
-}
-
-static int read_only_recursive(const char *path, struct error *e)
-{
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-
-    if (mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &attr, sizeof(attr)) < 0)
-        return error_errno(e, errno, "cannot make %s read-only in the jail", path);
-    return 0;
 }
 
 /* What is no process of /proc, and may be written by its mode: /proc/sys, sysrq-trigger, mtrr, and
@@ -369,7 +422,7 @@ static int mount_proc(const struct mounts *m, struct error *e)
 int mounts_setup(const struct mounts *m, struct error *e)
 {
     struct stage s = {.fd = -1};
-    struct autofs automounters;
+    struct autofs mounts;
     char resolv[PATH_MAX];
     int r;
 
@@ -380,15 +433,19 @@ int mounts_setup(const struct mounts *m, struct error *e)
                            "%s cannot be resolved, so the jail's resolver has no place; make it a "
                            "file (it may be empty)",
                            RESOLV_CONF);
-    if ((r = autofs_read(&automounters, MOUNT_TABLE, e)) < 0)
+    if ((r = autofs_read(&mounts, MOUNT_TABLE, e)) < 0)
         return r;
     if ((r = open_stage(&s, e)) < 0)
         return r;
     /* The folders first: /etc/resolv.conf's target may stand in one of them. */
     r = cover_services(&s, m, resolv, e);
     if (r == 0)
-        r = cover_automounters(&s, &automounters, e);
-    autofs_free(&automounters);
+        r = cover_automounters(&s, &mounts, e);
+    if (r == 0)
+        r = renew_queues(&mounts, e);
+    if (r == 0 && m->root)
+        r = protect_elsewhere(&mounts, e);
+    autofs_free(&mounts);
     if (r == 0)
         r = cover_resolv_conf(&s, m, resolv, e);
     if (r == 0)

@@ -34,7 +34,7 @@ static bool decision_known(uint32_t decision)
 
 static bool check_ca(const struct msg_ca *m)
 {
-    return m->pem_len > 0 && m->pem_len <= MSG_PEM_MAX && !memchr(m->pem, '\0', m->pem_len);
+    return m->pem_len > 0 && ends_nonempty(m->pem, sizeof(m->pem)) && strlen(m->pem) == m->pem_len;
 }
 
 /* A canonical name or address holds nothing else; the rest of its form is checked where it is used.

@@ -103,6 +103,20 @@ static void discard(int fd, void *buf, size_t size)
         ;
 }
 
+/* Whoever has CAP_NET_ADMIN in the network namespace can send to the socket, too. */
+static ssize_t recv_of_kernel(int fd, void *buf, size_t size)
+{
+    for (;;) {
+        struct sockaddr_nl from = {0};
+        socklen_t len = sizeof(from);
+        ssize_t n = recvfrom(fd, buf, size, 0, (struct sockaddr *)&from, &len);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n >= 0 && len == sizeof(from) && from.nl_pid == 0)
+            return n;
+    }
+}
+
 int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)
 {
     struct {
@@ -124,11 +138,9 @@ int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)
     if (send(fd, &q, sizeof(q), 0) < 0)
         return -errno;
     while (r > MNL_CB_STOP) {
-        ssize_t n = recv(fd, buf, sizeof(buf), 0);
-        if (n < 0 && errno == EINTR)
-            continue;
+        ssize_t n = recv_of_kernel(fd, buf, sizeof(buf));
         if (n < 0)
-            return -errno;
+            return (int)n;
         r = mnl_cb_run(buf, (size_t)n, q.head.nlmsg_seq, 0, on_socket, &s);
     }
     return r < 0 ? -errno : s.found;

@@ -7,9 +7,14 @@
  *           found, and its sockets are judged as the host's
  *   how     a child enters the owner and then the namespace (setns(2): the supervisor's user is
  *           U1's owner, so he has all capabilities below it) and asks sock_diag there. It has its
- *           own address space, and nothing of the jail can see it: its PID namespace is the host's.
+ *           own address space. Whoever made that user namespace may trace what is in it, and in a
+ *           jail that sees the machine's /proc (some containers do not let another be mounted) he
+ *           could name it. So it is not dumpable from before it enters: nobody of that namespace
+ *           can trace it or open its memory (ptrace(2), "Ptrace access mode checking"). And it
+ *           holds nothing but the two namespaces.
  *
- * Syscalls: open, ioctl, fstat, clone, wait4; the child: setns, prctl, those of unix_diag.c. */
+ * Syscalls: open, ioctl, fstat, clone, wait4; the child: close_range, setns, prctl, those of
+ * unix_diag.c. */
 #include "src/unix_nested.h"
 
 #include <dirent.h>
@@ -73,14 +78,33 @@ static bool is_below(int userns, ino_t above)
 
 /* --- the child --- */
 
+/* The descriptors from first to last, if there are any. */
+static bool close_from(unsigned first, unsigned last)
+{
+    return first > last || close_range(first, last, 0) == 0;
+}
+
+static bool keep_only(unsigned a, unsigned b)
+{
+    unsigned low = a < b ? a : b, high = a < b ? b : a;
+
+    return (low == 0 || close_from(0, low - 1)) && close_from(low + 1, high - 1) &&
+           close_from(high + 1, ~0U);
+}
+
+/* setns(2) to a user namespace changes both. */
+static bool stay_private(void)
+{
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+}
+
 static void child_main(int owner, int netns, const struct unix_inode *inode)
 {
     int fd;
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (setns(owner, CLONE_NEWUSER) < 0 || setns(netns, CLONE_NEWNET) < 0)
+    if (!stay_private() || !keep_only((unsigned)owner, (unsigned)netns) ||
+        setns(owner, CLONE_NEWUSER) < 0 || setns(netns, CLONE_NEWNET) < 0 || !stay_private())
         _exit(2);
-    (void)prctl(PR_SET_DUMPABLE, 0);
     fd = unix_diag_open(NULL);
     _exit(fd >= 0 && unix_diag_is_bound(fd, inode, NULL) == 1 ? 1 : 0);
 }

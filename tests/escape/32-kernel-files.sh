@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# What the kernel shows as files, in other places than the usual ones, and where a machine's /proc is seen in the jail:
+# processes outside, settings, message queues; and crashes, which the kernel tells a program of the host.
+. "$(dirname "$0")/../lib/lib.sh"
+in_real_network
+
+# A mount namespace in which the caller may mount.
+in_mounts=(unshare --mount --ipc --propagation private)
+((EUID == 0)) || in_mounts+=(--user --map-root-user)
+
+t_case 'message queues of the host are not the jail'\''s, wherever they are mounted'
+mkdir queues
+cat >queues.sh <<'END'
+mount -t mqueue mqueue queues && touch queues/of-host && echo "host $(ls queues)" &&
+    cijail -q -- sh -c 'echo "jail $(ls queues)"; touch queues/of-jail && echo "jail $(ls queues)"' &&
+    echo "host $(ls queues)"
+END
+run "${in_mounts[@]}" sh queues.sh
+t_status 0
+t_eq "$out" $'host of-host\njail \njail of-jail\nhost of-host'
+
+t_case 'a crash is told to no program of the host; core files are as they were'
+echo '|/bin/cat' >pipe
+echo 'core.%p' >file
+cat >cores.sh <<'END'
+mount --bind "$1" /proc/sys/kernel/core_pattern && ulimit -Sc 0 &&
+    cijail -q -- awk 'NR == 1 { print } /core file/ { print $5, $6 }' /proc/sys/kernel/core_pattern /proc/self/limits
+END
+run "${in_mounts[@]}" sh cores.sh pipe
+t_status 0
+t_eq "$out" $'|/bin/cat\n1 1'
+run "${in_mounts[@]}" sh cores.sh file
+t_eq "$out" "core.%p"$'\n'"0 $(ulimit -Hc)"
+
+if ((EUID == 0)); then
+    t_case 'settings of the kernel are read-only in every /proc and /sys that there is; the twin reads them'
+    mkdir proc sys
+    cat >settings.sh <<'END'
+mount -t proc proc proc && mount -t sysfs sysfs sys || exit
+change='echo "$(cat proc/sys/kernel/core_pattern)" >proc/sys/kernel/core_pattern && echo changed'
+sh -c "$change" && cijail -q -- sh -c "cat proc/sys/kernel/ostype && ls -d sys/kernel; $change; : >sys/kernel/uevent_seqnum; $change"
+END
+    run "${in_mounts[@]}" sh settings.sh
+    t_eq "$out" $'changed\nLinux\nsys/kernel'
+    t_match "$err" 'core_pattern: Read-only file system'
+fi
+
+# A container may not let a /proc be mounted, since parts of its own are covered: then that one stays.
+t_case 'where the outer /proc is seen: the gate'\''s child has no memory that could be opened from where it enters'
+cc -O2 -Wall -o child_memory "$T_SRC/tests/escape/child_memory.c"
+mkdir sockets
+cat >masked.sh <<'END'
+mount --bind /dev/null /proc/interrupts && cijail -q -- sh -c 'readlink /proc/self; ./child_memory sockets 400'
+END
+run "${in_mounts[@]}" sh masked.sh
+t_status 0
+t_match "$out" '^[0-9]{2,}$' # no number of the jail's own
+t_match "$out" '^400 connected, [1-9][0-9]* refused, 0 opened$'
+t_done
