@@ -1,6 +1,6 @@
 /* chunk.c: the chunked coding (RFC 9112, 7.1), one byte of state at a time, data in runs.
  *
- *   SIZE -> [EXT ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
+ *   SIZE -> [SPACE ->] [EXT ->] SIZE_LF -> DATA -> DATA_CR -> DATA_LF -> SIZE ...
  *   and for size 0: SIZE_LF -> LINE -> [NAME -> VALUE -> VALUE_LF -> LINE ...] -> LAST_LF -> END
  *
  * Extensions are checked and dropped: what is sent on is coded anew. A call returns
@@ -15,6 +15,7 @@
 
 enum state {
     SIZE,
+    SPACE, /* behind it */
     EXT,
     SIZE_LF,
     DATA,
@@ -39,6 +40,19 @@ static int bad(struct error *e, const char *what)
     return error_set(e, EPROTO, "the chunked body %s", what);
 }
 
+static int after_size(struct chunk_reader *c, unsigned char byte, struct error *e)
+{
+    if (byte == ';')
+        c->state = EXT;
+    else if (byte == '\r')
+        c->state = SIZE_LF;
+    else if (c->lenient && (byte == ' ' || byte == '\t'))
+        c->state = SPACE;
+    else
+        return bad(e, "has a chunk size with something after it");
+    return 0;
+}
+
 static int read_size(struct chunk_reader *c, unsigned char byte, struct error *e)
 {
     int digit = hex_value((char)byte);
@@ -51,13 +65,7 @@ static int read_size(struct chunk_reader *c, unsigned char byte, struct error *e
     }
     if (c->digits == 0)
         return bad(e, "has a chunk without a size");
-    if (byte == ';')
-        c->state = EXT;
-    else if (byte == '\r')
-        c->state = SIZE_LF;
-    else
-        return bad(e, "has a chunk size with something after it");
-    return 0;
+    return after_size(c, byte, e);
 }
 
 /* A byte of an extension or of a trailer line; CR leads to after. */
@@ -104,6 +112,8 @@ static int step(struct chunk_reader *c, unsigned char byte, struct error *e)
     switch ((enum state)c->state) {
     case SIZE:
         return read_size(c, byte, e);
+    case SPACE:
+        return after_size(c, byte, e);
     case EXT:
         return read_text(c, byte, SIZE_LF, e);
     case SIZE_LF:

@@ -12,9 +12,10 @@
  * by then (opening.h). A kept connection may turn out to be dead: then the request is sent once
  * more on a fresh one, if the first attempt cannot have had an effect: nothing of a response has
  * come, and nothing of the body has been sent, or there is none and the method is idempotent (RFC
- * 9112, 9.3.1). A server that speaks HTTP/2 can say that it has done nothing (RFC 9113, 8.7): then
- * any request is sent once more, with its body, if that fits the queue. Until then what was written
- * stays in exchange.send (pinned).
+ * 9112, 9.3.1). A server that speaks HTTP/2 can say that it has done nothing (RFC 9113, 8.7), or
+ * that it wants HTTP/1.1 for it (7): then any request is sent again, with its body, if that fits
+ * the queue, up to LIMIT_REFUSALS times. Until then what was written stays in exchange.send
+ * (pinned).
  *
  * An early response (413 in the middle of an upload) is passed on at once with "Connection: close".
  * The body goes on as long as the server takes it; when the response is over, so is the exchange.
@@ -226,22 +227,36 @@ static void dial(struct exchange *x)
     x->session->deadline = now_ms() + LIMIT_DIAL_MS;
 }
 
+/* HTTP/1.1 servers may take trailers for fields of the head. Those of a request that HTTP/2 has
+ * refused may be in the queue already. */
+static void settle_trailers(struct exchange *x, bool h2)
+{
+    struct buf *trailers = &x->request.trailers;
+
+    x->request.keep_trailers = h2;
+    if (h2)
+        return;
+    if (buf_len(trailers) > strlen("\r\n"))
+        exchange_fail(x, 502, "%s has changed to HTTP/1.1, which takes no trailers",
+                      x->authority.host);
+    buf_free(trailers);
+}
+
 /* A connection that is ready, and may refuse the request: what is written stays for a retry. */
 static void use(struct exchange *x, struct upstream *up)
 {
     stream_set_owner(&up->stream, on_upstream_ready, x);
     x->upstream = up;
     x->pinned = true;
-    x->request.keep_trailers =
-        up->shared; /* HTTP/1.1 servers may take them for fields of the head */
     become_active(x);
+    settle_trailers(x, up->shared);
     via_rewrite(x);
 }
 
 /* A new connection, or what is on its way to be one. */
 static void connect_anew(struct exchange *x)
 {
-    if (x->scheme != URL_HTTPS || x->upgrade[0] || !opening_join(x)) {
+    if (x->scheme != URL_HTTPS || x->http1_only || !opening_join(x)) {
         dial(x);
         return;
     }
@@ -258,6 +273,7 @@ void exchange_connected(struct exchange *x, struct upstream *up)
     stream_set_owner(&up->stream, on_upstream_ready, x);
     x->upstream = up;
     become_active(x);
+    settle_trailers(x, false);
 }
 
 void exchange_connect(struct exchange *x)
@@ -267,7 +283,7 @@ void exchange_connect(struct exchange *x)
     if (!x->upgrade[0])
         up = upstream_take(x->session->proxy, x->scheme, &x->authority,
                            idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
-    if (!up && !x->upgrade[0])
+    if (!up && !x->http1_only)
         up = h2_upstream_take(x->session->proxy, x->scheme, &x->authority);
     if (up)
         use(x, up);
@@ -296,7 +312,7 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
     via_rewrite(x);
     if (x->scheme != URL_HTTPS)
         return;
-    x->upstream->http1_only = x->upgrade[0]; /* 101 is HTTP/1.1's */
+    x->upstream->http1_only = x->http1_only;
     if (upstream_start_tls(x->upstream, &e) < 0) {
         exchange_fail(x, 502, "%s", e.text);
         return;
@@ -314,6 +330,7 @@ static void after_handshake(struct exchange *x)
         openings_learn(x->session->proxy->openings, &x->authority, h2);
     if (!h2) {
         become_active(x);
+        settle_trailers(x, false);
         return;
     }
     x->upstream = NULL;
@@ -342,13 +359,19 @@ static bool handshake(struct exchange *x)
 
 /* --- the way of the request --- */
 
+bool exchange_is_refused(const struct exchange *x)
+{
+    return x->upstream && x->upstream->shared &&
+           (x->upstream_error == -ECONNREFUSED || x->upstream_error == -EPROTONOSUPPORT);
+}
+
 bool exchange_may_retry(const struct exchange *x)
 {
-    if (!x->upstream || x->retried || x->got_bytes || !x->pinned)
+    if (!x->upstream || x->got_bytes || !x->pinned)
         return false;
-    if (x->upstream->shared && x->upstream_error == -ECONNREFUSED)
-        return true; /* the server says that it has done nothing (RFC 9113, 8.7) */
-    if (!x->upstream->reused)
+    if (exchange_is_refused(x))
+        return x->refusals < LIMIT_REFUSALS;
+    if (x->retried || !x->upstream->reused)
         return false;
     if (x->written == 0)
         return true;
@@ -357,9 +380,13 @@ bool exchange_may_retry(const struct exchange *x)
 
 void exchange_retry(struct exchange *x)
 {
+    bool refused = exchange_is_refused(x);
+
+    x->http1_only |= refused && x->upstream_error == -EPROTONOSUPPORT;
+    x->refusals += refused;
+    x->retried |= !refused;
     upstream_drop(x->upstream);
     x->upstream = NULL;
-    x->retried = true;
     buf_rewind(&x->send);
     x->pinned = false;
     x->written = 0;
@@ -368,7 +395,10 @@ void exchange_retry(struct exchange *x)
     x->upstream_error = 0;
     buf_free(&x->recv);
     x->scanned = 0;
-    connect_anew(x);
+    if (refused)
+        exchange_connect(x);
+    else
+        connect_anew(x);
 }
 
 void exchange_unpin(struct exchange *x)
@@ -490,16 +520,26 @@ bool exchange_run(struct session *s)
     return true;
 }
 
+/* How long nothing may move. A client that has ended its side may still read, but most that do so
+ * are gone. A server that has the whole request may take its time, as it may without us: one that
+ * is gone answers no keepalive. */
+static uint64_t patience(const struct exchange *x)
+{
+    bool eof = x->session->eof;
+
+    if (x->phase == EXCHANGE_UPGRADED)
+        return eof || x->upstream_end ? LIMIT_STALL_MS : LIMIT_SILENCE_MS;
+    if (eof)
+        return LIMIT_HALF_CLOSED_MS;
+    return x->request.done && buf_len(&x->send) == 0 ? LIMIT_SILENCE_MS : LIMIT_STALL_MS;
+}
+
 void exchange_rest(struct exchange *x, bool moved)
 {
     struct session *s = x->session;
     bool upgraded = x->phase == EXCHANGE_UPGRADED;
-    uint64_t stall = now_ms() + (s->eof ? LIMIT_HALF_CLOSED_MS : LIMIT_STALL_MS);
+    uint64_t stall = now_ms() + patience(x);
 
-    if (upgraded)
-        stall = now_ms() + (s->eof || x->upstream_end ? LIMIT_STALL_MS : LIMIT_UPGRADED_MS);
-
-    /* A client that has ended its side may still read, but most that do so are gone. */
     if ((moved && (x->phase == EXCHANGE_ACTIVE || upgraded)) || (s->eof && s->deadline > stall))
         s->deadline = stall;
     if (!x->pinned)
@@ -527,6 +567,7 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
     x->keep_alive = r->keep_alive && r->minor >= 1;
     x->expect_continue = r->expect_continue;
     copy_string(x->upgrade, sizeof(x->upgrade), r->upgrade);
+    x->http1_only = x->upgrade[0]; /* 101 is HTTP/1.1's */
     body_init(&x->request, r->body, r->content_length,
               r->body == BODY_CHUNKED ? BODY_CHUNKED : BODY_LENGTH);
     x->has_body = !x->request.done;

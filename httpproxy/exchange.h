@@ -49,9 +49,11 @@ struct exchange {
     struct opening *opening; /* EXCHANGE_DIALING: what it waits for instead; or NULL */
     struct upstream *upstream;
     bool retried;
-    bool absolute;   /* the dial has led to a proxy that takes URLs (via.h) */
-    bool rewritten;  /* the head in send is one for such a proxy */
-    struct buf send; /* head and body on their way to the server */
+    unsigned refusals; /* how often a server has said that it did nothing of it */
+    bool http1_only;   /* it cannot be made by HTTP/2 */
+    bool absolute;     /* the dial has led to a proxy that takes URLs (via.h) */
+    bool rewritten;    /* the head in send is one for such a proxy */
+    struct buf send;   /* head and body on their way to the server */
     size_t head_len;
     uint64_t written;   /* bytes of send that went out */
     bool pinned;        /* what was written stays in send: it may have to be written again */
@@ -119,7 +121,10 @@ void exchange_cut(struct exchange *x, const char *fmt, ...) __attribute__((forma
 /* Ends the exchange: no more may be sent. */
 void exchange_over(struct exchange *x);
 
-/* The kept connection turned out to be dead: may the request be sent once more, on a fresh one? */
+/* The server says that it has done nothing of the request (HTTP/2; upstream_error tells why). */
+bool exchange_is_refused(const struct exchange *x);
+
+/* That, or the kept connection turned out to be dead: may the request be sent once more? */
 bool exchange_may_retry(const struct exchange *x);
 void exchange_retry(struct exchange *x);
 

@@ -8,7 +8,9 @@
  * either version on one side goes with either on the other.
  *
  * Flow control is joined end to end: what a stream has not been read of is not given back to the
- * peer's window, and a stream takes no more than LIMIT_BUFFER that its peer has no window for. */
+ * peer's window, and a stream takes no more than LIMIT_BUFFER that its peer has no window for. The
+ * window of a server's stream grows with what its user reads (LIMIT_H2_WINDOW_MAX): it is what can
+ * come in one round trip. */
 #ifndef CIJAIL_HTTPPROXY_H2_H
 #define CIJAIL_HTTPPROXY_H2_H
 
@@ -29,6 +31,7 @@ enum h2_tunnel {
 
 struct h2_stream {
     TAILQ_ENTRY(h2_stream) all, ready;
+    struct proxy *proxy;
     struct h2_conn *conn; /* NULL: the connection is gone */
     int32_t id;           /* 0: no request was sent yet */
     struct stream *user;  /* NULL: nobody reads or writes any more */
@@ -44,6 +47,8 @@ struct h2_stream {
     size_t head_left;         /* of that: of the head */
     size_t discarded;         /* content that came when there was no user any more */
     size_t held;              /* content that came and is not given back to the window */
+    size_t wider;             /* of the window: bytes beyond LIMIT_H2_WINDOW */
+    size_t read;              /* content that was given back since the window became as wide */
     size_t chunk;             /* of in: content of the last chunk; 0: there was none */
     bool in_begun;            /* the final head has come */
     bool in_chunked;
@@ -90,6 +95,7 @@ struct h2_conn {
     struct buf out;     /* frames on their way */
     const char *failed; /* why it is over; NULL: it is not */
     bool read_end;
+    bool wants_http1; /* its GOAWAY said so: HTTP_1_1_REQUIRED */
     uint64_t read_at; /* now_ms() of the last byte from the peer */
     unsigned continuations;
     unsigned timeouts; /* a client's: how often it was silent for too long */

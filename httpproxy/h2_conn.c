@@ -3,7 +3,7 @@
  * libnghttp2 keeps the state of RFC 9113: framing, HPACK, windows, states of streams, and of each
  * message that its fields and its length are as they must be. What it leaves to its user is here:
  * how much of a head is kept (h2_fields.c), how many frames a peer may send that cost and bring
- * nothing (h2_budget.c), and that nothing is read from a peer that does not read what it is sent.
+ * nothing (h2_budget.c), and that nothing is read from a client that does not read what it is sent.
  *
  * Its callbacks set facts and never run a user of a stream: those run after it has returned. */
 #include <errno.h>
@@ -120,16 +120,19 @@ static int on_invalid_frame(nghttp2_session *ng, const nghttp2_frame *frame, int
 
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
 {
-    struct h2_stream *st = find(arg, frame->hd.stream_id);
+    struct h2_conn *c = arg;
+    struct h2_stream *st = find(c, frame->hd.stream_id);
     bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     struct error e;
 
     (void)ng;
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        c->wants_http1 = frame->goaway.error_code == NGHTTP2_HTTP_1_1_REQUIRED;
     if (!st)
         return 0;
     if (frame->hd.type == NGHTTP2_HEADERS) {
         if (h2_stream_section(st, end, &e) < 0)
-            reset(arg, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
+            reset(c, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
     } else if (frame->hd.type == NGHTTP2_DATA && end) {
         h2_stream_end(st);
     }
@@ -223,6 +226,7 @@ static nghttp2_session *make_session(struct h2_conn *c)
         want_unknown(option);
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_no_closed_streams(option, 1);
+        nghttp2_option_set_peer_max_concurrent_streams(option, LIMIT_H2_UNSETTLED);
         int r = c->server ? nghttp2_session_server_new2(&ng, cb, c, option)
                           : nghttp2_session_client_new2(&ng, cb, c, option);
         if (r != 0)
@@ -348,12 +352,15 @@ static bool write_out(struct h2_conn *c)
     return true;
 }
 
-/* Nothing is read while its answers find no way out. */
+/* From a client nothing is read while its answers find no way out. A server is read even so: it
+ * takes no requests then, but its answers go on; and what it makes us say is bounded by its budget
+ * and by its windows. */
 static bool read_in(struct h2_conn *c)
 {
     char data[LIMIT_BUFFER];
 
-    if (c->read_end || buf_len(&c->out) >= LIMIT_BUFFER || !nghttp2_session_want_read(c->ng))
+    if (c->read_end || (c->server && buf_len(&c->out) >= LIMIT_BUFFER) ||
+        !nghttp2_session_want_read(c->ng))
         return false;
     ssize_t n = stream_read(c->io, data, sizeof(data));
     if (n == -EAGAIN)

@@ -266,7 +266,7 @@ static int read_status(const struct h2_fields *f)
 int h2_fields_response(struct h2_fields *f, bool body, bool bodyless, int *status, struct buf *out,
                        struct error *e)
 {
-    char line[32];
+    char line[64];
 
     *status = read_status(f);
     if (f->bad || *status < 0 || f->seen[H2_METHOD] || f->seen[H2_SCHEME] ||
@@ -275,7 +275,7 @@ int h2_fields_response(struct h2_fields *f, bool body, bool bodyless, int *statu
                          f->bad ? f->bad : "its pseudo fields are wrong");
     if (f->too_long)
         return error_set(e, EPROTO, "the response head is too long");
-    (void)snprintf(line, sizeof(line), "HTTP/1.1 %d \r\n", *status);
+    (void)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", *status, head_phrase(*status));
     put_text(out, line);
     bool none = *status < 200 || *status == 204 || *status == 304 || bodyless;
     if (!none && !f->length)

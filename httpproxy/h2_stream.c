@@ -24,6 +24,7 @@ struct h2_stream *h2_stream_new(struct h2_conn *c)
 {
     struct h2_stream *st = xcalloc(1, sizeof(*st));
 
+    st->proxy = c->proxy;
     st->conn = c;
     TAILQ_INSERT_TAIL(&c->streams, st, all);
     return st;
@@ -53,6 +54,7 @@ void h2_stream_free(struct h2_stream *st)
     if (st->conn && st->id > 0)
         (void)nghttp2_session_set_stream_user_data(st->conn->ng, st->id, NULL);
     leave(st);
+    st->proxy->h2_wider -= st->wider;
     free_fields(st);
     buf_free(&st->in);
     buf_free(&st->head);
@@ -84,6 +86,16 @@ void h2_stream_orphan(struct h2_stream *st)
     side->notify(st);
 }
 
+/* -ECONNREFUSED and -EPROTONOSUPPORT: the peer has done nothing of it. */
+static int error_of(const struct h2_stream *st, uint32_t code)
+{
+    bool refused = code == NGHTTP2_REFUSED_STREAM;
+
+    if (code == NGHTTP2_HTTP_1_1_REQUIRED || (refused && st->conn->wants_http1))
+        return -EPROTONOSUPPORT;
+    return refused ? -ECONNREFUSED : -ECONNRESET;
+}
+
 void h2_stream_closed(struct h2_stream *st, uint32_t code)
 {
     st->closed = true;
@@ -92,7 +104,7 @@ void h2_stream_closed(struct h2_stream *st, uint32_t code)
         return;
     }
     if (!st->in_done || !st->ended)
-        st->error = code == NGHTTP2_REFUSED_STREAM ? -ECONNREFUSED : -ECONNRESET;
+        st->error = error_of(st, code);
     h2_stream_wake(st);
 }
 
@@ -235,6 +247,23 @@ void h2_stream_end(struct h2_stream *st)
     h2_stream_wake(st);
 }
 
+/* A user that has read half a window and keeps up with the server gets one four times as wide. */
+static void widen(struct h2_stream *st, size_t read)
+{
+    size_t window = LIMIT_H2_WINDOW + st->wider;
+
+    st->read += read;
+    if (st->conn->server || st->in_done || st->read < window / 2 || st->held > window / 4 ||
+        window > LIMIT_H2_WINDOW_MAX / 4 || 3 * window > LIMIT_H2_WIDER - st->proxy->h2_wider)
+        return;
+    if (nghttp2_session_set_local_window_size(st->conn->ng, NGHTTP2_FLAG_NONE, st->id,
+                                              (int32_t)(4 * window)) != 0)
+        return;
+    st->read = 0;
+    st->wider += 3 * window;
+    st->proxy->h2_wider += 3 * window;
+}
+
 /* Gives back to the window what is not held any more. What is left of the text is no less than the
  * content in it, so never more is given back than was read, chunk lines or not. */
 static void give_back(struct h2_stream *st)
@@ -245,8 +274,10 @@ static void give_back(struct h2_stream *st)
     if (n == 0 || !st->conn)
         return;
     st->held -= n;
-    if (!st->closed && nghttp2_session_consume_stream(st->conn->ng, st->id, n) == 0 &&
-        nghttp2_session_want_write(st->conn->ng))
+    if (st->closed || nghttp2_session_consume_stream(st->conn->ng, st->id, n) != 0)
+        return;
+    widen(st, n);
+    if (nghttp2_session_want_write(st->conn->ng))
         st->conn->side->wake(st->conn);
 }
 

@@ -7,7 +7,10 @@
  *
  * A connection that was idle for LIMIT_POOL_MS is closed; one on which nothing has come since a
  * request was sent that nobody waits for any more is used for no new one. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
@@ -187,6 +190,14 @@ struct upstream *h2_upstream_take(struct proxy *p, enum url_scheme scheme,
     return l ? new_stream(l) : NULL;
 }
 
+/* A request is not to wait behind all of an upload that the kernel would take. */
+static void keep_unsent_short(int fd)
+{
+    const int bytes = LIMIT_H2_UNSENT;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
 struct upstream *h2_upstream_adopt(struct upstream *up)
 {
     struct h2_pool *pool = up->proxy->h2;
@@ -204,6 +215,7 @@ struct upstream *h2_upstream_adopt(struct upstream *up)
         upstream_drop(up);
         return NULL;
     }
+    keep_unsent_short(up->stream.fd);
     l->pool = pool;
     l->carrier = up;
     (void)evtimer_assign(&l->kick, up->proxy->base, on_kick, l);

@@ -122,13 +122,18 @@ bool head_upgrade_offered(const char *offered, const char *chosen);
  * what the content is. Returns its new length, or -EPROTO and the reason. */
 int head_filter_trailers(char *section, size_t len, struct error *e);
 
+/* The reason phrase that is registered for a status (RFC 9110, 15); "" if there is none. */
+const char *head_phrase(int status);
+
 /* Chunked bodies (RFC 9112, 7.1): strict: hex size of at most 15 digits, CRLF only; extensions and
- * trailers are read within bounds and checked for bare CR, LF and NUL; extensions are dropped. */
+ * trailers are read within bounds and checked for bare CR, LF and NUL; extensions are dropped.
+ * White space behind a size (7.1.1, BWS) is taken from servers, some of which fill up with it. */
 #define CHUNK_LINE_MAX 4096
 #define CHUNK_TRAILER_MAX 16384
 
 struct chunk_reader {
     int state;
+    bool lenient; /* set after chunk_init: white space may stand behind a size */
     unsigned digits;
     uint64_t left;   /* of the chunk at hand */
     size_t overhead; /* bytes of the present line or of the trailer section */

@@ -4,21 +4,35 @@
  * a head is judged, framed or understood by is left out here, as the RFC (6.5.1) has it. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "httpproxy/head_internal.h"
 #include "src/util.h"
 
+/* Forwarded (RFC 7239) has a host beside what else it may have. */
+static bool names_host(const struct head_field *f)
+{
+    static const char word[] = "host=";
+
+    for (size_t i = 0; i + strlen(word) <= f->value_len; i++)
+        if (strncasecmp(f->value + i, word, strlen(word)) == 0)
+            return true;
+    return false;
+}
+
 const char *head_is_override(const struct head_field *f)
 {
     static const char *const names[] = {
-        "x-http-method-override", "x-http-method",   "x-method-override", "x-original-url",
-        "x-rewrite-url",          "x-original-host", "x-forwarded-host",
+        "x-http-method-override", "x-http-method",        "x-method-override",
+        "x-http-path-override",   "x-http-host-override", "x-original-url",
+        "x-original-uri",         "x-original-host",      "x-rewrite-url",
+        "x-envoy-original-path",  "x-forwarded-host",     "x-host",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (head_field_like(f, names[i]))
             return names[i];
-    return NULL;
+    return head_field_like(f, "forwarded") && names_host(f) ? "forwarded" : NULL;
 }
 
 static bool is_forbidden(const struct head_field *f)

@@ -21,6 +21,7 @@
 #define LIMIT_EARLY_PER_AUTHORITY 16
 #define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
 #define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
+#define LIMIT_REFUSALS 32      /* of one request, by servers that say that they did nothing of it */
 #define LIMIT_STEPS 32         /* of one session before the others have their turn */
 #define LIMIT_RELAYS_PART 4    /* tunnels: at most this part of the clients */
 #define LIMIT_ACCEPTS 64       /* in one turn of the loop */
@@ -34,9 +35,9 @@
 #define LIMIT_VIA_MS 90000         /* TLS with such a proxy, and its answer */
 #define LIMIT_HANDSHAKE_MS 120000  /* TLS with a client, which may be at a thousand of them */
 #define LIMIT_SERVER_TLS_MS 30000  /* TLS with a server */
-#define LIMIT_STALL_MS 300000      /* no byte moves: response head or body */
+#define LIMIT_STALL_MS 300000      /* no byte of a request moves */
 #define LIMIT_HALF_CLOSED_MS 30000 /* the same, after the client has ended its side */
-#define LIMIT_UPGRADED_MS 86400000 /* no byte moves in a tunnel whose sides are both open */
+#define LIMIT_SILENCE_MS 86400000  /* of a server that has all of a request; of an open tunnel */
 #define LIMIT_LINGER_MS 2000       /* reading on after the last byte was written */
 #define LIMIT_POOL_MS 15000        /* a kept upstream connection */
 #define LIMIT_POOL_FRESH_MS 2000   /* the same, for a request that must not be sent twice */
@@ -48,13 +49,19 @@
 
 /* HTTP/2, per connection. Streams: as many as browsers and servers are used to; each is a client
  * like any other. The window of a stream is what its user has not read; of a connection, such that
- * one stream that is not read does not stop the others. Frames that only cost, and streams that are
+ * one stream that is not read does not stop the others. A stream from a server whose user keeps up
+ * has a wider one, as a server far away needs, as long as all these together hold no more than
+ * LIMIT_H2_WIDER beyond what they began with. Frames that only cost, and streams that are
  * broken off, in the time after which a used-up budget is full again: a page of a browser that is
  * left, or a gRPC client at its deadlines, breaks off some tens. Content after which one window
  * update more is fair: Go sends one for each 4 KiB, of the stream and of the connection. */
 #define LIMIT_H2_STREAMS 100
 #define LIMIT_H2_WINDOW 65535
-#define LIMIT_H2_CONNECTION_WINDOW (1 << 20)
+#define LIMIT_H2_WINDOW_MAX (16u << 20)
+#define LIMIT_H2_WIDER (64u << 20)
+#define LIMIT_H2_CONNECTION_WINDOW (32 << 20)
+#define LIMIT_H2_UNSENT 65536 /* bytes that a server's socket may hold and has not sent yet */
+#define LIMIT_H2_UNSETTLED 20 /* streams before a server has said how many may be */
 #define LIMIT_H2_FRAMES 1000
 #define LIMIT_H2_RESETS 500
 #define LIMIT_H2_REFILL_MS 10000
@@ -63,8 +70,8 @@
 #define LIMIT_H2_CONTINUATIONS 16 /* of one head; HEAD_MAX is four full frames */
 #define LIMIT_H2_CONNECTIONS 64   /* to servers that are kept without a request */
 
-/* TCP keepalive of such a tunnel's server, in seconds: how long silent, between two probes; and how
- * many of these are unanswered when it is given up. */
+/* TCP keepalive of a server, in seconds: how long silent, between two probes; and how many of these
+ * are unanswered when it is given up. */
 #define LIMIT_KEEPALIVE_IDLE_S 60
 #define LIMIT_KEEPALIVE_INTERVAL_S 30
 #define LIMIT_KEEPALIVE_COUNT 6

@@ -25,13 +25,17 @@ httpproxy_cijail_httpproxy_LDADD = $(HTTPPROXY_LIBS)
 
 HTTPPROXY_TESTS = tests/unit/test_ca tests/unit/test_reply tests/unit/test_cache tests/unit/test_body \
 	tests/unit/test_session tests/unit/test_tunnel tests/unit/test_opening tests/unit/test_transparent \
-	tests/unit/test_upgrade tests/unit/test_raw tests/unit/test_h2_fields tests/unit/test_secret
+	tests/unit/test_upgrade tests/unit/test_raw tests/unit/test_h2_fields tests/unit/test_h2_window \
+	tests/unit/test_secret
 if HAVE_CMOCKA
 check_PROGRAMS += $(HTTPPROXY_TESTS)
 TESTS += $(HTTPPROXY_TESTS)
 tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
 tests_unit_test_secret_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_secret_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_h2_window_SOURCES = tests/unit/test_h2_window.c
+tests_unit_test_h2_window_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
+tests_unit_test_h2_window_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_h2_fields_SOURCES = tests/unit/test_h2_fields.c
 tests_unit_test_h2_fields_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(SSL_CFLAGS) $(EVENT_CFLAGS)
 tests_unit_test_h2_fields_LDADD = $(HTTPPROXY_LIBS) $(CMOCKA_LIBS)

@@ -52,6 +52,7 @@ struct proxy {
     BIO_METHOD *bio;
     struct upstreams *upstreams;
     struct h2_pool *h2;        /* connections to servers that speak HTTP/2 */
+    size_t h2_wider;           /* of their streams: bytes beyond LIMIT_H2_WINDOW each */
     struct openings *openings; /* connections to servers that no request owns yet */
     struct vias *vias;         /* what goes by a proxy of the host's network */
     struct secrets *secrets;

@@ -5,36 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "httpproxy/head.h"
 #include "src/policy.h"
 #include "src/util.h"
 
 #define PREFIX_MAX 1024 /* of a suggested endpoint's path; a longer one is not suggested */
 #define SHOWN_MAX 4096  /* of a URL in a text */
-
-const char *reply_phrase(int status)
-{
-    static const struct {
-        int status;
-        const char *phrase;
-    } phrases[] = {
-        {200, "Connection established"},
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {408, "Request Timeout"},
-        {414, "URI Too Long"},
-        {431, "Request Header Fields Too Large"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(phrases); i++)
-        if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return "Error";
-}
 
 void reply_put(struct buf *out, int status, const char *text, bool head, bool close)
 {
@@ -46,7 +22,7 @@ void reply_put(struct buf *out, int status, const char *text, bool head, bool cl
                  "Content-Length: %zu\r\n"
                  "Cache-Control: no-store\r\n"
                  "%s\r\n",
-                 status, reply_phrase(status), strlen(text), close ? "Connection: close\r\n" : "");
+                 status, head_phrase(status), strlen(text), close ? "Connection: close\r\n" : "");
 
     buf_append(out, line, (size_t)n);
     if (!head)

@@ -8,9 +8,6 @@
 #include "httpproxy/buf.h"
 #include "src/url.h"
 
-/* The phrase of a status that this proxy answers with (RFC 9110, 15). */
-const char *reply_phrase(int status);
-
 /* Adds a whole response to out: text/plain, UTF-8. head: the request's method was HEAD, no body
  * goes along. close: "Connection: close". */
 void reply_put(struct buf *out, int status, const char *text, bool head, bool close);

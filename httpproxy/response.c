@@ -111,6 +111,7 @@ static void take_final(struct exchange *x, const struct head_response *r)
     x->responded = true;
     body_init(&x->response, r->body, r->content_length, out);
     x->response.keep_trailers = true;
+    x->response.chunk.lenient = true;
 }
 
 /* The server has ended its side before a whole response head came. */

@@ -437,6 +437,10 @@ const char *stream_error(int err)
         return "the TLS connection was cut off without close_notify";
     case -EPROTO:
         return "TLS failed";
+    case -ECONNREFUSED: /* of a stream of HTTP/2 */
+        return "the request was refused (REFUSED_STREAM)";
+    case -EPROTONOSUPPORT:
+        return "HTTP/1.1 is wanted for the request (HTTP_1_1_REQUIRED)";
     default:
         return strerror(-err);
     }

@@ -17,32 +17,14 @@
  * without close_notify an end without one.
  *
  * Such connections are silent for hours, so it is not silence that ends them, but a server that
- * answers no keepalive of TCP. The client is on this machine: its end is always seen. */
+ * answers no keepalive of TCP (upstream.c). The client is on this machine: its end is always seen.
+ */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
 #include "src/util.h"
-
-static void watch_server(int fd)
-{
-    static const struct {
-        int level, name, value;
-    } options[] = {
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, LIMIT_KEEPALIVE_IDLE_S},
-        {IPPROTO_TCP, TCP_KEEPINTVL, LIMIT_KEEPALIVE_INTERVAL_S},
-        {IPPROTO_TCP, TCP_KEEPCNT, LIMIT_KEEPALIVE_COUNT},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-                         sizeof(options[i].value));
-}
 
 void upgrade_begin(struct exchange *x, const struct head_response *r)
 {
@@ -71,7 +53,6 @@ void upgrade_begin(struct exchange *x, const struct head_response *r)
     x->status = r->status;
     x->responded = true;
     x->phase = EXCHANGE_UPGRADED;
-    watch_server(x->upstream->stream.fd);
 }
 
 /* --- client to server --- */

@@ -27,7 +27,7 @@ requests() {
     start_server "$1" "$2"
     run cijail -v -e "https://192.0.2.10:$port/" -- sh -c "for method in $3; do
         case \$method in POST) body='${body:--d body}' ;; *) body= ;; esac
-        curl -s -o /dev/null -w '%{http_code} ' --http1.1 -X \$method \$body https://192.0.2.10:$port/; done"
+        curl -s -o /dev/null -w '%{http_code} ' ${version:---http1.1} -X \$method \$body https://192.0.2.10:$port/; done"
     stop_server
     out=${out% }
 }
@@ -82,11 +82,60 @@ for what in goaway refuse; do
     t_match "$served" "^1 ok,1 $what,[12] ok,$"
 done
 
-t_case 'HTTP/2: once'
+t_case 'HTTP/2: as often as it says so, but not for ever'
 for what in goaway refuse; do
-    requests h2 "ok $what $what ok" 'GET GET GET'
+    requests h2 "ok $what $what $what $what ok" 'GET POST GET'
+    t_eq "$out" '200 200 200'
+    requests h2 "ok $(printf "$what %.0s" {1..33}) ok" 'GET GET GET'
     t_eq "$out" '200 502 200'
-    t_match "$served" "^1 ok,1 $what,[12] $what,[123] ok,$"
+    t_eq "$(tr , '\n' <<<"$served" | grep -c " $what")" 33
+    t_match "$err" 'allow - GET .* gave no response: the request was refused'
+done
+
+t_case 'HTTP/2: a request for which the server wants HTTP/1.1 gets that, whatever the client speaks'
+for what in http1 http1-all; do
+    for method in GET POST; do
+        for version in --http1.1 --http2; do
+            version=$version requests h2,http/1.1 "ok $what ok ok" "GET $method GET"
+            t_eq "$out" '200 200 200'
+            t_match "$served" "^1 ok,1 $what,2 ok,[123] ok,$"
+        done
+    done
+    requests h2 "ok $what $what" 'GET GET' # the twin: it has only HTTP/2
+    t_eq "$out" '200 502'
+done
+body='--data-binary @long' requests h2,http/1.1 "ok http1 ok" 'GET POST GET'
+t_eq "$out" '200 502 200'
+t_match "$err" 'allow - POST .* HTTP/1\.1 is wanted for the request'
+
+t_case 'HTTP/2: trailers of a refused request do not go to HTTP/1.1, where they could be taken for fields of the head'
+cat >trailers.py <<'END'
+import os, socket, ssl, sys
+from urllib.parse import urlsplit
+
+host, port, trailer = sys.argv[1:]
+proxy = urlsplit(os.environ["https_proxy"])
+s = socket.create_connection((proxy.hostname, proxy.port))
+s.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+s.recv(4096)
+s = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"]).wrap_socket(s, server_hostname=host)
+s.sendall(f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n{trailer}\r\n".encode())
+print(s.makefile("rb").readline().decode().split()[1])
+END
+for trailer in '' $'X-Real-IP: 192.0.2.1\r\n'; do
+    for protocol in h2 h2,http/1.1; do
+        what=refuse
+        [[ $protocol == h2 ]] || what=http1
+        start_server $protocol $what
+        run cijail -v -e "https://192.0.2.10:$port/" -- python3 trailers.py 192.0.2.10 $port "$trailer"
+        stop_server
+        if [[ -n $trailer && $what == http1 ]]; then
+            t_eq "$out $served" '502 1 http1,'
+            t_match "$err" 'has changed to HTTP/1.1, which takes no trailers'
+        else
+            t_eq "$out" 200
+        fi
+    done
 done
 
 t_case 'HTTP/2: what it may have processed is not sent twice, unless that does no harm'

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""retry-server.py ADDRESS PORT CERTIFICATE KEY h2|http/1.1 WHAT...: a TLS server that does to its first request what the
-first WHAT says, to its second what the second does, and so on; all others are answered.
+"""retry-server.py ADDRESS PORT CERTIFICATE KEY PROTOCOL[,PROTOCOL] WHAT...: a TLS server that speaks these (h2, http/1.1),
+and does to its first request what the first WHAT says, to its second what the second does, and so on; all others are answered.
 
   ok         200
   close      the connection ends without a byte
   reset      it is reset
-  refuse     RST_STREAM, REFUSED_STREAM                                     (this one and the next three: HTTP/2)
+  refuse     RST_STREAM, REFUSED_STREAM                                     (this one and those below: HTTP/2)
   broken     RST_STREAM, INTERNAL_ERROR
   goaway     GOAWAY, which says that this request was not processed; the connection stays
+  http1      RST_STREAM, HTTP_1_1_REQUIRED
+  http1-all  GOAWAY, HTTP_1_1_REQUIRED
   processed  GOAWAY, which says that it may have been; then the connection ends
 
 It says "ready", and then a line for each request: "CONNECTION WHAT LENGTH", that of the body; and on standard error
@@ -22,6 +24,7 @@ import threading
 
 from h2frames import ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST, SETTINGS, WINDOW, frame
 
+RESETS = {"refuse": 7, "broken": 2, "http1": 13}  # RFC 9113, 7
 STATUS_200 = b"\x88"  # of HPACK's static table
 
 lock = threading.Lock()
@@ -64,13 +67,11 @@ def answer(sock, number, stream, length):
         return False
     if does == "ok":
         sock.sendall(frame(HEADERS, END_HEADERS, stream, STATUS_200) + frame(DATA, END_STREAM, stream, b"ok\n"))
-    elif does == "refuse":
-        sock.sendall(frame(RST, 0, stream, struct.pack(">I", 7)))
-    elif does == "broken":
-        sock.sendall(frame(RST, 0, stream, struct.pack(">I", 2)))
+    elif does in RESETS:
+        sock.sendall(frame(RST, 0, stream, struct.pack(">I", RESETS[does])))
     else:
         last = stream if does == "processed" else max(stream - 2, 0)
-        sock.sendall(frame(GOAWAY, 0, 0, struct.pack(">II", last, 0)))
+        sock.sendall(frame(GOAWAY, 0, 0, struct.pack(">II", last, 13 if does == "http1-all" else 0)))
     if does == "processed":
         end(sock, "close")
     return does != "processed"
@@ -98,7 +99,7 @@ def serve_h2(sock, number):
 def serve(raw, number):
     try:
         sock = context.wrap_socket(raw, server_side=True)
-        (serve_h2 if sys.argv[5] == "h2" else serve_http1)(sock, number)
+        (serve_h2 if sock.selected_alpn_protocol() == "h2" else serve_http1)(sock, number)
         sock.close()
     except OSError:
         pass
@@ -106,7 +107,7 @@ def serve(raw, number):
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(sys.argv[3], sys.argv[4])
-context.set_alpn_protocols([sys.argv[5]])
+context.set_alpn_protocols(sys.argv[5].split(","))
 server = socket.create_server((sys.argv[1], int(sys.argv[2])), backlog=100)
 print("ready", flush=True)
 connections = 0

@@ -158,11 +158,11 @@ static void test_responses(void **state)
         bool body, bodyless;
         const char *text;
     } cases[] = {
-        {"200", true, false, "HTTP/1.1 200 \r\ntransfer-encoding: chunked\r\n\r\n"},
-        {"200", false, false, "HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n"},
-        {"200", false, true, "HTTP/1.1 200 \r\n\r\n"},
-        {"304", false, false, "HTTP/1.1 304 \r\n\r\n"},
-        {"103", true, false, "HTTP/1.1 103 \r\n\r\n"},
+        {"200", true, false, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"},
+        {"200", false, false, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"},
+        {"200", false, true, "HTTP/1.1 200 OK\r\n\r\n"},
+        {"304", false, false, "HTTP/1.1 304 Not Modified\r\n\r\n"},
+        {"103", true, false, "HTTP/1.1 103 Early Hints\r\n\r\n"},
         {"101", true, false, NULL},
         {"20", true, false, NULL},
         {"2000", true, false, NULL},

@@ -313,7 +313,7 @@ static void test_host(void **state)
 {
     static const struct pair pairs[] = {
         BAD(400, "missing", LINE "\r\n", "GET / HTTP/1.0\r\n\r\n"),
-        BAD(400, "missing", LINE "X-Host: h\r\n\r\n", GET "X-Host: h\r\n\r\n"),
+        BAD(400, "missing", LINE "X-Hostname: h\r\n\r\n", GET "X-Hostname: h\r\n\r\n"),
         BAD(400, "empty", LINE "Host:\r\n\r\n", GET "\r\n"),
         BAD(400, "empty", LINE "Host: \t \r\n\r\n", LINE "Host: \t h \r\n\r\n"),
         BAD(400, "empty", "GET / HTTP/1.0\r\nHost:\r\n\r\n", "GET / HTTP/1.0\r\n" HOST "\r\n"),
@@ -477,6 +477,10 @@ static void test_overrides(void **state)
         BAD(400, "override", GET "X-Rewrite-Url: /b\r\n\r\n", GET "X-Rewrite-URLs: /b\r\n\r\n"),
         BAD(400, "override", GET "X-Forwarded-Host: b\r\n\r\n", GET "X-Forwarded-For: b\r\n\r\n"),
         BAD(400, "override", GET "X-Original-Host: b\r\n\r\n", GET "Forwarded: by=b\r\n\r\n"),
+        BAD(400, "override", GET "Forwarded: for=a;Host=b\r\n\r\n", GET "Forwarded: for=a\r\n\r\n"),
+        BAD(400, "override", GET "X-Host: b\r\n\r\n", GET "X-Hosts: b\r\n\r\n"),
+        BAD(400, "override", GET "X-Original-URI: /b\r\n\r\n", GET "X-URI: /b\r\n\r\n"),
+        BAD(400, "override", GET "X-Envoy-Original-Path: /b\r\n\r\n", GET "X-Path: /b\r\n\r\n"),
         BAD(400, "override", GET "Connection: X-HTTP-Method\r\nX-HTTP-Method: PUT\r\n\r\n",
             GET "Connection: X-HTTP-Method\r\n\r\n"),
     };
