@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Connections to servers: what a server has not done is asked for once more, and what it may have done is not; those that
-# are begun early; those that requests share from their beginning.
+# are begun early; those that requests share.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 make_leaf IP:192.0.2.10
@@ -173,6 +173,24 @@ run cijail -e "https://192.0.2.10:$port/" -- curl -s -Z --http2 -w '%{http_code}
 stop_server
 t_count 20 "$out" '^200$'
 t_eq "$(grep -c ' ok ' served) $connected" '20 1'
+t_case 'a request on a connection that they share does not wait behind all of an upload'
+port=$((port + 1))
+mkfifo go
+head -c 40000000 /dev/zero >upload
+python3 "$T_LIB/late-reader.py" 192.0.2.10 $port leaf.pem leaf.key >late 2>late.err <>go &
+server=$!
+until_true grep -qs ready late || t_fail "no server: $(cat late.err)"
+# The request is under way before the server reads on, as far as a second can tell: if not, this passes all the same.
+run cijail -q -e "https://192.0.2.10:$port/" -- sh -c "curl -s --http2 -T upload https://192.0.2.10:$port/up >/dev/null & up=\$!
+    until grep -q stopped late; do sleep .1; done
+    sleep 1; curl -s --http2 https://192.0.2.10:$port/ & get=\$!
+    sleep 1; echo >go; wait \$get; kill \$up"
+kill $server
+wait $server 2>/dev/null
+t_eq "$out" ok
+between=$(sed -n 's/^between //p' late)
+t_true test "${between:-2000000}" -lt 1500000
+
 t_case 'and all of them learn why there is none'
 port=$((port + 1)) urls=''
 for i in {1..20}; do urls+=" https://192.0.2.10:$port/$i"; done
