@@ -31,6 +31,8 @@ t_status 0
 t_eq "$out" $'|/bin/cat\n1 1'
 run "${in_mounts[@]}" sh cores.sh file
 t_eq "$out" "core.%p"$'\n'"0 $(ulimit -Hc)"
+run "${in_mounts[@]}" sh -c 'ulimit -c 0; exec sh cores.sh pipe' # it cannot be raised, and is no reason to refuse
+t_eq "$out" $'|/bin/cat\n0 0'
 
 if ((EUID == 0)); then
     t_case 'settings of the kernel are read-only in every /proc and /sys that there is; the twin reads them'
