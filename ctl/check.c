@@ -45,13 +45,10 @@ static void check_shadowed(struct findings *f, const struct policy *p)
     }
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i], *by = policy_covers(p, ep);
-        char word[160], source[160];
-        if (!by)
-            continue;
-        (void)escape_text(word, sizeof(word), by->word, strlen(by->word));
-        (void)escape_text(source, sizeof(source), by->source, strlen(by->source));
-        finding_add(f, FINDING_WARNING, "shadowed", ep->source, ep->line, ep->word,
-                    "allows nothing that '%s' (%s:%u) does not allow", word, source, by->line);
+        if (by)
+            finding_add(f, FINDING_WARNING, "shadowed", ep->source, ep->line, ep->word,
+                        "allows nothing that '%s' (%s:%u) does not allow", by->word, by->source,
+                        by->line);
     }
 }
 
@@ -80,8 +77,10 @@ static int read_preset(struct policy *p, struct findings *f, const char *name)
     struct error e;
     int r = preset_add(p, name, &notes, &e);
 
-    for (size_t i = 0; i < notes.count; i++)
+    for (size_t i = 0; i < notes.count; i++) {
         finding_add(f, FINDING_NOTE, "left-out", name, 0, "", "%s", notes.text[i]);
+        f->list[f->count - 1].escaped = true;
+    }
     if (r < 0)
         (void)ctl_fail("check", "%s", e.text);
     preset_notes_free(&notes);

@@ -64,19 +64,23 @@ void findings_free(struct findings *f)
 
 void findings_print(const struct findings *f, FILE *out)
 {
-    char source[512], word[512];
+    char source[512], word[512], text[2048];
 
     for (size_t i = 0; i < f->count; i++) {
         const struct finding *x = &f->list[i];
         (void)escape_text(source, sizeof(source), x->source, strlen(x->source));
         (void)escape_text(word, sizeof(word), x->word, strlen(x->word));
+        if (x->escaped)
+            copy_string(text, sizeof(text), x->text);
+        else
+            (void)escape_text(text, sizeof(text), x->text, strlen(x->text));
         (void)fprintf(out, "%s:", source);
         if (x->line > 0)
             (void)fprintf(out, "%u:", x->line);
         (void)fprintf(out, " %s: ", level_names[x->level]);
         if (word[0])
             (void)fprintf(out, "'%s': ", word);
-        (void)fprintf(out, "%s [%s]\n", x->text, x->code);
+        (void)fprintf(out, "%s [%s]\n", text, x->code);
     }
 }
 

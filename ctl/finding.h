@@ -3,6 +3,7 @@
 #ifndef CIJAIL_CTL_FINDING_H
 #define CIJAIL_CTL_FINDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -19,6 +20,7 @@ struct finding {
     char *source;
     unsigned line; /* 0: of the whole */
     char *word, *text;
+    bool escaped; /* the text is printable as it is */
     size_t order; /* in which it was found */
 };
 

@@ -119,6 +119,10 @@ t_false grep -q $'\033' <<<"$out"
 run "$ctl" check --json ./p
 t_false grep -q $'\033' <<<"$out"
 t_eq "$(jq_py "$out" 'd["errors"]')" 1
+printf 'https://h.example/\303\251\n' >p # which the text repeats
+run "$ctl" check ./p
+t_false grep -qP '[^\n -~]' <<<"$out"
+t_match "$out" 'GET,HEAD:https://h\.example/\\xc3\\xa9 \[methods\]$'
 
 t_case 'explain: the word that allows it'
 printf 'GET,HEAD:https://h.example/a/\nhttps://h.example/b/\n*.z.example\nd.example:22\n192.0.2.0/24:22\n' >p
