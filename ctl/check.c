@@ -36,6 +36,17 @@ static void check_enforced(struct findings *f, const struct policy *p)
     }
 }
 
+/* NULL, or what is not read at the host and port of this URL (policy_raw.c). */
+static const struct endpoint *unread_by(const struct policy *p, const struct endpoint *ep)
+{
+    struct url_authority a = {.kind = ep->host_kind, .port = ep->port};
+
+    if (ep->kind != ENDPOINT_URL)
+        return NULL;
+    copy_string(a.host, sizeof(a.host), ep->host);
+    return policy_match_raw(p, &a);
+}
+
 static void check_shadowed(struct findings *f, const struct policy *p)
 {
     if (p->count > PAIRS_MAX) {
@@ -45,10 +56,16 @@ static void check_shadowed(struct findings *f, const struct policy *p)
     }
     for (size_t i = 0; i < p->count; i++) {
         const struct endpoint *ep = &p->endpoints[i], *by = policy_covers(p, ep);
+        const struct endpoint *raw = by ? NULL : unread_by(p, ep);
         if (by)
             finding_add(f, FINDING_WARNING, "shadowed", ep->source, ep->line, ep->word,
                         "allows nothing that '%s' (%s:%u) does not allow", by->word, by->source,
                         by->line);
+        if (raw)
+            finding_add(f, FINDING_WARNING, "unread", ep->source, ep->line, ep->word,
+                        "means nothing: '%s' (%s:%u) lets all through to that host and port, "
+                        "unread",
+                        raw->word, raw->source, raw->line);
     }
 }
 

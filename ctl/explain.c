@@ -1,6 +1,7 @@
 /* explain.c: cijailctl explain: which word of a policy allows a URL, a name, an endpoint or a unix
  * socket, by the questions that the jail itself asks; and if none does, the word that would, and
  * those that come near. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
@@ -19,11 +20,28 @@ struct question {
     struct endpoint as_word; /* the text as a word of a policy */
     struct url url;
     const struct endpoint *allowed_by;
+    bool unread;                      /* all that is said there passes, whatever the URL */
     char would[POLICY_WORD_MAX + 64]; /* the word that would allow it */
     const char *note;                 /* NULL, or what else is to be known */
 };
 
 /* --- the answers of each kind --- */
+
+/* As the jail has it: what is not read comes first (policy_raw.c). A port of the host's loopback is
+ * where a client that heeds no_proxy ends up; to the proxy the URL counts. */
+static void match_url(struct question *q)
+{
+    const struct url_authority *a = &q->url.authority;
+    uint8_t address[16];
+    int family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
+
+    q->allowed_by = policy_match_raw(q->policy, a);
+    if (!q->allowed_by)
+        q->allowed_by = policy_match_request(q->policy, q->method, &q->url);
+    if (!q->allowed_by && a->kind != URL_HOST_NAME && inet_pton(family, a->host, address) == 1)
+        q->allowed_by = policy_match_loopback(q->policy, family, address, a->port);
+    q->unread = q->allowed_by && q->allowed_by->kind != ENDPOINT_URL;
+}
 
 static int ask_url(struct question *q, struct error *e)
 {
@@ -33,7 +51,7 @@ static int ask_url(struct question *q, struct error *e)
 
     if (r < 0)
         return r;
-    q->allowed_by = policy_match_request(q->policy, q->method, &q->url);
+    match_url(q);
     if (url_format(&q->url, text, sizeof(text)) < 0)
         return error_set(e, ENAMETOOLONG, "the URL is too long");
     slash = strchr(text, '?');
@@ -161,7 +179,7 @@ static const char *why_near(const struct question *q, const struct endpoint *ep)
     if (ep->kind == ENDPOINT_NAME)
         return "it allows resolving alone";
     if (ep->kind == ENDPOINT_NAME_PORT)
-        return url ? "it is for what is not read, by address" : "another port";
+        return "another port";
     return ep->kind == ENDPOINT_URL ? "it allows requests that are read" : NULL;
 }
 
@@ -176,7 +194,8 @@ static void print_text(const struct question *q, FILE *out)
     if (ep) {
         (void)escape_text(word, sizeof(word), ep->word, strlen(ep->word));
         (void)escape_text(source, sizeof(source), ep->source, strlen(ep->source));
-        (void)fprintf(out, "allowed by '%s' (%s:%u)\n", word, source, ep->line);
+        (void)fprintf(out, "allowed by '%s' (%s:%u)%s\n", word, source, ep->line,
+                      q->unread ? ", unread" : "");
     } else {
         (void)fprintf(out, "denied: no word of the policy allows it\n");
         for (size_t i = 0; i < q->policy->count && near < NEAR_MAX; i++) {
@@ -206,6 +225,7 @@ static void print_json(const struct question *q, FILE *out)
         json_set_text(o, "word", q->allowed_by->word);
         json_set_text(o, "source", q->allowed_by->source);
         json_set_new_checked(o, "line", json_integer(q->allowed_by->line));
+        json_set_new_checked(o, "unread", json_boolean(q->unread));
     } else {
         json_set_text(o, "would_allow", q->would);
     }

@@ -147,6 +147,37 @@ done <<'END2'
 9 ./p 127.0.0.1:5432
 END2
 
+t_case 'explain, check: where a name or an address with its port lets all through, the URL is not judged, as in a jail'
+printf 'GET:https://h.example/a/\nh.example:443\n192.0.2.0/24:8443\nh.example:80\nGET:https://x.example/\n[::1]:8080\n' >q
+while read -r line args; do
+    # shellcheck disable=SC2086 # words
+    run "$ctl" explain $args
+    t_status 0
+    t_match "$out" "^allowed by '.*' \(\./q:$line\), unread$"
+done <<'END2'
+2 -m PUT ./q https://h.example/other
+2 ./q https://h.example/a/x
+3 ./q https://192.0.2.7:8443/x
+4 -m PUT ./q http://h.example/x
+6 ./q http://[::1]:8080/
+END2
+for no in https://192.0.3.7:8443/ https://h.example:444/ http://192.0.2.7/; do
+    run "$ctl" explain ./q "$no"
+    t_status 1
+done
+t_match "$out" '^denied: no word'
+run "$ctl" explain ./q https://x.example/y
+t_match "$out" '^allowed by .*:5\)$'
+run "$ctl" explain --json ./q https://h.example/
+t_eq "$(jq_py "$out" '(d["decision"], d["word"], d["unread"])')" "('allow', 'h.example:443', True)"
+run cijail --fail-on-deny -p ./q -- curl -sS -m 10 -o /dev/null -X PUT https://h.example/other # it does not resolve
+t_no_match "$err" ' deny '
+run cijail -e GET:https://h.example/a/ -- curl -sS -m 10 -o /dev/null -X PUT https://h.example/other # the twin
+t_match "$err" ' deny '
+run "$ctl" check ./q
+t_match "$out" "^\./q:1: warning: .* 'h\.example:443' \(\./q:2\) lets all through .* \[unread\]$"
+t_count 1 "$out" unread
+
 t_case 'explain: what is denied, which words come near, and which would allow it'
 while IFS='|' read -r args near would; do
     # shellcheck disable=SC2086 # words
