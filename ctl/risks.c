@@ -1,12 +1,15 @@
 /* risks.c: see risks.h. */
 #include "ctl/risks.h"
 
+#include <arpa/inet.h>
 #include <libpsl.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "src/address.h"
 #include "src/util.h"
+
+#define CLASS_PREFIX_MIN 3 /* bits of the widest block of IPv4 that is not public: 224.0.0.0/3 */
 
 /* Anyone can have an account there, and read what was sent to it. */
 static const struct {
@@ -62,9 +65,78 @@ static const struct {
 };
 
 /* DNS over HTTPS (RFC 8484): whoever may ask there may ask for any name. */
-static const char *const doh_hosts[] = {"dns.google",         "dns.google.com",
-                                        "cloudflare-dns.com", "*.cloudflare-dns.com",
-                                        "dns.quad9.net",      "doh.opendns.com"};
+static const char *const doh_hosts[] = {
+    "dns.google",    "dns.google.com",  "cloudflare-dns.com", "*.cloudflare-dns.com",
+    "dns.quad9.net", "doh.opendns.com", "one.one.one.one"};
+
+static const char *const doh_addresses[] = {"1.1.1.1",
+                                            "1.0.0.1",
+                                            "8.8.8.8",
+                                            "8.8.4.4",
+                                            "9.9.9.9",
+                                            "149.112.112.112",
+                                            "208.67.222.222",
+                                            "208.67.220.220",
+                                            "2606:4700:4700::1111",
+                                            "2606:4700:4700::1001",
+                                            "2001:4860:4860::8888",
+                                            "2001:4860:4860::8844",
+                                            "2620:fe::fe"};
+
+/* Where clouds answer their own machines, with credentials too; see address.c. */
+static const char *const metadata_addresses[] = {
+    "169.254.169.254",    /* most clouds */
+    "169.254.170.2",      /* Amazon's containers */
+    "168.63.129.16",      /* Azure's wire server */
+    "100.100.100.200",    /* Alibaba */
+    "192.0.0.192",        /* Oracle */
+    "fd00:ec2::254",      /* Amazon */
+    "fd00:ec2::23",       /* Amazon's containers */
+    "fd00:c1::a9fe:a9fe", /* Oracle */
+    "fd20:ce::254",       /* Google */
+};
+
+/* An IPv6 address that embeds this IPv4 one: mapped, or NAT64 (RFC 6052). */
+static bool embeds(const char *v6, const uint8_t v4[4])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+    uint8_t a[16];
+
+    return inet_pton(AF_INET6, v6, a) == 1 && memcmp(a + 12, v4, 4) == 0 &&
+           (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0);
+}
+
+/* Does a URL of an address, or a network, lead to one of these? As the jail has it: a network
+ * around what is local does not mean it. */
+static bool leads_to(const struct endpoint *ep, const char *const *known, size_t count)
+{
+    const struct policy one = {.endpoints = (struct endpoint *)(uintptr_t)ep, .count = 1};
+
+    for (size_t i = 0; i < count; i++) {
+        int family = strchr(known[i], ':') ? AF_INET6 : AF_INET;
+        uint8_t bytes[16];
+        if (inet_pton(family, known[i], bytes) != 1)
+            continue;
+        if (ep->kind == ENDPOINT_ADDRESS
+                ? policy_match_address(&one, family, bytes, ep->port) != NULL
+                : strcmp(ep->host, known[i]) == 0 || (family == AF_INET && embeds(ep->host, bytes)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_metadata(const struct endpoint *ep)
+{
+    return leads_to(ep, metadata_addresses, ARRAY_LEN(metadata_addresses));
+}
+
+/* By HTTPS or, at port 853, by TLS alone. */
+static bool is_doh_address(const struct endpoint *ep)
+{
+    return (ep->port == 443 || ep->port == 853) &&
+           leads_to(ep, doh_addresses, ARRAY_LEN(doh_addresses));
+}
 
 static bool is_doh_host(const char *host)
 {
@@ -101,6 +173,9 @@ static bool is_open_pattern(const char *pattern, char *suffix)
     return psl && psl_is_public_suffix2(psl, end + 1, PSL_TYPE_ANY);
 }
 
+static const char metadata_text[] =
+    "the cloud's metadata service: it gives the machine's credentials to whoever asks";
+
 static void add(struct findings *f, enum finding_level level, const char *code,
                 const struct endpoint *ep, const char *text)
 {
@@ -134,7 +209,9 @@ static void check_upload(struct findings *f, const struct endpoint *ep)
 {
     const char *shared = shared_host(ep->host);
 
-    if (is_doh_host(ep->host))
+    if (is_metadata(ep))
+        add(f, FINDING_WARNING, "metadata", ep, metadata_text);
+    else if (is_doh_host(ep->host) || is_doh_address(ep))
         finding_add(f, FINDING_WARNING, "dns-over-https", ep->source, ep->line, ep->word,
                     "%s is a DNS server over HTTPS: any name can be asked for", ep->host);
     else if (shared && policy_endpoint_allows_uploads(ep))
@@ -161,6 +238,10 @@ static void check_prefix(struct findings *f, const struct endpoint *ep)
 {
     size_t n = strlen(ep->prefix);
 
+    if (strchr(ep->prefix, '*'))
+        add(f, FINDING_WARNING, "literal", ep,
+            "a '*' in a path stands for itself: only a URL that has it there begins so; end the "
+            "prefix before it");
     if (n == 0 || ep->prefix[n - 1] == '/' || strchr(ep->prefix, '?') || ep->prefix[n - 1] == '=')
         return;
     if (looks_like_file(ep->prefix))
@@ -185,11 +266,27 @@ static void check_url(struct findings *f, const struct endpoint *ep)
 
 /* --- addresses --- */
 
+/* A large part of the internet: by its length alone, but for a network of which nothing is public.
+ * Networks are aligned, so both ends of such a one say that (address.c), where no IPv4 address may
+ * stand inside. */
+static bool is_wide(const struct endpoint *ep)
+{
+    bool v4 = ep->family == AF_INET;
+    uint8_t last[16];
+
+    if (ep->prefix_len >= (v4 ? 16 : 48))
+        return false;
+    memcpy(last, &ep->address, sizeof(last));
+    if (v4 ? ep->prefix_len < CLASS_PREFIX_MIN : last[0] < 0xfc)
+        return true;
+    for (unsigned i = ep->prefix_len; i < (v4 ? 32 : 128); i++)
+        last[i / 8] |= (uint8_t)(0x80 >> i % 8);
+    return address_classify(ep->family, &ep->address) == ADDRESS_PUBLIC ||
+           address_classify(ep->family, last) == ADDRESS_PUBLIC;
+}
+
 static void check_address(struct findings *f, const struct endpoint *ep)
 {
-    static const uint8_t metadata[4] = {169, 254, 169, 254};
-    unsigned wide = ep->family == AF_INET ? 16 : 48;
-
     if (policy_is_dns_server(ep))
         add(f, FINDING_WARNING, "dns-server", ep,
             "a DNS server of its own: allowed names are asked there instead of the host's "
@@ -197,14 +294,16 @@ static void check_address(struct findings *f, const struct endpoint *ep)
     else if (policy_is_loopback(ep))
         add(f, FINDING_NOTE, "loopback", ep,
             "what listens there runs on the host, outside of the jail, and may pass requests on");
-    else if (ep->family == AF_INET && memcmp(&ep->address, metadata, 4) == 0)
-        add(f, FINDING_WARNING, "metadata", ep,
-            "the cloud's metadata service: it gives the machine's credentials to whoever asks");
-    else if (ep->prefix_len < wide && address_classify(ep->family, &ep->address) == ADDRESS_PUBLIC)
+    else if (is_metadata(ep))
+        add(f, FINDING_WARNING, "metadata", ep, metadata_text);
+    else if (is_wide(ep))
         finding_add(f, FINDING_WARNING, "wide-network", ep->source, ep->line, ep->word,
                     "a network of /%u is a large part of the internet; an attacker rents a machine "
                     "in it",
                     ep->prefix_len);
+    else if (is_doh_address(ep))
+        add(f, FINDING_WARNING, "dns-over-https", ep,
+            "a DNS server over HTTPS or TLS: any name can be asked for");
 }
 
 static void check_name_port(struct findings *f, const struct endpoint *ep)

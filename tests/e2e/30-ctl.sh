@@ -76,8 +76,24 @@ t_case 'check: addresses and sockets'
 says warning dns-server 192.0.2.53:53
 says_not dns-server 192.0.2.53:54
 says warning wide-network 128.0.0.0/2:443
-says_not wide-network 192.0.2.0/24:443
-says warning metadata 169.254.169.254:80
+for word in 0.0.0.0/0:443 '[::]/0:22' 0.0.0.0/1:443 10.0.0.0/7:443 8.0.0.0/8:443 '[2001:db8::]/32:22' '[2002::]/16:443' '[f000::]/4:22'; do
+    says warning wide-network "$word"
+done
+for word in 192.0.2.0/24:443 10.0.0.0/8:443 172.16.0.0/12:22 100.64.0.0/10:22 '[fd00::]/8:443' '[fd00:ec2::]/32:80' '[fe80::]/10:443' 224.0.0.0/4:5353; do
+    says_not wide-network "$word"
+done
+for word in 169.254.169.254:80 169.254.0.0/16:80 168.63.129.16:80 '[fd00:ec2::254]:80' '[fd00:ec2::]/48:80' \
+    http://169.254.169.254/ 'GET:http://[fd00:ec2::254]/latest/' http://168.63.129.16:32526/ \
+    'http://[::ffff:169.254.169.254]/'; do
+    says warning metadata "$word"
+done
+for word in 168.63.0.0/16:80 10.0.0.0/8:80 http://192.0.2.1/ 0.0.0.0/0:80; do says_not metadata "$word"; done # the jail does not reach it by these
+for word in https://1.1.1.1/dns-query/ GET:https://8.8.8.8/ 'https://[2606:4700:4700::1111]/dns-query/' 9.9.9.9:443 8.8.8.0/24:853; do
+    says warning dns-over-https "$word"
+done
+for word in https://192.0.2.1/dns-query/ 9.9.9.9:22 http://1.1.1.1/; do says_not dns-over-https "$word"; done
+says warning literal 'https://h.example/*/releases/'
+says_not literal 'https://*.h.example/releases/'
 says warning engine-socket /run/docker.sock
 says_not engine-socket /run/build.sock
 says note loopback 127.0.0.1:5432
