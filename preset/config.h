@@ -18,7 +18,8 @@
 typedef void config_cb(void *arg, const char *path, const char *value, unsigned line);
 
 /* npmrc: key = value; '#' and ';' begin comments, also after a value. pip: sections; '=' or ':'; an
- * indented line goes on with the value before it; key_a is key-a (configparser, pip-config). git:
+ * line that is indented deeper than its key goes on with the value; key_a is key-a (configparser,
+ * pip-config). git:
  * sections, [url "https://..."]; as npmrc (git-config, "Syntax"). env: KEY=VALUE (go env -w).
  * Path: "key", or "section.key"; the key in lower case, but of env as it is. */
 void config_npmrc(const char *text, size_t len, config_cb *each, void *arg);

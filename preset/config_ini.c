@@ -10,6 +10,7 @@ struct ini {
     enum style style;
     char section[CONFIG_PATH_SIZE];
     char path[CONFIG_PATH_SIZE]; /* of the value that an indented line goes on with; "": none */
+    size_t indent;               /* of the last line that began something */
     config_cb *each;
     void *arg;
 };
@@ -82,6 +83,11 @@ static void take_key(struct ini *f, struct span line, unsigned number)
     emit(f, bare_value(f, span_trim(span_after(line, name.len + 1))), number);
 }
 
+static size_t indent_of(struct span line)
+{
+    return line.len > 0 ? (size_t)(span_trim(line).at - line.at) : 0;
+}
+
 static void read_lines(enum style style, const char *text, size_t len, config_cb *each, void *arg)
 {
     struct ini f = {.style = style, .each = each, .arg = arg};
@@ -89,18 +95,19 @@ static void read_lines(enum style style, const char *text, size_t len, config_cb
     struct span line;
 
     while (lines_next(&lines, &line)) {
-        bool indented = line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
+        size_t indent = indent_of(line);
         line = span_trim(line);
         if (is_comment(line))
             continue;
-        if (indented && style == PIP) {
-            if (f.path[0])
-                emit(&f, line, lines.number);
-        } else if (line.at[0] == '[' && style != ENV) {
-            take_section(&f, line);
-        } else {
-            take_key(&f, line, lines.number);
+        if (style == PIP && f.path[0] && indent > f.indent) {
+            emit(&f, line, lines.number);
+            continue;
         }
+        f.indent = indent;
+        if (line.at[0] == '[' && style != ENV)
+            take_section(&f, line);
+        else
+            take_key(&f, line, lines.number);
     }
 }
 

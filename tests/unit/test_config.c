@@ -61,7 +61,16 @@ static void test_pip(void **state)
         "2 global.index-url=https://a.example/simple\n4 global.extra-index-url=https://b.example/\n"
         "6 global.extra-index-url=https://c.example/\n"
         "8 install.find-links=https://d.example/#x\n9 install.find-links=[x]\n");
-    expect(config_pip, "  https://a.example/\n[x\nindex-url = y\n", "3 index-url=y\n");
+    expect(config_pip, "  https://a.example/\n[x\nindex-url = y\n",
+           "1 https=//a.example/\n3 index-url=y\n");
+    /* keys may be indented; what goes on with one is indented deeper */
+    expect(config_pip,
+           "[global]\n    index-url = https://a.example/\n    extra-index-url =\n\n  # c\n"
+           "        https://b.example/\n     https://c.example/\n    find-links = d\n"
+           "  trusted-host = e\n    f\n  [install]\n  index-url: g\n",
+           "2 global.index-url=https://a.example/\n6 global.extra-index-url=https://b.example/\n"
+           "7 global.extra-index-url=https://c.example/\n8 global.find-links=d\n"
+           "9 global.trusted-host=e\n10 global.trusted-host=f\n12 install.index-url=g\n");
 }
 
 static void test_git_and_env(void **state)
