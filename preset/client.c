@@ -177,17 +177,27 @@ static void add_loopback(struct client *c, const struct url_authority *a, const 
     add_word(c, word, source, line);
 }
 
-enum scope { BELOW_URL, BELOW_PUBLIC_URL, WHOLE_HOST };
+enum scope { BELOW_URL, BELOW_PUBLIC_URL, PREFIX, FOLDER, WHOLE_HOST };
+
+/* The URL becomes the prefix that the scope means. */
+static void set_end(struct url *u, enum scope scope)
+{
+    if (scope == WHOLE_HOST) {
+        u->target_len = 1;
+    } else if (scope == FOLDER) {
+        u->target_len = (size_t)(strrchr(u->target, '/') - u->target) + 1;
+    } else if (scope != PREFIX && u->target[u->target_len - 1] != '/' &&
+               u->target_len < URL_TARGET_MAX) {
+        u->target[u->target_len++] = '/';
+    }
+    u->target[u->target_len] = '\0';
+}
 
 static void add_url(struct client *c, const char *methods, struct url *u, enum scope scope,
                     const char *source, unsigned line)
 {
     cleanup_free char *text = xmalloc(URL_TEXT_SIZE), *word = NULL, *private = NULL;
 
-    if (scope == WHOLE_HOST) {
-        u->target_len = 1;
-        u->target[1] = '\0';
-    }
     if (url_format(u, text, URL_TEXT_SIZE) < 0)
         return;
     word = xasprintf("%s:%s", methods, text);
@@ -196,14 +206,6 @@ static void add_url(struct client *c, const char *methods, struct url *u, enum s
         return;
     private = xasprintf("%s!private", u->authority.host);
     add_word(c, private, source, line);
-}
-
-static void end_in_slash(struct url *u)
-{
-    if (u->target[u->target_len - 1] == '/' || u->target_len == URL_TARGET_MAX)
-        return;
-    u->target[u->target_len++] = '/';
-    u->target[u->target_len] = '\0';
 }
 
 static void add(struct client *c, const char *methods, const char *url, enum scope scope,
@@ -219,7 +221,7 @@ static void add(struct client *c, const char *methods, const char *url, enum sco
         client_note(c, "%s:%u: what stands there is left out: no URL of one place", source, line);
         return;
     }
-    end_in_slash(u);
+    set_end(u, scope);
     if (policy_match_request(c->usual, "GET", u))
         c->usual_named = true;
     else if (is_loopback(&u->authority))
@@ -238,6 +240,18 @@ void client_add_public(struct client *c, const char *methods, const char *url, c
                        unsigned line)
 {
     add(c, methods, url, BELOW_PUBLIC_URL, source, line);
+}
+
+void client_add_prefix(struct client *c, const char *methods, const char *url, const char *source,
+                       unsigned line)
+{
+    add(c, methods, url, PREFIX, source, line);
+}
+
+void client_add_page(struct client *c, const char *methods, const char *url, const char *source,
+                     unsigned line)
+{
+    add(c, methods, url, FOLDER, source, line);
 }
 
 void client_add_host(struct client *c, const char *methods, const char *url, const char *source,

@@ -58,16 +58,24 @@ void client_variables(struct client *c, const char *begin, const char *end, conf
                       void *arg);
 
 /* May requests of these methods be made below this URL? Adds words for it: the URL without its user
- * information, query and fragment, with a slash at its end, and NAME!private for its host, since a
- * mirror may be one of the corporate network; for a URL at the host's loopback its port. What is no
- * http or https URL (a folder, a CD-ROM) is passed over, what is a broken one is noted. source and
- * line: where it is from. */
+ * information, query and fragment, with a slash at its end as the client adds one, and NAME!private
+ * for its host, since a mirror may be one of the corporate network; for a URL at the host's
+ * loopback its port. What is no http or https URL (a folder, a CD-ROM) is passed over, what is a
+ * broken one is noted. source and line: where it is from. */
 void client_add(struct client *c, const char *methods, const char *url, const char *source,
                 unsigned line);
 
 /* The same of a client's own choice, which is no private host. */
 void client_add_public(struct client *c, const char *methods, const char *url, const char *source,
                        unsigned line);
+
+/* As client_add() for what begins with the URL as it stands: a file, a prefix. */
+void client_add_prefix(struct client *c, const char *methods, const char *url, const char *source,
+                       unsigned line);
+
+/* As client_add() for the folder that this page is in, since its links may be relative. */
+void client_add_page(struct client *c, const char *methods, const char *url, const char *source,
+                     unsigned line);
 
 /* As client_add() for all of the URL's host. */
 void client_add_host(struct client *c, const char *methods, const char *url, const char *source,

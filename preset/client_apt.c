@@ -46,7 +46,8 @@ static void take_uri(void *arg, const char *path, const char *value, unsigned li
     }
     if (strncmp(value, "mirror+http", 11) == 0) {
         client_note(c, "%s:%u: which mirrors the list has is not known", c->source, line);
-        value += strlen("mirror+");
+        client_add_prefix(c, GET_HEAD, value + strlen("mirror+"), c->source, line);
+        return;
     }
     take_mirror(arg, path, value, line);
 }

@@ -8,8 +8,11 @@ static void take_repository(void *arg, const char *path, const char *value, unsi
 {
     struct client *c = arg;
 
+    size_t n = strlen(value);
+
     if (strcmp(path, "composer") == 0)
-        client_add(c, GET_HEAD, value, c->source, line);
+        (n > 5 && strcmp(value + n - 5, ".json") == 0 ? client_add_page : client_add)(
+            c, GET_HEAD, value, c->source, line);
     else if (strcmp(value, "packagist.org") == 0 || strcmp(value, "packagist") == 0)
         c->replaced = true;
 }

@@ -28,7 +28,10 @@ static void take_line(void *arg, const char *path, const char *value, unsigned l
     base = xstrndup(begin, (size_t)(end - begin));
     if (n <= strlen(g->host)) /* all of it is rewritten */
         g->client->replaced = true;
-    client_add(g->client, GET_HEAD_POST, base, g->client->source, line);
+    /* What stands for "https://github.com" is followed by a slash, else what comes after the value
+     * is joined to it as it is. */
+    (n + 1 == strlen(g->host) ? client_add : client_add_prefix)(g->client, GET_HEAD_POST, base,
+                                                                g->client->source, line);
 }
 
 static void read_path(struct git *g, char *path)

@@ -2,6 +2,7 @@
  * last index-url counts, and all of extra-index-url and find-links. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "preset/client.h"
 #include "src/util.h"
@@ -28,6 +29,17 @@ static void add_index(struct client *c, const char *url, const char *source, uns
     client_add(c, GET_HEAD, parent, source, line);
 }
 
+/* A page of links (whose files are often beside it), or a folder that shows such a page, with a
+ * slash at its end or without. */
+static void add_links(struct client *c, const char *url, const char *source, unsigned line)
+{
+    size_t n = strcspn(url, "?#");
+    bool page = (n > 5 && strncasecmp(url + n - 5, ".html", 5) == 0) ||
+                (n > 4 && strncasecmp(url + n - 4, ".htm", 4) == 0);
+
+    (page ? client_add_page : client_add_prefix)(c, GET_HEAD, url, source, line);
+}
+
 /* Several, with blanks between them. */
 static void add_all(struct pip *p, const char *value, bool index, const char *source, unsigned line)
 {
@@ -38,7 +50,7 @@ static void add_all(struct pip *p, const char *value, bool index, const char *so
         if (index)
             add_index(p->client, w, source, line);
         else
-            client_add(p->client, GET_HEAD, w, source, line);
+            add_links(p->client, w, source, line);
 }
 
 static bool section_counts(const char *path)

@@ -180,6 +180,8 @@ t_case 'pip: variables come before files, and the usual index stands if nothing 
 PIP_INDEX_URL=https://mirror.example/root/pypi/+simple/ PIP_EXTRA_INDEX_URL='https://a.example/ https://b.example/' show pip
 t_eq "$words" 'GET,HEAD:https://a.example/ a.example!private GET,HEAD:https://b.example/ b.example!private GET,HEAD:https://mirror.example/root/pypi/+simple/ mirror.example!private'
 t_match "$out" '# PIP_INDEX_URL$'
+PIP_FIND_LINKS='https://a.example/whl/stable.html https://b.example/w/ https://c.example/w https://d.example/a/l.htm?x' show pip
+t_match "$words " '^GET,HEAD:https://a\.example/whl/ a.example!private GET,HEAD:https://b\.example/w/ .* GET,HEAD:https://c\.example/w c.* GET,HEAD:https://d\.example/a/ '
 rm "$HOME/.config/pip/pip.conf"
 usual='GET,HEAD:https://pypi.org/simple/ GET,HEAD:https://files.pythonhosted.org/packages/'
 show pip
@@ -266,9 +268,10 @@ rm "$HOME/.bundle/config"
 show gem
 t_match "$words" 'GET,HEAD:https://rubygems\.org/'
 mkdir "$HOME/.composer"
-echo '{"repositories": [{"type": "composer", "url": "https://satis.example"}, {"packagist.org": false}]}' >"$HOME/.composer/config.json"
+echo '{"repositories": [{"type": "composer", "url": "https://satis.example"},
+    {"type": "composer", "url": "https://satis.example/a/packages.json"}, {"packagist.org": false}]}' >"$HOME/.composer/config.json"
 show composer
-t_eq "$words" 'GET,HEAD:https://satis.example/ satis.example!private'
+t_eq "$words" 'GET,HEAD:https://satis.example/ satis.example!private GET,HEAD:https://satis.example/a/'
 rm "$HOME/.composer/config.json"
 show composer
 t_match "$words" 'GET,HEAD:https://repo\.packagist\.org/'
@@ -282,6 +285,11 @@ t_eq "$words" 'GET,HEAD,POST:https://github.com/'
 printf '[url "https://mirror.example/gh/"]\n\tinsteadOf = "https://github.com/"\n' >"$HOME/.gitconfig"
 show git-github
 t_eq "$words" 'GET,HEAD,POST:https://mirror.example/gh/ mirror.example!private'
+for base in https://mirror.example/gh-=https://github.com/ https://mirror.example/gh=https://github.com; do
+    printf '[url "%s"]\n\tinsteadOf = %s\n' "${base%%=*}" "${base#*=}" >"$HOME/.gitconfig"
+    show git-github
+    t_match "$words" '^GET,HEAD,POST:https://mirror\.example/gh(-|/) mirror\.example!private$'
+done
 CI_SERVER_URL=https://gitlab.example:8443 show git-gitlab
 t_eq "$words" 'GET,HEAD,POST:https://gitlab.example:8443/ gitlab.example!private'
 show git-gitlab
@@ -299,7 +307,7 @@ Types: deb
 Enabled: no
 URIs: http://no.example/
 END2
-    printf 'deb [ arch=amd64 ] http://three.example/d stable main\ndeb mirror+file:%s/mirrors stable main\n' "$T_TMP" >"$T_TMP/apt.list"
+    printf 'deb [ arch=amd64 ] http://three.example/d stable main\ndeb mirror+file:%s/mirrors stable main\ndeb mirror+https://five.example/list.txt s\n' "$T_TMP" >"$T_TMP/apt.list"
     echo 'https://four.example/d priority:1' >"$T_TMP/mirrors"
     flags=(--mount)
     ((EUID == 0)) || flags+=(--user --map-current-user --keep-caps)
@@ -307,7 +315,7 @@ END2
         cp '$T_TMP/apt.sources' /etc/apt/sources.list.d/a.sources && cp '$T_TMP/apt.list' /etc/apt/sources.list &&
         cp '$T_TMP/apt.list' /etc/apt/sources.list.d/b.list.off && exec '$ctl' show apt"
     t_eq "$(sed -nE '/^#/!s/ +#.*//p' <<<"$out" | grep -v private | paste -sd ' ')" \
-        'GET,HEAD:http://three.example/d/ GET,HEAD:https://four.example/d/ GET,HEAD:http://mirror.example/debian/ GET,HEAD:https://two.example/d/'
+        'GET,HEAD:http://three.example/d/ GET,HEAD:https://four.example/d/ GET,HEAD:https://five.example/list.txt GET,HEAD:http://mirror.example/debian/ GET,HEAD:https://two.example/d/'
     t_match "$out" '# /etc/apt/sources\.list\.d/a\.sources:2$'
     run unshare "${flags[@]}" -- sh -c "mount -t tmpfs none /etc/apt && exec '$ctl' show apt"
     t_status 2
