@@ -13,9 +13,10 @@ struct pip {
 };
 
 /* Files are often beside the index, not below it: of .../simple/ all of its folder is meant, as
- * Nexus, Artifactory, devpi and GitLab have it. */
+ * Nexus, Artifactory and GitLab have it, and of devpi's .../+simple/ likewise. */
 static void add_index(struct client *c, const char *url, const char *source, unsigned line)
 {
+    static const char *const ends[] = {"/simple", "/+simple"};
     char parent[CONFIG_VALUE_SIZE];
     size_t n;
 
@@ -23,9 +24,14 @@ static void add_index(struct client *c, const char *url, const char *source, uns
     n = strlen(parent);
     while (n > 0 && parent[n - 1] == '/')
         parent[--n] = '\0';
-    if (n > strlen("https://h/simple") && strcmp(parent + n - 7, "/simple") == 0 &&
-        strncmp(url, "https://pypi.org/", 17) != 0)
-        parent[n - 6] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        size_t len = strlen(ends[i]);
+        if (n > strlen("https://h") + len && strcmp(parent + n - len, ends[i]) == 0 &&
+            strncmp(url, "https://pypi.org/", 17) != 0) {
+            parent[n - len + 1] = '\0';
+            break;
+        }
+    }
     client_add(c, GET_HEAD, parent, source, line);
 }
 

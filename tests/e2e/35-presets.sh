@@ -178,7 +178,7 @@ t_match "$err" 'deny .*registry\.example'
 
 t_case 'pip: variables come before files, and the usual index stands if nothing is configured'
 PIP_INDEX_URL=https://mirror.example/root/pypi/+simple/ PIP_EXTRA_INDEX_URL='https://a.example/ https://b.example/' show pip
-t_eq "$words" 'GET,HEAD:https://a.example/ a.example!private GET,HEAD:https://b.example/ b.example!private GET,HEAD:https://mirror.example/root/pypi/+simple/ mirror.example!private'
+t_eq "$words" 'GET,HEAD:https://a.example/ a.example!private GET,HEAD:https://b.example/ b.example!private GET,HEAD:https://mirror.example/root/pypi/ mirror.example!private'
 t_match "$out" '# PIP_INDEX_URL$'
 PIP_FIND_LINKS='https://a.example/whl/stable.html https://b.example/w/ https://c.example/w https://d.example/a/l.htm?x' show pip
 t_match "$words " '^GET,HEAD:https://a\.example/whl/ a.example!private GET,HEAD:https://b\.example/w/ .* GET,HEAD:https://c\.example/w c.* GET,HEAD:https://d\.example/a/ '
