@@ -1,4 +1,5 @@
-/* client_cargo.c: cargo(1) (The Cargo Book, "Configuration", "Source Replacement", "Registries").
+/* client_cargo.c: cargo(1) (The Cargo Book, "Configuration", "Source Replacement", "Registries",
+ * "registries.crates-io.protocol").
  * Of the files that cargo reads only the one in CARGO_HOME is the user's; the others are the
  * project's.
  *
@@ -7,11 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "preset/ask.h"
 #include "preset/client.h"
 #include "src/util.h"
 
 #define SOURCES_MAX 64
 #define HOPS_MAX 8
+#define SPARSE_SINCE                                                                               \
+    70 /* cargo 1.70 is the first that does not fetch the index of crates.io by git */
 
 struct source {
     char name[128];
@@ -21,6 +25,7 @@ struct source {
 
 struct cargo {
     struct client *client;
+    struct setting protocol; /* of crates.io */
     struct source sources[SOURCES_MAX];
     size_t count;
 };
@@ -73,6 +78,8 @@ static void take_value(void *arg, const char *path, const char *value, unsigned 
         take_source(g, path, value, line);
     else if (strncmp(path, "registries.", 11) == 0 && key && strcmp(key, ".index") == 0)
         add_index(g->client, value, g->client->source, line);
+    else if (strcmp(path, "registries.crates-io.protocol") == 0)
+        setting_set(&g->protocol, value, g->client->source, line);
 }
 
 static void take_variable(void *arg, const char *name, const char *value, unsigned line)
@@ -101,9 +108,42 @@ static void replace_crates_io(struct cargo *g)
     }
 }
 
+/* Does the cargo of here fetch the index by git if nobody says how? One that cannot be asked does
+ * not. */
+static bool is_old(const struct client *c)
+{
+    static const char *const argv[] = {"cargo", "--version", NULL};
+    static const char *const variables[] = {"RUSTUP_AUTO_INSTALL=0", NULL};
+    char answer[128];
+    unsigned major, minor;
+    struct error e;
+
+    return ask_program(c->project, argv, variables, answer, sizeof(answer), &e) == 0 &&
+           sscanf(answer, "cargo %3u.%3u", &major, &minor) == 2 && major == 1 &&
+           minor < SPARSE_SINCE;
+}
+
+/* A fetch is a POST. Before it cargo asks the API whether anything is new. */
+static void add_git_index(struct cargo *g)
+{
+    static const char asked[] = "cargo --version";
+    const struct setting *s = &g->protocol;
+    const char *source = s->value ? s->source : asked;
+    unsigned line = s->value ? s->line : 1;
+
+    if (s->value ? strcmp(s->value, "git") != 0 : !is_old(g->client))
+        return;
+    client_add_public(g->client, GET_HEAD_POST, "https://github.com/rust-lang/crates.io-index/",
+                      source, line);
+    client_add_public(g->client, GET_HEAD,
+                      "https://api.github.com/repos/rust-lang/crates.io-index/commits/", source,
+                      line);
+}
+
 int client_cargo(struct client *c, struct error *e)
 {
     const char *home = client_variable("CARGO_HOME");
+    const char *protocol = client_variable("CARGO_REGISTRIES_CRATES_IO_PROTOCOL");
     cleanup_free char *folder = home ? xstrdup(home) : client_in_home(".cargo");
     cleanup_free char *toml = NULL, *old = NULL;
     struct cargo *g = xcalloc(1, sizeof(*g));
@@ -117,7 +157,12 @@ int client_cargo(struct client *c, struct error *e)
             (void)client_read(c, toml, config_toml, take_value, g);
     }
     client_variables(c, "CARGO_REGISTRIES_", "_INDEX", take_variable, g);
+    if (protocol)
+        setting_set(&g->protocol, protocol, "CARGO_REGISTRIES_CRATES_IO_PROTOCOL", 1);
     replace_crates_io(g);
+    if (!c->replaced)
+        add_git_index(g);
+    setting_free(&g->protocol);
     for (size_t i = 0; i < g->count; i++) {
         setting_free(&g->sources[i].registry);
         setting_free(&g->sources[i].replace_with);

@@ -199,7 +199,13 @@ PIP_CONFIG_FILE=pip.conf XDG_CONFIG_HOME=. show pip
 t_eq "$words" "$usual"
 
 t_case 'cargo: source replacement and registries of CARGO_HOME, not of the project'
-mkdir -p .cargo "$T_TMP/cargo"
+mkdir -p .cargo "$T_TMP/cargo" "$T_TMP/cargo-bin"
+cargo_is() { # VERSION
+    printf '#!/bin/sh\n[ "$*" = --version ] && echo "cargo %s (x)"\n' "$1" >"$T_TMP/cargo-bin/cargo"
+    chmod +x "$T_TMP/cargo-bin/cargo"
+}
+path=$PATH PATH=$T_TMP/cargo-bin:$PATH
+cargo_is 1.70.0
 cat >"$T_TMP/cargo/config.toml" <<'END2'
 [source.crates-io]
 replace-with = "mirror"
@@ -214,18 +220,43 @@ t_eq "$words" 'GET,HEAD,POST:https://git.example/ours.git/ git.example!private G
 t_match "$out" "# $T_TMP/cargo/config\.toml:4$"
 CARGO_REGISTRIES_MINE_INDEX=sparse+https://mine.example/i/ CARGO_HOME=$PWD/.cargo show cargo
 t_eq "$words" 'GET,HEAD:https://mine.example/ mine.example!private GET,HEAD:https://index.crates.io/ GET,HEAD:https://static.crates.io/crates/'
+usual_crates='GET,HEAD:https://index.crates.io/ GET,HEAD:https://static.crates.io/crates/'
+by_git='GET,HEAD,POST:https://github.com/rust-lang/crates.io-index/ GET,HEAD:https://api.github.com/repos/rust-lang/crates.io-index/commits/'
 show cargo
-t_eq "$words" 'GET,HEAD:https://index.crates.io/ GET,HEAD:https://static.crates.io/crates/'
+t_eq "$words" "$usual_crates"
+
+t_case 'cargo: the index of crates.io by git, where that is configured or cargo is old'
+CARGO_REGISTRIES_CRATES_IO_PROTOCOL=git show cargo
+t_eq "$words" "$by_git $usual_crates"
+cargo_is 1.65.0
+show cargo
+t_eq "$words" "$by_git $usual_crates"
+t_match "$out" '# cargo --version$'
+CARGO_REGISTRIES_CRATES_IO_PROTOCOL=sparse show cargo
+t_eq "$words" "$usual_crates"
+CARGO_HOME=$T_TMP/cargo show cargo # crates.io has another in its place
+t_no_match "$words" github
+mkdir "$T_TMP/cargo-git"
+printf '[registries.crates-io]\nprotocol = "git"\n' >"$T_TMP/cargo-git/config.toml"
+cargo_is 1.90.0
+CARGO_HOME=$T_TMP/cargo-git show cargo
+t_eq "$words" "$by_git $usual_crates"
+for version in nightly 2.1.0 ''; do
+    cargo_is "$version"
+    show cargo
+    t_eq "$words" "$usual_crates"
+done
+PATH=$path
 
 t_case 'go: GOPROXY and GOSUMDB, of the environment and of go env -w'
 mkdir -p "$HOME/.config/go"
 echo 'GOPROXY=https://go.example/mod|https://proxy.golang.org,direct' >"$HOME/.config/go/env"
 show go
-t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://go.example/mod/ go.example!private GET,HEAD:https://proxy.golang.org/'
+t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://go.example/mod/ go.example!private GET,HEAD:https://proxy.golang.org/ GET,HEAD:https://storage.googleapis.com/proxy-golang-org-prod/'
 GOPROXY=https://other.example GOSUMDB='sum.golang.org https://sums.example' show go
 t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://other.example/ other.example!private GET,HEAD:https://sums.example/ sums.example!private'
 GOENV=off show go
-t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://proxy.golang.org/'
+t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://proxy.golang.org/ GET,HEAD:https://storage.googleapis.com/proxy-golang-org-prod/'
 GOPROXY=off show go
 t_eq "$words" 'GET,HEAD:https://sum.golang.org/'
 
