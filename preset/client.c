@@ -40,6 +40,23 @@ void client_note(const struct client *c, const char *fmt, ...)
     c->notes->text[c->notes->count++] = xstrdup(shown);
 }
 
+void client_note_proxy(const struct client *c, const char *value, const char *source, unsigned line)
+{
+    static const char *const none[] = {"", "null", "false", "none", "direct"};
+    char place[CONFIG_PATH_SIZE + 16];
+
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        if (strcasecmp(value, none[i]) == 0)
+            return;
+    (void)snprintf(place, sizeof(place), source[0] == '/' ? "%.*s:%u" : "%.*s", CONFIG_PATH_SIZE,
+                   source, line);
+    client_note(c,
+                "%s names a proxy, which the client will try in the jail, where it is not; cijail "
+                "itself goes by https_proxy and http_proxy: set these for cijail, and take it out "
+                "of there",
+                place);
+}
+
 const char *client_variable(const char *name)
 {
     const char *value = getenv(name);

@@ -38,6 +38,11 @@ void setting_free(struct setting *s);
 void client_note(const struct client *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The client has a proxy of its own there, which it prefers to the jail's: notes that. Not if the
+ * value means none. */
+void client_note_proxy(const struct client *c, const char *value, const char *source,
+                       unsigned line);
+
 /* An environment variable; NULL if it is unset or empty. */
 const char *client_variable(const char *name);
 

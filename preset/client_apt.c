@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "preset/client.h"
 #include "preset/config_lines.h"
 #include "src/util.h"
 
-#define FOLDER "/etc/apt/sources.list.d"
 #define FILES_MAX 512
 
 /* A mirror a line, with words about it after it. */
@@ -52,6 +52,37 @@ static void take_uri(void *arg, const char *path, const char *value, unsigned li
     take_mirror(arg, path, value, line);
 }
 
+/* apt.conf(5), of which the proxies are looked for: Acquire::http::Proxy "URL"; or Proxy "URL"; in
+ * braces. One for a single host is none. */
+static void read_proxies(const char *text, size_t len, config_cb *each, void *arg)
+{
+    static const struct span path = {"proxy", 5};
+    struct lines lines = {.at = text, .left = len};
+    struct span line;
+
+    while (lines_next(&lines, &line)) {
+        struct span word = span_trim(line), rest = word;
+        if (span_starts(word, "#") || span_starts(word, "//"))
+            continue;
+        for (word = span_word(&rest); word.len > 0; word = span_word(&rest)) {
+            const char *end = word.at + word.len - path.len;
+            if (word.len < path.len || strncasecmp(end, path.at, path.len) != 0)
+                continue;
+            rest = span_until(span_trim(rest), ";");
+            span_emit(path, span_unquote(span_trim(rest)), lines.number, each, arg);
+            break;
+        }
+    }
+}
+
+static void take_proxy(void *arg, const char *path, const char *value, unsigned line)
+{
+    const struct client *c = arg;
+
+    (void)path;
+    client_note_proxy(c, value, c->source, line);
+}
+
 static client_reader *reader_of(const struct dirent *d)
 {
     const char *end = strrchr(d->d_name, '.');
@@ -68,20 +99,36 @@ static int is_source(const struct dirent *d)
     return reader_of(d) != NULL;
 }
 
-int client_apt(struct client *c, struct error *e)
+/* apt reads those without an end, too. */
+static int is_conf(const struct dirent *d)
+{
+    const char *end = strrchr(d->d_name, '.');
+
+    return d->d_name[0] != '.' && (!end || strcmp(end, ".conf") == 0);
+}
+
+static void read_folder(struct client *c, const char *folder, int (*is_read)(const struct dirent *),
+                        config_cb *each)
 {
     struct dirent **found = NULL;
-    int n;
+    int n = scandir(folder, &found, is_read, alphasort);
 
-    (void)e;
-    (void)client_read(c, "/etc/apt/sources.list", config_apt_list, take_uri, c);
-    n = scandir(FOLDER, &found, is_source, alphasort);
     for (int i = 0; i < n; i++) {
-        cleanup_free char *path = xasprintf(FOLDER "/%s", found[i]->d_name);
+        cleanup_free char *path = xasprintf("%s/%s", folder, found[i]->d_name);
+        client_reader *reader = reader_of(found[i]);
         if (i < FILES_MAX)
-            (void)client_read(c, path, reader_of(found[i]), take_uri, c);
+            (void)client_read(c, path, is_read == is_source ? reader : read_proxies, each, c);
         free(found[i]);
     }
     free(found);
+}
+
+int client_apt(struct client *c, struct error *e)
+{
+    (void)e;
+    (void)client_read(c, "/etc/apt/sources.list", config_apt_list, take_uri, c);
+    read_folder(c, "/etc/apt/sources.list.d", is_source, take_uri);
+    read_folder(c, "/etc/apt/apt.conf.d", is_conf, take_proxy);
+    (void)client_read(c, "/etc/apt/apt.conf", read_proxies, take_proxy, c);
     return 0;
 }

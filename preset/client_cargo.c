@@ -80,6 +80,8 @@ static void take_value(void *arg, const char *path, const char *value, unsigned 
         add_index(g->client, value, g->client->source, line);
     else if (strcmp(path, "registries.crates-io.protocol") == 0)
         setting_set(&g->protocol, value, g->client->source, line);
+    else if (strcmp(path, "http.proxy") == 0)
+        client_note_proxy(g->client, value, g->client->source, line);
 }
 
 static void take_variable(void *arg, const char *name, const char *value, unsigned line)
@@ -144,6 +146,7 @@ int client_cargo(struct client *c, struct error *e)
 {
     const char *home = client_variable("CARGO_HOME");
     const char *protocol = client_variable("CARGO_REGISTRIES_CRATES_IO_PROTOCOL");
+    const char *proxy = client_variable("CARGO_HTTP_PROXY");
     cleanup_free char *folder = home ? xstrdup(home) : client_in_home(".cargo");
     cleanup_free char *toml = NULL, *old = NULL;
     struct cargo *g = xcalloc(1, sizeof(*g));
@@ -157,6 +160,8 @@ int client_cargo(struct client *c, struct error *e)
             (void)client_read(c, toml, config_toml, take_value, g);
     }
     client_variables(c, "CARGO_REGISTRIES_", "_INDEX", take_variable, g);
+    if (proxy)
+        client_note_proxy(c, proxy, "CARGO_HTTP_PROXY", 1);
     if (protocol)
         setting_set(&g->protocol, protocol, "CARGO_REGISTRIES_CRATES_IO_PROTOCOL", 1);
     replace_crates_io(g);

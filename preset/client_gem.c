@@ -10,6 +10,8 @@ static void take_source(void *arg, const char *path, const char *value, unsigned
 {
     struct client *c = arg;
 
+    if (strcmp(path, ":http_proxy") == 0 || strcmp(path, "http_proxy") == 0)
+        client_note_proxy(c, value[0] == ':' ? "" : value, c->source, line);
     if (strcmp(path, ":sources") != 0 && strcmp(path, "sources") != 0)
         return;
     c->replaced = true;

@@ -13,9 +13,8 @@ struct git {
 };
 
 /* Path: url "BASE".insteadof */
-static void take_line(void *arg, const char *path, const char *value, unsigned line)
+static void take_base(struct git *g, const char *path, const char *value, unsigned line)
 {
-    struct git *g = arg;
     const char *begin = strncmp(path, "url \"", 5) == 0 ? path + 5 : NULL;
     const char *end = begin ? strstr(begin, "\".insteadof") : NULL;
     cleanup_free char *base = NULL;
@@ -32,6 +31,24 @@ static void take_line(void *arg, const char *path, const char *value, unsigned l
      * is joined to it as it is. */
     (n + 1 == strlen(g->host) ? client_add : client_add_prefix)(g->client, GET_HEAD_POST, base,
                                                                 g->client->source, line);
+}
+
+static bool is_proxy(const char *path)
+{
+    const char *key = strrchr(path, '.');
+
+    return strncmp(path, "http", 4) == 0 && (path[4] == '.' || path[4] == ' ') && key &&
+           strcmp(key, ".proxy") == 0;
+}
+
+static void take_line(void *arg, const char *path, const char *value, unsigned line)
+{
+    struct git *g = arg;
+
+    if (is_proxy(path))
+        client_note_proxy(g->client, value, g->client->source, line);
+    else
+        take_base(g, path, value, line);
 }
 
 static void read_path(struct git *g, char *path)

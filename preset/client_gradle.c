@@ -43,6 +43,15 @@ static void take_url(void *arg, const char *path, const char *value, unsigned li
     client_add(c, GET_HEAD, value, c->source, line);
 }
 
+static void take_property(void *arg, const char *name, const char *value, unsigned line)
+{
+    struct client *c = arg;
+
+    if (strcmp(name, "systemProp.https.proxyHost") == 0 ||
+        strcmp(name, "systemProp.http.proxyHost") == 0)
+        client_note_proxy(c, value, c->source, line);
+}
+
 static bool is_script(const char *name)
 {
     const char *end = strrchr(name, '.');
@@ -72,6 +81,7 @@ int client_gradle(struct client *c, struct error *e)
     static const char *const files[] = {"init.gradle", "init.gradle.kts"};
     const char *set = client_variable("GRADLE_USER_HOME");
     cleanup_free char *home = set ? xstrdup(set) : client_in_home(".gradle"), *folder = NULL;
+    cleanup_free char *properties = NULL;
 
     (void)e;
     if (!home || home[0] != '/')
@@ -80,6 +90,8 @@ int client_gradle(struct client *c, struct error *e)
         cleanup_free char *path = xasprintf("%s/%s", home, files[i]);
         (void)client_read(c, path, read_script, take_url, c);
     }
+    properties = xasprintf("%s/gradle.properties", home);
+    (void)client_read(c, properties, config_env, take_property, c);
     folder = xasprintf("%s/init.d", home);
     read_folder(c, folder);
     return 0;

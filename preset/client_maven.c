@@ -12,6 +12,7 @@ struct maven {
     char url[CONFIG_VALUE_SIZE], of[CONFIG_VALUE_SIZE];
     bool blocked;
     unsigned line;
+    bool proxy_off; /* of the proxy that is being read */
 };
 
 /* ${env.NAME}. What is no variable of the environment stays, and is left out then. */
@@ -71,10 +72,15 @@ static void end_mirror(struct maven *m)
 static void take_element(void *arg, const char *path, const char *value, unsigned line)
 {
     static const char mirror[] = "settings/mirrors/mirror",
-                      profile[] = "settings/profiles/profile/";
+                      profile[] = "settings/profiles/profile/", proxy[] = "settings/proxies/proxy";
     struct maven *m = arg;
 
-    if (strcmp(path, mirror) == 0) {
+    if (strcmp(path, proxy) == 0) {
+        client_note_proxy(m->client, m->proxy_off ? "" : "it", m->client->source, line);
+        m->proxy_off = false;
+    } else if (strcmp(path, "settings/proxies/proxy/active") == 0) {
+        m->proxy_off = strcmp(value, "true") != 0;
+    } else if (strcmp(path, mirror) == 0) {
         end_mirror(m);
     } else if (strncmp(path, mirror, strlen(mirror)) == 0) {
         const char *key = path + strlen(mirror);

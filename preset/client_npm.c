@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "preset/ask.h"
 #include "preset/client.h"
@@ -49,12 +50,28 @@ static bool ends_in(const char *text, const char *end)
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
+/* proxy, https-proxy, http-proxy; npm_config_https_proxy. */
+static void take_proxy(void *arg, const char *key, const char *value, unsigned line)
+{
+    static const char *const keys[] = {"proxy", "https-proxy", "http-proxy", "https_proxy",
+                                       "http_proxy"};
+    struct client *c = arg;
+    size_t variable = strlen("npm_config_");
+
+    if (strncasecmp(key, "npm_config_", variable) == 0)
+        key += variable;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (strcasecmp(key, keys[i]) == 0)
+            client_note_proxy(c, value, c->source, line);
+}
+
 static void take_line(void *arg, const char *path, const char *value, unsigned line)
 {
     struct npm *n = arg;
     char expanded[CONFIG_VALUE_SIZE];
     bool registry = strcmp(path, "registry") == 0;
 
+    take_proxy(n->client, path, value, line);
     if (!registry && !(path[0] == '@' && ends_in(path, ":registry")))
         return;
     if (!expand(value, expanded, sizeof(expanded)))
@@ -152,6 +169,7 @@ int client_npm(struct client *c, struct error *e)
         copy_string(path, sizeof(path), home);
     (void)client_read(c, path, config_npmrc, take_line, &n);
     client_variables(c, "npm_config_", "registry", take_variable, &n);
+    client_variables(c, "npm_config_", "proxy", take_proxy, c);
     read_system(&n);
     if (!n.registry.value)
         r = ask_registry(&n, path, e);

@@ -80,6 +80,8 @@ static void take_line(void *arg, const char *path, const char *value, unsigned l
         setting_set(&p->index, value, p->client->source, line);
     else if (strcmp(key, ".extra-index-url") == 0 || strcmp(key, ".find-links") == 0)
         add_all(p, value, key[1] == 'e', p->client->source, line);
+    else if (strcmp(key, ".proxy") == 0)
+        client_note_proxy(p->client, value, p->client->source, line);
 }
 
 static void read_path(struct pip *p, char *path)
@@ -100,6 +102,9 @@ static void read_variables(struct pip *p)
     value = client_variable("PIP_FIND_LINKS");
     if (value)
         add_all(p, value, false, "PIP_FIND_LINKS", 1);
+    value = client_variable("PIP_PROXY");
+    if (value)
+        client_note_proxy(p->client, value, "PIP_PROXY", 1);
 }
 
 int client_pip(struct client *c, struct error *e)

@@ -340,18 +340,61 @@ URIs: http://no.example/
 END2
     printf 'deb [ arch=amd64 ] http://three.example/d stable main\ndeb mirror+file:%s/mirrors stable main\ndeb mirror+https://five.example/list.txt s\n' "$T_TMP" >"$T_TMP/apt.list"
     echo 'https://four.example/d priority:1' >"$T_TMP/mirrors"
+    printf '// Acquire::http::Proxy "http://no.example/";\nAcquire { http { Proxy "DIRECT"; }; };\n' >"$T_TMP/apt.conf"
+    printf 'Acquire::http::Proxy::x.example "http://a.example";\nacquire::HTTPS::proxy "http://a.example:1/";\n' >>"$T_TMP/apt.conf"
     flags=(--mount)
     ((EUID == 0)) || flags+=(--user --map-current-user --keep-caps)
     run unshare "${flags[@]}" -- sh -c "mount -t tmpfs none /etc/apt && mkdir /etc/apt/sources.list.d &&
         cp '$T_TMP/apt.sources' /etc/apt/sources.list.d/a.sources && cp '$T_TMP/apt.list' /etc/apt/sources.list &&
-        cp '$T_TMP/apt.list' /etc/apt/sources.list.d/b.list.off && exec '$ctl' show apt"
+        cp '$T_TMP/apt.list' /etc/apt/sources.list.d/b.list.off && mkdir /etc/apt/apt.conf.d &&
+        cp '$T_TMP/apt.conf' /etc/apt/apt.conf.d/90proxy && cp '$T_TMP/apt.conf' /etc/apt/apt.conf.d/off.bak && exec '$ctl' show apt"
     t_eq "$(sed -nE '/^#/!s/ +#.*//p' <<<"$out" | grep -v private | paste -sd ' ')" \
         'GET,HEAD:http://three.example/d/ GET,HEAD:https://four.example/d/ GET,HEAD:https://five.example/list.txt GET,HEAD:http://mirror.example/debian/ GET,HEAD:https://two.example/d/'
     t_match "$out" '# /etc/apt/sources\.list\.d/a\.sources:2$'
+    t_match "$out" '^# -p apt: /etc/apt/apt\.conf\.d/90proxy:4 names a proxy'
+    t_count 1 "$out" 'names a proxy'
     run unshare "${flags[@]}" -- sh -c "mount -t tmpfs none /etc/apt && exec '$ctl' show apt"
     t_status 2
     t_match "$err" '^cijailctl: show: -p apt: the configuration of the client names no place'
 fi
+
+t_case 'a proxy of the client'\''s own is noted, with its place'
+says_proxy() { # PLACE PRESET
+    show "$2"
+    t_match "$out" "^# -p $2: $1 names a proxy, .* https_proxy and http_proxy"
+}
+mkdir -p "$T_TMP/p/.config/pip" "$T_TMP/p/.m2" "$T_TMP/p/.cargo" "$T_TMP/p/.gradle"
+cd "$T_TMP/p"
+printf 'registry=https://r.example/\nhttps-proxy=http://proxy.example:3128\nproxy=null\n' >.npmrc
+printf '[global]\nproxy = http://proxy.example:3128\n' >.config/pip/pip.conf
+printf '[http]\nproxy = "proxy.example:3128"\n' >.cargo/config.toml
+printf '[http]\n\tproxy = http://proxy.example:3128\n[http "https://x.example"]\n\tproxy = ""\n' >.gitconfig
+printf '<settings><proxies>\n<proxy><active>false</active></proxy>\n<proxy><host>h</host></proxy>\n</proxies></settings>' >.m2/settings.xml
+printf -- '---\n:http_proxy: http://proxy.example:3128\n' >.gemrc
+printf 'a=b\nsystemProp.https.proxyHost=proxy.example\n' >.gradle/gradle.properties
+home=$HOME HOME=$T_TMP/p
+cd /
+while read -r preset place; do
+    says_proxy "$HOME/$place" "$preset"
+    t_count 1 "$out" 'names a proxy'
+done <<'END2'
+npm \.npmrc:2
+pip \.config/pip/pip\.conf:2
+cargo \.cargo/config\.toml:2
+git-github \.gitconfig:2
+maven \.m2/settings\.xml:3
+gem \.gemrc:2
+gradle \.gradle/gradle\.properties:2
+END2
+HOME=$home
+export npm_config_registry=https://r.example/
+npm_config_https_proxy=http://proxy.example:1/ says_proxy npm_config_https_proxy npm
+PIP_PROXY=proxy.example:1 says_proxy PIP_PROXY pip
+CARGO_HTTP_PROXY=proxy.example:1 says_proxy CARGO_HTTP_PROXY cargo
+npm_config_noproxy=x.example npm_config_proxy=false show npm # the twin
+t_no_match "$out" 'names a proxy'
+unset npm_config_registry
+cd "$T_TMP/project"
 
 t_case 'files that are no configuration are left out: a FIFO, a device, a file without an end'
 mkfifo "$T_TMP/fifo"
