@@ -99,11 +99,29 @@ static const char *why_not(int r)
     }
 }
 
+/* What is left out of a file is noted, all else goes on to the client. */
+struct read {
+    struct client *client;
+    config_cb *each;
+    void *arg;
+};
+
+static void take_value(void *arg, const char *path, const char *value, unsigned line)
+{
+    const struct read *r = arg;
+
+    if (strcmp(path, CONFIG_LEFT_OUT) == 0)
+        client_note(r->client, "%s:%u: left out: %s", r->client->source, line, value);
+    else
+        r->each(r->arg, path, value, line);
+}
+
 bool client_read(struct client *c, const char *path, client_reader *reader, config_cb *each,
                  void *arg)
 {
     cleanup_free char *text = NULL;
     const char *before = c->source;
+    struct read to = {c, each, arg};
     size_t len;
     int r;
 
@@ -116,7 +134,7 @@ bool client_read(struct client *c, const char *path, client_reader *reader, conf
         return false;
     }
     c->source = path;
-    reader(text, len, each, arg);
+    reader(text, len, take_value, &to);
     c->source = before;
     return true;
 }

@@ -25,12 +25,56 @@ static void read_mirrors(const char *text, size_t len, config_cb *each, void *ar
     }
 }
 
+/* apt's name of what cijail was built for; NULL: it is not known. */
+static const char *architecture(void)
+{
+#if defined(__x86_64__) && !defined(__ILP32__)
+    return "amd64";
+#elif defined(__aarch64__)
+    return "arm64";
+#elif defined(__i386__)
+    return "i386";
+#elif defined(__ARM_PCS_VFP)
+    return "armhf";
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+    return "ppc64el";
+#elif defined(__s390x__)
+    return "s390x";
+#elif defined(__riscv)
+    return "riscv64";
+#else
+    return NULL;
+#endif
+}
+
+/* $(ARCH) is what apt expands. The caller's; NULL: it is not known what to. */
+static char *expand(const char *value)
+{
+    static const char mark[] = "$(ARCH)";
+    char *at, *text = xstrdup(value);
+
+    while ((at = strstr(text, mark))) {
+        char *more = architecture() ? xasprintf("%.*s%s%s", (int)(at - text), text, architecture(),
+                                                at + strlen(mark))
+                                    : NULL;
+        free(text);
+        text = more;
+        if (!text)
+            return NULL;
+    }
+    return text;
+}
+
 static void take_mirror(void *arg, const char *path, const char *value, unsigned line)
 {
     struct client *c = arg;
+    cleanup_free char *expanded = expand(value);
 
     (void)path;
-    client_add(c, GET_HEAD, value, c->source, line);
+    if (expanded)
+        client_add(c, GET_HEAD, expanded, c->source, line);
+    else
+        client_note(c, "%s:%u: left out: what $(ARCH) is here is not known", c->source, line);
 }
 
 static void take_uri(void *arg, const char *path, const char *value, unsigned line)

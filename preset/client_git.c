@@ -1,16 +1,21 @@
 /* client_git.c: git(1) over https to GitHub or GitLab: url.BASE.insteadOf (git-config(1)) of the
- * user and the system, and in a job of GitLab's CI the server that the job is of. A fetch is a
- * POST, so is a push. */
+ * user and the system, with the files that these include, and in a job of GitLab's CI the server
+ * that the job is of. A fetch is a POST, so is a push. */
 #include <stdio.h>
 #include <string.h>
 
 #include "preset/client.h"
 #include "src/util.h"
 
+#define INCLUDES_MAX 32 /* in all */
+
 struct git {
     struct client *client;
     const char *host; /* "https://github.com/" */
+    unsigned includes;
 };
+
+static void take_line(void *arg, const char *path, const char *value, unsigned line);
 
 /* Path: url "BASE".insteadof */
 static void take_base(struct git *g, const char *path, const char *value, unsigned line)
@@ -41,11 +46,37 @@ static bool is_proxy(const char *path)
            strcmp(key, ".proxy") == 0;
 }
 
+/* include.path: from the folder of the file that names it. */
+static void include(struct git *g, const char *value, unsigned line)
+{
+    const char *source = g->client->source;
+    cleanup_free char *path = NULL;
+
+    if (g->includes == INCLUDES_MAX) {
+        client_note(g->client, "%s:%u: left out: more than %d files are included", source, line,
+                    INCLUDES_MAX);
+        return;
+    }
+    g->includes++;
+    if (strncmp(value, "~/", 2) == 0)
+        path = client_in_home(value + 2);
+    else if (value[0] == '/')
+        path = xstrdup(value);
+    else
+        path = xasprintf("%.*s/%s", (int)(strrchr(source, '/') - source), source, value);
+    (void)client_read(g->client, path, config_git, take_line, g);
+}
+
 static void take_line(void *arg, const char *path, const char *value, unsigned line)
 {
     struct git *g = arg;
 
-    if (is_proxy(path))
+    if (strcmp(path, "include.path") == 0)
+        include(g, value, line);
+    else if (strncmp(path, "includeif ", 10) == 0 && strcmp(strrchr(path, '.'), ".path") == 0)
+        client_note(g->client, "%s:%u: left out: what is included on a condition",
+                    g->client->source, line);
+    else if (is_proxy(path))
         client_note_proxy(g->client, value, g->client->source, line);
     else
         take_base(g, path, value, line);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "preset/client.h"
 #include "src/util.h"
@@ -107,23 +108,31 @@ static void read_variables(struct pip *p)
         client_note_proxy(p->client, value, "PIP_PROXY", 1);
 }
 
+/* set: of PIP_CONFIG_FILE, or NULL. If there is such a file the user's are not read. */
+static void read_files(struct pip *p, const char *set)
+{
+    const char *venv = client_variable("VIRTUAL_ENV");
+
+    read_path(p, xstrdup("/etc/xdg/pip/pip.conf"));
+    read_path(p, xstrdup("/etc/pip.conf"));
+    if (!set || access(set, F_OK) != 0) {
+        read_path(p, client_in_home(".pip/pip.conf"));
+        read_path(p, client_in_config("pip/pip.conf"));
+    }
+    if (venv && venv[0] == '/')
+        read_path(p, xasprintf("%s/pip.conf", venv));
+    if (set)
+        read_path(p, xstrdup(set));
+}
+
 int client_pip(struct client *c, struct error *e)
 {
     const char *file = client_variable("PIP_CONFIG_FILE");
-    const char *venv = client_variable("VIRTUAL_ENV");
     struct pip p = {.client = c};
 
     (void)e;
-    read_path(&p, xstrdup("/etc/xdg/pip/pip.conf"));
-    read_path(&p, xstrdup("/etc/pip.conf"));
-    if (!file) {
-        read_path(&p, client_in_home(".pip/pip.conf"));
-        read_path(&p, client_in_config("pip/pip.conf"));
-    }
-    if (venv && venv[0] == '/')
-        read_path(&p, xasprintf("%s/pip.conf", venv));
-    if (file && strcmp(file, "/dev/null") != 0)
-        read_path(&p, xstrdup(file));
+    if (!file || strcmp(file, "/dev/null") != 0)
+        read_files(&p, file);
     read_variables(&p);
     if (p.index.value) {
         c->replaced = true;

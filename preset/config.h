@@ -14,8 +14,10 @@
 #define CONFIG_PATH_SIZE 512
 #define CONFIG_VALUE_SIZE 4096
 
-/* path and value: valid during the call, printable or not, without NUL. */
+/* path and value: valid during the call, printable or not, without NUL. What a reader does not
+ * understand, and somebody could miss, has the path CONFIG_LEFT_OUT: the value says why. */
 typedef void config_cb(void *arg, const char *path, const char *value, unsigned line);
+#define CONFIG_LEFT_OUT "?left-out"
 
 /* npmrc: key = value; '#' and ';' begin comments, also after a value. pip: sections; '=' or ':'; an
  * line that is indented deeper than its key goes on with the value; key_a is key-a (configparser,
@@ -32,8 +34,9 @@ void config_env(const char *text, size_t len, config_cb *each, void *arg);
 void config_toml(const char *text, size_t len, config_cb *each, void *arg);
 
 /* XML 1.0: elements and their text; attributes, namespaces and processing instructions are passed
- * over. Path: "root/element/element". Called at the end of each element, also of one that has
- * elements, with its own text then, and the line of its start. */
+ * over; of entities, those of XML itself and those of characters. Path: "root/element/element".
+ * Called at the end of each element, also of one that has elements, with its own text then, and the
+ * line of its start. */
 void config_xml(const char *text, size_t len, config_cb *each, void *arg);
 
 /* YAML as gem(1) and bundler(1) write it: "key: value", and "key:" with "- value" below it. Path:

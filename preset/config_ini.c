@@ -15,34 +15,57 @@ struct ini {
     void *arg;
 };
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static bool is_comment(struct span line)
 {
     return line.len == 0 || line.at[0] == '#' || line.at[0] == ';';
 }
 
-/* "[section]": a section that does not fit hides what is in it. */
-static void take_section(struct ini *f, struct span line)
+/* Where the name of a section ends, at its ']': the last one, or of git's the first that is not in
+ * quotes. len: there is none. */
+static size_t section_end(const struct ini *f, struct span name)
 {
-    struct span name = {line.at + 1, line.len - 1};
     size_t end = name.len;
+    bool quoted = false;
 
-    while (end > 0 && name.at[end - 1] != ']')
-        end--;
-    name.len = end > 0 ? end - 1 : 0;
+    for (size_t i = 0; i < name.len; i++) {
+        if (f->style == GIT && name.at[i] == '\\')
+            i++;
+        else if (f->style == GIT && name.at[i] == '"')
+            quoted = !quoted;
+        else if (name.at[i] == ']' && !quoted) {
+            end = i;
+            if (f->style == GIT)
+                break;
+        }
+    }
+    return end;
+}
+
+/* "[section]": a section that does not fit hides what is in it. What is after it on its line. */
+static struct span take_section(struct ini *f, struct span line)
+{
+    struct span inner = {line.at + 1, line.len - 1}, name = inner;
+    size_t end = section_end(f, inner);
+
+    name.len = end < inner.len ? end : 0;
     if (!span_copy(span_trim(name), f->section, sizeof(f->section) / 2))
         (void)snprintf(f->section, sizeof(f->section), "?");
+    for (char *c = f->section; f->style == GIT && *c && *c != '"'; c++)
+        *c = lower(*c);
     f->path[0] = '\0';
+    return span_trim(span_after(inner, end < inner.len ? end + 1 : end));
 }
 
 /* As it is looked for: see config.h. */
 static void spell_key(const struct ini *f, char *key)
 {
-    for (; *key && f->style != ENV; key++) {
-        if (*key >= 'A' && *key <= 'Z')
-            *key = (char)(*key - 'A' + 'a');
-        else if (*key == '_' && f->style == PIP)
-            *key = '-';
-    }
+    for (; *key && f->style != ENV; key++)
+        *key = *key == '_' && f->style == PIP ? '-' : lower(*key);
 }
 
 /* Without a comment after it, and without quotes. */
@@ -104,10 +127,12 @@ static void read_lines(enum style style, const char *text, size_t len, config_cb
             continue;
         }
         f.indent = indent;
-        if (line.at[0] == '[' && style != ENV)
-            take_section(&f, line);
-        else
-            take_key(&f, line, lines.number);
+        if (line.at[0] == '[' && style != ENV) {
+            line = take_section(&f, line);
+            if (style != GIT || is_comment(line))
+                continue;
+        }
+        take_key(&f, line, lines.number);
     }
 }
 

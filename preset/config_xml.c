@@ -1,6 +1,8 @@
 /* config_xml.c: Maven's settings.xml. Not validating; where the text is no XML it is read on as far
- * as there is sense in it, and ends where there is none. No entity is expanded but those that XML
- * itself has: a value with another is no value. */
+ * as there is sense in it, and ends where there is none, which is told. No entity is expanded but
+ * those that XML itself has, and those of ASCII characters by their number: a value with another is
+ * no value, which is told, too. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ struct element {
     size_t path_len; /* of the path before it */
     unsigned line;
     bool broken;                  /* its text is left out */
+    bool entity;                  /* its text has one that is not known */
     char text[CONFIG_VALUE_SIZE]; /* so far */
     size_t len;
 };
@@ -65,6 +68,30 @@ static void add_text(struct xml *x, const char *text, size_t len)
     e->len += len;
 }
 
+/* "&#97;", "&#x61;": of ASCII. False: it is none. */
+static bool take_number(struct xml *x)
+{
+    bool hex = starts(x, "&#x");
+    const char *digits = x->at + (hex ? 3 : 2), *at = digits;
+    unsigned value = 0;
+    char c;
+
+    if (!starts(x, "&#"))
+        return false;
+    for (; at < x->end && at - digits < 6 && isxdigit((unsigned char)*at); at++) {
+        if (!hex && !isdigit((unsigned char)*at))
+            return false;
+        value = value * (hex ? 16 : 10) +
+                (unsigned)(isdigit((unsigned char)*at) ? *at - '0' : (*at | 0x20) - 'a' + 10);
+    }
+    if (at == digits || at == x->end || *at != ';' || value < 0x20 || value > 0x7e)
+        return false;
+    c = (char)value;
+    add_text(x, &c, 1);
+    advance(x, (size_t)(at - x->at) + 1);
+    return true;
+}
+
 /* At an '&'. */
 static void take_entity(struct xml *x)
 {
@@ -79,9 +106,16 @@ static void take_entity(struct xml *x)
             advance(x, strlen(known[i].name));
             return;
         }
+    if (take_number(x))
+        return;
     if (x->depth > 0)
-        x->stack[x->depth - 1].broken = true;
+        x->stack[x->depth - 1].entity = true;
     advance(x, 1);
+}
+
+static void leave_out(const struct xml *x, const char *why, unsigned line)
+{
+    x->each(x->arg, CONFIG_LEFT_OUT, why, line);
 }
 
 static void push(struct xml *x, struct span name, unsigned line)
@@ -94,7 +128,7 @@ static void push(struct xml *x, struct span name, unsigned line)
         name = span_after(name, local.len + 1);
     e->path_len = used;
     e->line = line;
-    e->broken = false;
+    e->broken = e->entity = false;
     e->len = 0;
     if (used + name.len + 2 > sizeof(x->path) || memchr(name.at, '\0', name.len)) {
         e->broken = true;
@@ -111,7 +145,9 @@ static void pop(struct xml *x)
     struct element *e = &x->stack[--x->depth];
     struct span path = {x->path, strlen(x->path)}, text = {e->text, e->len};
 
-    if (!e->broken)
+    if (e->entity && !e->broken)
+        leave_out(x, "a value with an entity that is not expanded", e->line);
+    else if (!e->broken)
         span_emit(path, span_trim(text), e->line, x->each, x->arg);
     x->path[e->path_len] = '\0';
 }
@@ -168,7 +204,7 @@ static bool take_markup(struct xml *x)
     } else if (starts(x, "<?")) {
         advance(x, until(x, "?>"));
     } else if (starts(x, "<!")) {
-        return false; /* a DOCTYPE: with entities of its own, it is nothing that Maven writes */
+        return false; /* a DOCTYPE, which may have entities of its own */
     } else {
         return take_tag(x);
     }
@@ -191,5 +227,7 @@ void config_xml(const char *text, size_t len, config_cb *each, void *arg)
             advance(&x, 1);
         }
     }
+    if (!sense)
+        leave_out(&x, "what comes from here on: a DOCTYPE, or no XML", x.line);
     free(x.stack);
 }

@@ -182,6 +182,10 @@ t_eq "$words" 'GET,HEAD:https://a.example/ a.example!private GET,HEAD:https://b.
 t_match "$out" '# PIP_INDEX_URL$'
 PIP_FIND_LINKS='https://a.example/whl/stable.html https://b.example/w/ https://c.example/w https://d.example/a/l.htm?x' show pip
 t_match "$words " '^GET,HEAD:https://a\.example/whl/ a.example!private GET,HEAD:https://b\.example/w/ .* GET,HEAD:https://c\.example/w c.* GET,HEAD:https://d\.example/a/ '
+PIP_CONFIG_FILE=$HOME/nosuch show pip # pip reads the user's file then
+t_match "$words" 'registry\.example'
+PIP_CONFIG_FILE=/dev/null show pip
+t_no_match "$words" 'registry\.example'
 rm "$HOME/.config/pip/pip.conf"
 usual='GET,HEAD:https://pypi.org/simple/ GET,HEAD:https://files.pythonhosted.org/packages/'
 show pip
@@ -279,6 +283,13 @@ t_match "$out" "# $HOME/\.m2/settings\.xml:5$"
 show maven # the variable is not set
 t_eq "$words" 'GET,HEAD:https://repo.example/ours/ repo.example!private'
 t_match "$out" "^# -p maven: $HOME/\.m2/settings\.xml:5: .* left out"
+printf '<!DOCTYPE settings>\n<settings></settings>\n' >"$HOME/.m2/settings.xml"
+show maven
+t_match "$out" "^# -p maven: $HOME/\.m2/settings\.xml:1: left out: what comes from here on"
+printf '<settings><mirrors><mirror><mirrorOf>*</mirrorOf><url>https://&#x6d;.example/</url></mirror></mirrors>\n<a>&nope;</a></settings>' >"$HOME/.m2/settings.xml"
+show maven
+t_eq "$words" 'GET,HEAD:https://m.example/ m.example!private'
+t_match "$out" "settings\.xml:2: left out: a value with an entity"
 rm "$HOME/.m2/settings.xml"
 show maven
 t_eq "$words" 'GET,HEAD:https://repo.maven.apache.org/maven2/'
@@ -321,6 +332,28 @@ for base in https://mirror.example/gh-=https://github.com/ https://mirror.exampl
     show git-github
     t_match "$words" '^GET,HEAD,POST:https://mirror\.example/gh(-|/) mirror\.example!private$'
 done
+
+t_case 'git: sections of one line, and files that are included'
+cat >"$HOME/.gitconfig" <<'END2'
+[Url "https://one.example/gh/"] insteadOf = https://github.com/
+[include] path = more.inc
+[include]
+	path = ../project/evil.inc
+	path = ~/home.inc
+[includeIf "gitdir:/x/"]
+	path = some.inc
+END2
+printf '[url "https://two.example/"]\n\tinsteadOf = https://github.com/a/\n' >"$HOME/more.inc"
+printf '[url "https://three.example/"]\n\tinsteadOf = https://github.com/b/\n[include]\n\tpath = home.inc\n' >"$HOME/home.inc"
+printf '[url "https://attacker.test/"]\n\tinsteadOf = https://github.com/\n' >evil.inc
+T_LIMIT=10 show git-github
+t_match "$words" '^GET,HEAD,POST:https://one\.example/gh/ .*GET,HEAD,POST:https://two\.example/ .*GET,HEAD,POST:https://three\.example/ '
+t_match "$out" "# $HOME/home\.inc:2$"
+t_no_match "$words" attacker
+t_match "$out" "evil\.inc is left out: it lies in the project"
+t_match "$out" "^# -p git-github: $HOME/\.gitconfig:7: left out: what is included on a condition"
+t_match "$out" "home\.inc:4: left out: more than 32 files are included"
+rm "$HOME/.gitconfig"
 CI_SERVER_URL=https://gitlab.example:8443 show git-gitlab
 t_eq "$words" 'GET,HEAD,POST:https://gitlab.example:8443/ gitlab.example!private'
 show git-gitlab
@@ -331,7 +364,7 @@ if unshare --user --map-current-user --keep-caps --mount true 2>/dev/null || ((E
     cat >"$T_TMP/apt.sources" <<'END2'
 Types: deb
 URIs: http://user:s3cret@mirror.example/debian cdrom:[x]/
- https://two.example/d
+ https://two.example/d https://two.example/$(ARCH)/$(ARCH)
 Suites: stable
 
 Types: deb
@@ -348,8 +381,8 @@ END2
         cp '$T_TMP/apt.sources' /etc/apt/sources.list.d/a.sources && cp '$T_TMP/apt.list' /etc/apt/sources.list &&
         cp '$T_TMP/apt.list' /etc/apt/sources.list.d/b.list.off && mkdir /etc/apt/apt.conf.d &&
         cp '$T_TMP/apt.conf' /etc/apt/apt.conf.d/90proxy && cp '$T_TMP/apt.conf' /etc/apt/apt.conf.d/off.bak && exec '$ctl' show apt"
-    t_eq "$(sed -nE '/^#/!s/ +#.*//p' <<<"$out" | grep -v private | paste -sd ' ')" \
-        'GET,HEAD:http://three.example/d/ GET,HEAD:https://four.example/d/ GET,HEAD:https://five.example/list.txt GET,HEAD:http://mirror.example/debian/ GET,HEAD:https://two.example/d/'
+    t_eq "$(sed -nE "/^#/!s/ +#.*//p" <<<"$out" | sed "s,/$(dpkg --print-architecture),/A,g" | grep -v private | paste -sd ' ')" \
+        'GET,HEAD:http://three.example/d/ GET,HEAD:https://four.example/d/ GET,HEAD:https://five.example/list.txt GET,HEAD:http://mirror.example/debian/ GET,HEAD:https://two.example/d/ GET,HEAD:https://two.example/A/A/'
     t_match "$out" '# /etc/apt/sources\.list\.d/a\.sources:2$'
     t_match "$out" '^# -p apt: /etc/apt/apt\.conf\.d/90proxy:4 names a proxy'
     t_count 1 "$out" 'names a proxy'

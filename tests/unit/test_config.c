@@ -78,6 +78,11 @@ static void test_git_and_env(void **state)
     (void)state;
     expect(config_git, "[url \"https://a.example/[x]\"]\n\tinsteadOf = https://github.com/\n",
            "2 url \"https://a.example/[x]\".insteadof=https://github.com/\n");
+    expect(config_git,
+           "[URL \"https://A.example/[x]\"] insteadOf = https://github.com/ ; c\n[a] # c\nB = d]\n"
+           "[c \"\\\"]\"]d=e\n[open f = g\n",
+           "1 url \"https://A.example/[x]\".insteadof=https://github.com/\n3 a.b=d]\n"
+           "4 c \"\\\"]\".d=e\n");
     expect(config_env, "GOPROXY=https://a.example,direct\nGOFLAGS=-a # b\n[x]\n",
            "1 GOPROXY=https://a.example,direct\n2 GOFLAGS=-a # b\n");
 }
@@ -103,19 +108,32 @@ static void test_toml(void **state)
     expect(config_toml, "a = [[[[[[[[[[[[[[[[[[[[\"x\"]]]]]]]]]]]]]]]]]]]]\nb = 'c'\n", "2 b=c\n");
 }
 
+#define LEFT_OUT_ENTITY "1 ?left-out=a value with an entity that is not expanded\n"
+#define NO_XML "1 ?left-out=what comes from here on: a DOCTYPE, or no XML\n"
+
 static void test_xml(void **state)
 {
+    static const char *const no_numbers[] = {"<s><u>&#;</u></s>",    "<s><u>&#x;</u></s>",
+                                             "<s><u>&#1f;</u></s>",  "<s><u>&#0;</u></s>",
+                                             "<s><u>&#300;</u></s>", "<s><u>&#x0000061;</u></s>",
+                                             "<s><u>&#97</u></s>",   "<s><u>&#-1;</u></s>"};
+
     (void)state;
     expect(config_xml,
            "<?xml version='1'?>\n<s xmlns='u'><!-- <m>no</m> -->\n<x:m a='>'>\n "
            "<u>h&amp;i</u><o><![CDATA[<*>]]>"
            "</o><b/></x:m></s>\n",
            "4 s/m/u=h&i\n4 s/m/o=<*>\n4 s/m/b=\n3 s/m=\n2 s=\n");
-    expect(config_xml, "<s><u>a&other;b</u><v>c</v></s>", "1 s/v=c\n1 s=\n");
-    expect(config_xml, "<!DOCTYPE s [<!ENTITY e 'x'>]><s><u>y</u></s>", "");
+    expect(config_xml, "<s><u>&#x61;&#98;&#X63;</u><v>c</v></s>",
+           LEFT_OUT_ENTITY "1 s/v=c\n1 s=\n");
+    expect(config_xml, "<s>\n<u>a&other;b</u><v>&#x61;&#98;&#x3A;</v></s>",
+           "2 ?left-out=a value with an entity that is not expanded\n2 s/v=ab:\n1 s=\n");
+    for (size_t i = 0; i < ARRAY_LEN(no_numbers); i++)
+        expect(config_xml, no_numbers[i], LEFT_OUT_ENTITY "1 s=\n");
+    expect(config_xml, "<!DOCTYPE s [<!ENTITY e 'x'>]><s><u>y</u></s>", NO_XML);
     expect(config_xml, "<s><u>y", "");
-    expect(config_xml, "</s><u>y</u>", "");
-    expect(config_xml, "<s a='<u>y</u></s>", "");
+    expect(config_xml, "</s><u>y</u>", NO_XML);
+    expect(config_xml, "<s a='<u>y</u></s>", NO_XML);
 }
 
 static void test_yaml(void **state)
@@ -191,7 +209,7 @@ static void test_bounds(void **state)
     for (size_t i = 0; i < sizeof(tags) - 1; i++) /* deep */
         tags[i] = "<a>"[i % 3];
     tags[sizeof(tags) - 1] = '\0';
-    expect(config_xml, tags, "");
+    expect(config_xml, tags, NO_XML);
     free(longest);
     free(key);
     free(quoted);
