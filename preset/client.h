@@ -21,6 +21,7 @@ struct client {
     struct preset_notes *notes;
     bool replaced;    /* its configuration names other places in the place of the usual ones */
     bool usual_named; /* and the usual ones beside them */
+    bool offline;     /* it says that nothing is fetched, so no word is as it should be */
     /* of the file or variable that is being read */
     const char *source;
 };

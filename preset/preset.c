@@ -124,7 +124,7 @@ static int add_parts(struct client *c, const struct preset *preset, const struct
         r = preset->read(c, e);
     if (r == 0 && (!c->replaced || c->usual_named))
         r = parse_usual(c->policy, s, e);
-    if (r == 0 && c->policy->count == c->first)
+    if (r == 0 && c->policy->count == c->first && !c->offline)
         r = error_set(e, ENOENT,
                       "-p %s: the configuration of the client names no place that is reached by "
                       "http or https%s%s; expected one outside of the project",

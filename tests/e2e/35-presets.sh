@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 ctl=$BUILD/ctl/cijailctl
-unset "${!npm_config_@}" "${!NPM_CONFIG_@}" "${!PIP_@}" "${!XDG_@}" CARGO_HOME GOPROXY GOSUMDB GOENV VIRTUAL_ENV \
+unset "${!npm_config_@}" "${!NPM_CONFIG_@}" "${!PIP_@}" "${!XDG_@}" CARGO_HOME GOPROXY GOSUMDB GOENV GONOSUMDB GOPRIVATE GOFLAGS VIRTUAL_ENV \
     GITHUB_WORKSPACE CI_PROJECT_DIR CI_SERVER_URL GITHUB_SERVER_URL WORKSPACE COMPOSER_HOME GRADLE_USER_HOME GEMRC
 mkdir -p home/.config/pip project etc packages/plain
 export HOME=$T_TMP/home npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false \
@@ -254,15 +254,39 @@ PATH=$path
 
 t_case 'go: GOPROXY and GOSUMDB, of the environment and of go env -w'
 mkdir -p "$HOME/.config/go"
+sums=GET,HEAD:https://sum.golang.org/
+usual_go='GET,HEAD:https://proxy.golang.org/ GET,HEAD:https://storage.googleapis.com/proxy-golang-org-prod/'
 echo 'GOPROXY=https://go.example/mod|https://proxy.golang.org,direct' >"$HOME/.config/go/env"
 show go
-t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://go.example/mod/ go.example!private GET,HEAD:https://proxy.golang.org/ GET,HEAD:https://storage.googleapis.com/proxy-golang-org-prod/'
+t_eq "$words" "GET,HEAD:https://go.example/mod/ go.example!private $sums $usual_go"
 GOPROXY=https://other.example GOSUMDB='sum.golang.org https://sums.example' show go
-t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://other.example/ other.example!private GET,HEAD:https://sums.example/ sums.example!private'
+t_eq "$words" 'GET,HEAD:https://other.example/ other.example!private GET,HEAD:https://sums.example/ sums.example!private'
 GOENV=off show go
-t_eq "$words" 'GET,HEAD:https://sum.golang.org/ GET,HEAD:https://proxy.golang.org/ GET,HEAD:https://storage.googleapis.com/proxy-golang-org-prod/'
+t_eq "$words" "$sums $usual_go"
+t_no_match "$out" '^# '
+
+t_case 'go: no database of checksums where none is asked, and no proxy where there is none'
+rm "$HOME/.config/go/env"
+for how in GOSUMDB=off 'GONOSUMDB=a.example,*' 'GOPRIVATE=*' 'GOFLAGS=-v -insecure'; do
+    run env "$how" "$ctl" show go
+    t_no_match "$out" sum.golang
+    t_match "$out" '^GET,HEAD:https://proxy\.golang\.org/'
+done
+for how in 'GONOSUMDB=*.ours.example' 'GOPRIVATE=*.ours.example' GOFLAGS=-v GOSUMDB=sum.golang.org+key; do # the twins
+    run env "$how" "$ctl" show go
+    t_match "$out" '^GET,HEAD:https://sum\.golang\.org/ '
+done
+GOSUMDB=sum.golang.google.cn show go
+t_eq "$words" "GET,HEAD:https://sum.golang.google.cn/ $usual_go"
+GOPROXY=direct show go
+t_eq "$words" "$sums"
+t_match "$out" '^# -p go: GOPROXY is direct: '
 GOPROXY=off show go
-t_eq "$words" 'GET,HEAD:https://sum.golang.org/'
+t_status 0
+t_eq "$words" ''
+t_match "$out" '^# -p go: GOPROXY is off'
+GOPROXY=off run cijail -p go -- true
+t_status 0
 
 t_case 'maven and gradle: settings.xml, init scripts'
 mkdir -p "$HOME/.m2" "$HOME/.gradle/init.d"
