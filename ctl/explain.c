@@ -13,6 +13,12 @@
 
 #define NEAR_MAX 5
 
+/* A word that does not allow what is asked, and why not. */
+struct near {
+    const struct endpoint *ep;
+    const char *why;
+};
+
 struct question {
     const struct policy *policy;
     const char *text;        /* as asked */
@@ -23,6 +29,8 @@ struct question {
     bool unread;                      /* all that is said there passes, whatever the URL */
     char would[POLICY_WORD_MAX + 64]; /* the word that would allow it */
     const char *note;                 /* NULL, or what else is to be known */
+    struct near near[NEAR_MAX];
+    size_t near_count;
 };
 
 /* --- the answers of each kind --- */
@@ -183,36 +191,70 @@ static const char *why_near(const struct question *q, const struct endpoint *ep)
     return ep->kind == ENDPOINT_URL ? "it allows requests that are read" : NULL;
 }
 
+/* Of what is denied. */
+static void find_near(struct question *q)
+{
+    const struct policy *p = q->policy;
+
+    for (size_t i = 0; i < p->count && q->near_count < NEAR_MAX; i++) {
+        const char *why = why_near(q, &p->endpoints[i]);
+        if (why)
+            q->near[q->near_count++] = (struct near){&p->endpoints[i], why};
+    }
+}
+
 /* --- output --- */
+
+/* "'WORD' (SOURCE:LINE)" */
+static void print_place(FILE *out, const struct endpoint *ep)
+{
+    char word[512], source[256];
+
+    (void)escape_text(word, sizeof(word), ep->word, strlen(ep->word));
+    (void)escape_text(source, sizeof(source), ep->source, strlen(ep->source));
+    (void)fprintf(out, "'%s' (%s:%u)", word, source, ep->line);
+}
 
 static void print_text(const struct question *q, FILE *out)
 {
-    const struct endpoint *ep = q->allowed_by;
-    char word[512], source[256];
-    size_t near = 0;
+    char would[512];
 
-    if (ep) {
-        (void)escape_text(word, sizeof(word), ep->word, strlen(ep->word));
-        (void)escape_text(source, sizeof(source), ep->source, strlen(ep->source));
-        (void)fprintf(out, "allowed by '%s' (%s:%u)%s\n", word, source, ep->line,
-                      q->unread ? ", unread" : "");
+    if (q->allowed_by) {
+        (void)fputs("allowed by ", out);
+        print_place(out, q->allowed_by);
+        (void)fputs(q->unread ? ", unread\n" : "\n", out);
     } else {
         (void)fprintf(out, "denied: no word of the policy allows it\n");
-        for (size_t i = 0; i < q->policy->count && near < NEAR_MAX; i++) {
-            const char *why = why_near(q, &q->policy->endpoints[i]);
-            if (!why)
-                continue;
-            near++;
-            (void)escape_text(word, sizeof(word), q->policy->endpoints[i].word,
-                              strlen(q->policy->endpoints[i].word));
-            (void)fprintf(out, "  not by '%s' (line %u): %s\n", word, q->policy->endpoints[i].line,
-                          why);
+        for (size_t i = 0; i < q->near_count; i++) {
+            (void)fputs("  not by ", out);
+            print_place(out, q->near[i].ep);
+            (void)fprintf(out, ": %s\n", q->near[i].why);
         }
-        (void)escape_text(word, sizeof(word), q->would, strlen(q->would));
-        (void)fprintf(out, "this word would allow it: %s\n", word);
+        (void)escape_text(would, sizeof(would), q->would, strlen(q->would));
+        (void)fprintf(out, "this word would allow it: %s\n", would);
     }
     if (q->note)
         (void)fprintf(out, "note: %s\n", q->note);
+}
+
+static void set_place(json_t *o, const struct endpoint *ep)
+{
+    json_set_text(o, "word", ep->word);
+    json_set_text(o, "source", ep->source);
+    json_set_new_checked(o, "line", json_integer(ep->line));
+}
+
+static json_t *near_to_json(const struct question *q)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < q->near_count; i++) {
+        json_t *o = json_object();
+        set_place(o, q->near[i].ep);
+        json_set_text(o, "why", q->near[i].why);
+        json_append_checked(list, o);
+    }
+    return list;
 }
 
 static void print_json(const struct question *q, FILE *out)
@@ -222,12 +264,11 @@ static void print_json(const struct question *q, FILE *out)
     json_set_text(o, "asked", q->text);
     json_set_text(o, "decision", q->allowed_by ? "allow" : "deny");
     if (q->allowed_by) {
-        json_set_text(o, "word", q->allowed_by->word);
-        json_set_text(o, "source", q->allowed_by->source);
-        json_set_new_checked(o, "line", json_integer(q->allowed_by->line));
+        set_place(o, q->allowed_by);
         json_set_new_checked(o, "unread", json_boolean(q->unread));
     } else {
         json_set_text(o, "would_allow", q->would);
+        json_set_new_checked(o, "near", near_to_json(q));
     }
     if (q->note)
         json_set_text(o, "note", q->note);
@@ -281,6 +322,8 @@ enum ctl_status explain_main(int argc, char **argv)
         (void)escape_text(shown, sizeof(shown), q.text, strlen(q.text));
         (void)ctl_fail("explain", "'%s': %s", shown, e.text);
     } else {
+        if (!q.allowed_by)
+            find_near(&q);
         (json ? print_json : print_text)(&q, stdout);
         status = q.allowed_by ? CTL_OK : CTL_FOUND;
     }

@@ -241,6 +241,15 @@ t_eq "$(jq_py "$out" '(d["decision"], d["word"], d["line"])')" "('allow', 'https
 run "$ctl" explain --json ./p https://x.example/b/
 t_eq "$(jq_py "$out" '(d["decision"], d["would_allow"])')" "('deny', 'GET,HEAD:https://x.example/b/')"
 
+run "$ctl" explain --json -m POST ./p https://h.example/a/x
+t_eq "$(jq_py "$out" '[(n["word"], n["source"], n["line"], n["why"]) for n in d["near"]][:2]')" \
+    "[('GET,HEAD:https://h.example/a/', './p', 1, 'another method'), ('https://h.example/b/', './p', 2, 'another path')]"
+mkdir -p d
+printf 'GET:https://h.example/z/\n' >d/other
+run "$ctl" explain -p ./d/other -p ./q https://h.example:444/
+t_match "$out" "^  not by 'GET:https://h\.example/z/' \(\./d/other:1\): another port$"
+t_match "$out" "^  not by 'h\.example:443' \(\./q:2\): another port$"
+
 t_case 'diff: what is allowed, not how it is written'
 printf 'https://h.example/\na.example # one\n' >old
 printf '# other words\na.example\nhttps://H.example:443\n' >new
