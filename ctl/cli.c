@@ -94,7 +94,7 @@ int ctl_add_policy(const char *argument, struct policy *p, struct error *e)
     return r == 0 ? policy_check_enforced(p, e) : r;
 }
 
-int ctl_main(int argc, char **argv)
+static int run_verb(int argc, char **argv)
 {
     const struct ctl_verb *v;
 
@@ -117,4 +117,16 @@ int ctl_main(int argc, char **argv)
         return (int)ctl_fail(shown, "no such verb; cijailctl --help lists them");
     }
     return (int)v->run(argc - 1, argv + 1);
+}
+
+/* What was printed is not there before it is written, and a job that reads it is to know. */
+int ctl_main(int argc, char **argv)
+{
+    int status = run_verb(argc, argv);
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    return (int)ctl_fail(argc > 1 ? argv[1] : "", "standard output cannot be written: %s",
+                         strerror(errno ? errno : EIO));
 }

@@ -31,8 +31,10 @@ void json_append_checked(json_t *array, json_t *value)
 
 void json_print(json_t *value, FILE *out)
 {
-    if (!value || json_dumpf(value, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0)
-        die("the JSON cannot be written");
+    /* what cannot be written is for ctl_main() to find */
+    if (!value ||
+        (json_dumpf(value, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER) < 0 && !ferror(out)))
+        die("the JSON cannot be made");
     (void)fputc('\n', out);
     json_decref(value);
 }

@@ -264,6 +264,18 @@ run "$ctl" diff --json ./old ./new
 t_eq "$(jq_py "$out" '([x["word"] for x in d["removed"]], [x["word"] for x in d["added"]])')" \
     "(['https://h.example/'], ['b.example'])"
 
+t_case 'what cannot be written is an error, whatever was found'
+printf '{"time":"2027-04-04T15:28:22Z","decision":"deny","kind":"connect","address":"192.0.2.1","port":22,"protocol":"tcp"}\n' >log
+printf 'GET:https://h.example/a/ GET:https://h.example/b\n' >old
+for ((i = 0; i < 2000; i++)); do printf 'https://h%s.example/\n' $i; done >many
+for args in 'check ./p' 'check --json ./many' 'explain ./p https://h.example/b/' 'explain --json ./p d.example:23' 'diff ./p ./old' \
+    'diff --json ./p ./old' show 'show pip' 'show --json pip' doctor 'report ./log' --help --version; do
+    # shellcheck disable=SC2086 # words
+    run bash -c '"$@" >/dev/full' - "$ctl" $args
+    t_status 2
+    t_match "$err" '^cijailctl: .*No space left on device'
+done
+
 t_case 'the command line'
 run "$ctl"
 t_status 2
