@@ -55,22 +55,42 @@ static void print_json(const struct policy *p, const struct preset_notes *notes)
     json_print(root, stdout);
 }
 
+static void list_presets(bool json)
+{
+    json_t *list = json ? json_array() : NULL;
+    const char *name, *help;
+
+    for (size_t i = 0; preset_at(i, &name, &help); i++) {
+        if (json) {
+            json_t *o = json_object();
+            json_set_text(o, "name", name);
+            json_set_text(o, "for", help);
+            json_append_checked(list, o);
+        } else {
+            printf("%-10s  %s\n", name, help);
+        }
+    }
+    if (json)
+        json_print(list, stdout);
+}
+
 enum ctl_status show_main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    int first = json ? 2 : 1;
     struct preset_notes notes = {.count = 0};
     enum ctl_status status = CTL_OK;
     struct policy p;
     struct error e;
 
-    if (argc == 1) {
-        preset_list(stdout);
+    if (argc == first) {
+        list_presets(json);
         return CTL_OK;
     }
-    if ((json && argc == 2) || (!json && argv[1][0] == '-'))
+    if (argv[first][0] == '-')
         return ctl_usage("show");
     policy_init(&p);
-    for (int i = json ? 2 : 1; i < argc && status == CTL_OK; i++)
+    for (int i = first; i < argc && status == CTL_OK; i++)
         if (preset_add(&p, argv[i], &notes, &e) < 0)
             status = ctl_fail("show", "%s", e.text);
     if (status == CTL_OK)

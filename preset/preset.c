@@ -44,10 +44,13 @@ void preset_notes_free(struct preset_notes *notes)
     notes->count = 0;
 }
 
-void preset_list(FILE *out)
+bool preset_at(size_t i, const char **name, const char **help)
 {
-    for (size_t i = 0; i < ARRAY_LEN(presets); i++)
-        (void)fprintf(out, "%-10s  %s\n", presets[i].name, presets[i].help);
+    if (i >= ARRAY_LEN(presets))
+        return false;
+    *name = presets[i].name;
+    *help = presets[i].help;
+    return true;
 }
 
 static const struct preset *find(const char *name)

@@ -6,7 +6,7 @@
 #ifndef CIJAIL_PRESET_PRESET_H
 #define CIJAIL_PRESET_PRESET_H
 
-#include <stdio.h>
+#include <stdbool.h>
 
 #include "src/policy.h"
 
@@ -29,7 +29,7 @@ int preset_or_file(struct policy *p, const char *argument, struct preset_notes *
 
 void preset_notes_free(struct preset_notes *notes);
 
-/* The names of all presets, each with what it is for, a line each. */
-void preset_list(FILE *out);
+/* The name of the i-th preset, and what it is for; false after the last one. */
+bool preset_at(size_t i, const char **name, const char **help);
 
 #endif

@@ -480,6 +480,10 @@ for url in 'https://*/' 'https://*.example/' 'https://${NOPE}/' 'https://a b/' '
 done
 run "$ctl" show
 t_match "$out" '^npm '
+names=$(cut -d ' ' -f 1 <<<"$out" | paste -sd ' ')
+run "$ctl" show --json
+t_status 0
+t_eq "$(python3 -c 'import json, sys; l = json.load(sys.stdin); assert all(p["for"] for p in l); print(*(p["name"] for p in l))' <<<"$out")" "$names"
 run "$ctl" show nosuch
 t_status 2
 t_match "$err" 'there is no preset of that name'
