@@ -66,9 +66,12 @@ static int no_preset(const char *name, struct error *e)
     char shown[256];
 
     (void)escape_text(shown, sizeof(shown), name, strlen(name));
+    if (strchr(name, '/'))
+        return error_set(e, ENOENT, "%s: a file, and no preset; cijailctl show lists the presets",
+                         shown);
     return error_set(e, ENOENT,
-                     "-p %s: there is no preset of that name; expected a file, named with a slash: "
-                     "./%s",
+                     "-p %s: there is no preset of that name; expected one that cijailctl show "
+                     "lists, or a file, named with a slash: ./%s",
                      shown, shown);
 }
 

@@ -158,6 +158,6 @@ runs -p ./ci.policy
 t_case 'no byte of a word reaches the terminal as it is'
 refused "-e:1: 'a\\x1b[2J': the word has white space or a control character; expected an endpoint in plain text" \
     -e $'a\e[2J'
-refused "-p npm\\x1b: there is no preset of that name; expected a file, named with a slash: ./npm\\x1b" -p $'npm\e'
+refused "-p npm\\x1b: there is no preset of that name; expected one that cijailctl show lists, or a file, named with a slash: ./npm\\x1b" -p $'npm\e'
 
 t_done

@@ -489,4 +489,5 @@ t_status 2
 t_match "$err" 'there is no preset of that name'
 run "$ctl" show ../npm
 t_status 2
+t_match "$err" '^cijailctl: show: \.\./npm: a file, and no preset; cijailctl show lists the presets$'
 t_done

@@ -433,8 +433,9 @@ static void test_files(void **state)
                                   "directory; expected a file of endpoints";
     static const char large[] = "./large.policy: the file is longer than 4194304 bytes; expected "
                                 "at most that in all sources together";
-    static const char preset[] = "-p npm\\x1b: there is no preset of that name; expected a file, "
-                                 "named with a slash: ./npm\\x1b";
+    static const char preset[] = "-p npm\\x1b: there is no preset of that name; expected one "
+                                 "that cijailctl show lists, or a file, named with a slash: "
+                                 "./npm\\x1b";
 
     (void)state;
     EXPECT_OF_OPTIONS(missing, "-p", "./missing.policy", "true");
