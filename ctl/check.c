@@ -104,36 +104,43 @@ static int read_preset(struct policy *p, struct findings *f, const char *name)
     return r;
 }
 
-/* -p, --json, and the files after them. -EINVAL: to be told how it is used. */
+/* -p, --json, and the files after them. 0, or a negative errno after a message. */
 static int read_all(int argc, char **argv, struct policy *p, struct findings *f, bool *json)
 {
     static const struct option longs[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     int key, r = 0, n = 0;
 
     opterr = 0;
-    while (r == 0 && (key = getopt_long(argc, argv, "+p:", longs, NULL)) != -1) {
+    while (r == 0 && (key = getopt_long(argc, argv, "+:p:", longs, NULL)) != -1) {
         *json = *json || key == 'j';
         if (key == 'p' && ++n)
             r = strchr(optarg, '/') ? read_file_of(p, f, optarg) : read_preset(p, f, optarg);
         else if (key != 'j')
-            r = -EINVAL;
+            r = ctl_bad_option("check", argv, key);
     }
-    if (r == 0 && optind == argc && n == 0)
+    if (r == 0 && optind == argc && n == 0) {
+        (void)ctl_usage("check", "no policy; expected a file, or -p PRESET");
         r = -EINVAL;
-    if (r == -EINVAL)
-        (void)ctl_usage("check");
+    }
     for (; r == 0 && optind < argc; optind++)
         r = read_file_of(p, f, argv[optind]);
     return r;
 }
 
+static void print_count(size_t n, const char *of, const char *after)
+{
+    printf("%zu %s%s%s", n, of, n == 1 ? "" : "s", after);
+}
+
 static void summarize(const struct findings *f)
 {
-    if (f->count == 0)
+    if (f->count == 0) {
         printf("nothing to say of it\n");
-    else
-        printf("%zu errors, %zu warnings, %zu notes\n", f->of_level[FINDING_ERROR],
-               f->of_level[FINDING_WARNING], f->of_level[FINDING_NOTE]);
+        return;
+    }
+    print_count(f->of_level[FINDING_ERROR], "error", ", ");
+    print_count(f->of_level[FINDING_WARNING], "warning", ", ");
+    print_count(f->of_level[FINDING_NOTE], "note", "\n");
 }
 
 enum ctl_status check_main(int argc, char **argv)

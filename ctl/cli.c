@@ -1,5 +1,6 @@
 /* cli.c: the verbs of cijailctl, and what they share. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -43,24 +44,67 @@ static void print_help(FILE *f)
                 f);
 }
 
-enum ctl_status ctl_fail(const char *verb, const char *fmt, ...)
+static void say(const char *verb, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static void say(const char *verb, const char *fmt, va_list ap)
 {
     char text[ERROR_TEXT_MAX + 256];
+
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    (void)fprintf(stderr, "cijailctl: %s: %s\n", verb, text);
+}
+
+enum ctl_status ctl_fail(const char *verb, const char *fmt, ...)
+{
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    say(verb, fmt, ap);
     va_end(ap);
-    (void)fprintf(stderr, "cijailctl: %s: %s\n", verb, text);
     return CTL_INVALID;
 }
 
-enum ctl_status ctl_usage(const char *verb)
+static void print_usage(const struct ctl_verb *v, FILE *f)
 {
-    const struct ctl_verb *v = find_verb(verb);
+    (void)fprintf(f, "usage: cijailctl %s %s\n", v->name, v->arguments);
+}
 
-    (void)fprintf(stderr, "usage: cijailctl %s %s\n", verb, v ? v->arguments : "");
+enum ctl_status ctl_usage(const char *verb, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(verb, fmt, ap);
+    va_end(ap);
+    print_usage(find_verb(verb), stderr);
     return CTL_INVALID;
+}
+
+int ctl_bad_option(const char *verb, char **argv, int key)
+{
+    const char *word = argv[optind - 1];
+    char shown[256], letter[4] = {'-', (char)optopt, '\0'};
+
+    if (key == '?' && optopt && strncmp(word, "--", 2) != 0)
+        word = letter; /* it may stand among others */
+    (void)escape_text(shown, sizeof(shown), word, strlen(word));
+    if (key == ':')
+        (void)ctl_usage(verb, "%s takes an argument, and has none", shown);
+    else
+        (void)ctl_usage(verb, "no such option: %s", shown);
+    return -EINVAL;
+}
+
+/* --help is the first of the words behind the verb, or follows other options of it. */
+static bool asks_for_help(const struct ctl_verb *v, int argc, char **argv)
+{
+    for (int i = 2; i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+        if (v->run == podman_main)
+            break; /* the others are podman's */
+    }
+    return false;
 }
 
 int ctl_read_policy(const char *path, char **text, size_t *len, struct error *e)
@@ -115,6 +159,11 @@ static int run_verb(int argc, char **argv)
         char shown[64];
         (void)escape_text(shown, sizeof(shown), argv[1], strlen(argv[1]));
         return (int)ctl_fail(shown, "no such verb; cijailctl --help lists them");
+    }
+    if (asks_for_help(v, argc, argv)) {
+        print_usage(v, stdout);
+        printf("\n%s. See cijailctl(8).\n", v->help);
+        return CTL_OK;
     }
     return (int)v->run(argc - 1, argv + 1);
 }

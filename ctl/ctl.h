@@ -40,8 +40,13 @@ int ctl_main(int argc, char **argv);
 enum ctl_status ctl_fail(const char *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* "usage: cijailctl VERB ARGUMENTS" on standard error; returns CTL_INVALID (cli.c). */
-enum ctl_status ctl_usage(const char *verb);
+/* The same, and "usage: cijailctl VERB ARGUMENTS" after it (cli.c). */
+enum ctl_status ctl_usage(const char *verb, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The same of an option that getopt_long(3), with ':' at the beginning of its options, has refused
+ * with this key; -EINVAL, for readers of options (cli.c). */
+int ctl_bad_option(const char *verb, char **argv, int key);
 
 /* Reads a policy's text: of a file, or of standard input for "-". Owned by the caller; 0, or a
  * negative errno and the reason (cli.c). */

@@ -55,7 +55,7 @@ enum ctl_status diff_main(int argc, char **argv)
     struct error e;
 
     if (argc - (json ? 2 : 1) != 2)
-        return ctl_usage("diff");
+        return ctl_usage("diff", "expected two policies");
     policy_init(&old);
     policy_init(&new);
     if (ctl_parse_policy(paths[0], &old, &e) < 0 || ctl_parse_policy(paths[1], &new, &e) < 0)

@@ -288,7 +288,7 @@ enum ctl_status doctor_main(int argc, char **argv)
     char cijail[PATH_MAX];
 
     if (argc > 1 && !json)
-        return ctl_usage("doctor");
+        return ctl_usage("doctor", "it takes nothing but --json");
     results = xcalloc(DOCTOR_CHECKS, sizeof(*results));
     try_kernel(&results[DOCTOR_KERNEL]);
     try_proc(&results[DOCTOR_PROC]);

@@ -275,8 +275,8 @@ static void print_json(const struct question *q, FILE *out)
     json_print(o, out);
 }
 
-/* What stands on the command line: the policies of -p are added to p as they come. -EINVAL with an
- * empty e: to be told how it is used. */
+/* What stands on the command line: the policies of -p are added to p as they come. With an empty e:
+ * it has been said. */
 static int read_options(int argc, char **argv, struct question *q, struct policy *p, bool *json,
                         struct error *e)
 {
@@ -286,7 +286,7 @@ static int read_options(int argc, char **argv, struct question *q, struct policy
     int key, r = 0, presets = 0;
 
     opterr = 0;
-    while (r == 0 && (key = getopt_long(argc, argv, "m:p:", longs, NULL)) != -1) {
+    while (r == 0 && (key = getopt_long(argc, argv, ":m:p:", longs, NULL)) != -1) {
         if (key == 'm')
             q->method = optarg;
         else if (key == 'j')
@@ -294,10 +294,13 @@ static int read_options(int argc, char **argv, struct question *q, struct policy
         else if (key == 'p' && ++presets)
             r = ctl_add_policy(optarg, p, e);
         else
-            r = -EINVAL;
+            r = ctl_bad_option("explain", argv, key);
     }
-    if (r == 0 && argc - optind != (presets ? 1 : 2))
+    if (r == 0 && argc - optind != (presets ? 1 : 2)) {
+        (void)ctl_usage("explain", "expected %s what is asked: a URL, a name, an address or a path",
+                        presets ? "after the options" : "a policy, or -p PRESET, and");
         r = -EINVAL;
+    }
     if (r == 0 && !presets)
         r = ctl_parse_policy(argv[optind++], p, e);
     if (r == 0)
@@ -316,7 +319,8 @@ enum ctl_status explain_main(int argc, char **argv)
     q.policy = &policy;
     policy_init(&policy);
     if (read_options(argc, argv, &q, &policy, &json, &e) < 0) {
-        (void)(e.text[0] ? ctl_fail("explain", "%s", e.text) : ctl_usage("explain"));
+        if (e.text[0])
+            (void)ctl_fail("explain", "%s", e.text);
     } else if (ask(&q, &e) < 0) {
         char shown[256];
         (void)escape_text(shown, sizeof(shown), q.text, strlen(q.text));

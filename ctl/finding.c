@@ -7,6 +7,9 @@
 #include "ctl/json.h"
 #include "src/util.h"
 
+#define NOTES_SHOWN 20 /* of each kind, to people */
+#define KINDS_MAX 32
+
 static const char *const level_names[FINDING_LEVELS] = {"note", "warning", "error"};
 
 void finding_add(struct findings *f, enum finding_level level, const char *code, const char *source,
@@ -62,26 +65,61 @@ void findings_free(struct findings *f)
     memset(f, 0, sizeof(*f));
 }
 
-void findings_print(const struct findings *f, FILE *out)
+static void print_one(const struct finding *x, FILE *out)
 {
     char source[512], word[512], text[2048];
 
-    for (size_t i = 0; i < f->count; i++) {
-        const struct finding *x = &f->list[i];
-        (void)escape_text(source, sizeof(source), x->source, strlen(x->source));
-        (void)escape_text(word, sizeof(word), x->word, strlen(x->word));
-        if (x->escaped)
-            copy_string(text, sizeof(text), x->text);
-        else
-            (void)escape_text(text, sizeof(text), x->text, strlen(x->text));
-        (void)fprintf(out, "%s:", source);
-        if (x->line > 0)
-            (void)fprintf(out, "%u:", x->line);
-        (void)fprintf(out, " %s: ", level_names[x->level]);
-        if (word[0])
-            (void)fprintf(out, "'%s': ", word);
-        (void)fprintf(out, "%s [%s]\n", text, x->code);
-    }
+    (void)escape_text(source, sizeof(source), x->source, strlen(x->source));
+    (void)escape_text(word, sizeof(word), x->word, strlen(x->word));
+    if (x->escaped)
+        copy_string(text, sizeof(text), x->text);
+    else
+        (void)escape_text(text, sizeof(text), x->text, strlen(x->text));
+    (void)fprintf(out, "%s:", source);
+    if (x->line > 0)
+        (void)fprintf(out, "%u:", x->line);
+    (void)fprintf(out, " %s: ", level_names[x->level]);
+    if (word[0])
+        (void)fprintf(out, "'%s': ", word);
+    (void)fprintf(out, "%s [%s]\n", text, x->code);
+}
+
+/* How many notes there were of each kind. */
+struct kinds {
+    const char *code[KINDS_MAX];
+    size_t notes[KINDS_MAX], count;
+};
+
+/* Is this a note of a kind of which enough has been said? */
+static bool is_folded(struct kinds *k, const struct finding *x)
+{
+    size_t i = 0;
+
+    if (x->level != FINDING_NOTE)
+        return false;
+    while (i < k->count && strcmp(k->code[i], x->code) != 0)
+        i++;
+    if (i == KINDS_MAX)
+        return false;
+    if (i == k->count)
+        k->code[k->count++] = x->code;
+    return ++k->notes[i] > NOTES_SHOWN;
+}
+
+void findings_print(const struct findings *f, FILE *out)
+{
+    struct kinds kinds = {.count = 0};
+
+    for (size_t i = 0; i < f->count; i++)
+        if (f->list[i].level == FINDING_ERROR)
+            print_one(&f->list[i], out);
+    for (size_t i = 0; i < f->count; i++)
+        if (f->list[i].level != FINDING_ERROR && !is_folded(&kinds, &f->list[i]))
+            print_one(&f->list[i], out);
+    for (size_t i = 0; i < kinds.count; i++)
+        if (kinds.notes[i] > NOTES_SHOWN)
+            (void)fprintf(out, "note: there are %zu more of these [%s]\n",
+                          kinds.notes[i] - NOTES_SHOWN, kinds.code[i]);
 }
 
 void findings_print_json(const struct findings *f, FILE *out)

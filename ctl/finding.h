@@ -37,7 +37,8 @@ void finding_add(struct findings *f, enum finding_level level, const char *code,
 void findings_sort(struct findings *f); /* by source as first found, then line */
 void findings_free(struct findings *f);
 
-/* "SOURCE:LINE: warning: 'WORD': text [code]", a line each; escaped. */
+/* "SOURCE:LINE: warning: 'WORD': text [code]", a line each; escaped. Errors come first; of many
+ * notes of one kind some are shown, and their number. */
 void findings_print(const struct findings *f, FILE *out);
 
 /* {"findings":[{"level","code","source","line","word","text"}...],"errors":N,"warnings":N,

@@ -370,7 +370,7 @@ enum ctl_status podman_main(int argc, char **argv)
     int status = FAILED, r;
 
     if (argc < 2 || !split(&w, argv))
-        return ctl_usage("podman");
+        return ctl_usage("podman", "expected podman's run");
     r = parse_options(&w, &options, &policy, &e);
     w.with_ca = r == 0 && policy_needs_ca(&policy);
     if (r == 0)

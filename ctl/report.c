@@ -170,7 +170,17 @@ static bool read_format(const char *name, enum report_format *format)
     return false;
 }
 
-static bool read_options(int argc, char **argv, struct report_options *o)
+static int bad_format(const char *option, const char *value, const char *expected)
+{
+    char shown[256];
+
+    (void)escape_text(shown, sizeof(shown), value, strlen(value));
+    (void)ctl_usage("report", "%s %s: no form of reports; expected %s", option, shown, expected);
+    return -EINVAL;
+}
+
+/* 0, or -EINVAL after a message. */
+static int read_options(int argc, char **argv, struct report_options *o)
 {
     static const struct option longs[] = {{"format", required_argument, NULL, 'f'},
                                           {"output", required_argument, NULL, 'o'},
@@ -178,17 +188,21 @@ static bool read_options(int argc, char **argv, struct report_options *o)
     int key;
 
     opterr = 0;
-    while ((key = getopt_long(argc, argv, "f:o:", longs, NULL)) != -1) {
-        if (key == 'f' && read_format(optarg, &o->format))
-            o->format_given = true;
-        else if (key == 'o')
+    while ((key = getopt_long(argc, argv, ":f:o:", longs, NULL)) != -1) {
+        if (key == 'o')
             o->output = optarg;
-        else
-            return false;
+        else if (key != 'f')
+            return ctl_bad_option("report", argv, key);
+        else if (!read_format(optarg, &o->format))
+            return bad_format("-f", optarg, "text, markdown, html or json");
+        o->format_given = o->format_given || key == 'f';
     }
     if (o->output && !o->format_given && !report_format_of(o->output, &o->format))
-        return false;
-    return optind < argc;
+        return bad_format("-o", o->output, "a name that ends in .md, .html, .json or .txt, or -f");
+    if (optind < argc)
+        return 0;
+    (void)ctl_usage("report", "no log; expected a file, or - for standard input");
+    return -EINVAL;
 }
 
 /* All of it is there before the file is touched: what goes wrong until then leaves none, or the old
@@ -220,8 +234,8 @@ enum ctl_status report_main(int argc, char **argv)
     struct report *r;
     struct error e;
 
-    if (!read_options(argc, argv, &o))
-        return ctl_usage("report");
+    if (read_options(argc, argv, &o) < 0)
+        return CTL_INVALID;
     r = report_new();
     for (int i = optind; i < argc && status == CTL_OK; i++)
         if (read_log(r, argv[i], &e) < 0)

@@ -34,7 +34,22 @@ t_status 2
 t_match "$out" "^\./p:2: error: 'bad\.\.name': the name has an empty label; expected "
 t_match "$out" "^\./p:4: error: 'ftp://h\.example/': only http and https"
 t_match "$out" "^\./p:5: error: 'h\.example:53': a DNS server is named by its address"
-t_match "$out" '^3 errors, 0 warnings, 1 notes$'
+t_match "$out" '^3 errors, 0 warnings, 1 note$'
+
+t_case 'check: errors come first, whatever their number is among the notes, of which few are shown'
+for ((i = 0; i < 100001; i++)); do echo "https://h$i.example/"; done >many
+T_LIMIT=120 run "$ctl" check ./many
+t_status 2
+t_match "$(head -n 1 <<<"$out")" '^\./many:100001: error: .*100000'
+t_count 20 "$out" '^\./many:.*\[methods\]$'
+t_match "$out" '^note: there are 99980 more of these \[methods\]$'
+t_match "$out" '^1 error, 0 warnings, 100001 notes$'
+printf 'bad..name\n' >last
+printf 'https://h.example/a\n' >first
+run "$ctl" check ./first ./last
+t_match "$(head -n 1 <<<"$out")" '^\./last:1: error: '
+t_match "$out" '^1 error, 1 warning, 1 note$'
+rm many last first
 
 t_case 'check: its errors are those with which cijail refuses the policy'
 for word in bad..name ftp://h.example/ h.example:53 127.0.0.1:53 'get:https://h.example/'; do
@@ -233,6 +248,7 @@ t_status 2
 t_match "$err" 'cijailctl: explain: ./missing: cannot be read: No such file'
 run "$ctl" explain ./p
 t_status 2
+t_match "$err" '^cijailctl: explain: expected a policy, or -p PRESET, and what is asked'
 t_match "$err" '^usage: cijailctl explain'
 
 t_case 'explain --json'
@@ -280,6 +296,37 @@ t_case 'the command line'
 run "$ctl"
 t_status 2
 t_match "$err" '^usage: cijailctl'
+while IFS='|' read -r args says; do
+    # shellcheck disable=SC2086 # words
+    run "$ctl" $args
+    t_status 2
+    t_eq "$out" ''
+    t_match "$err" "^cijailctl: ${args%% *}: $says$"
+    t_match "$err" "^usage: cijailctl ${args%% *} "
+done <<'END2'
+check --foo ./p|no such option: --foo
+check -xp ./p|no such option: -x
+check -p|-p takes an argument, and has none
+check --json|no policy; expected a file, or -p PRESET
+explain --method|--method takes an argument, and has none
+explain -z ./p a.example|no such option: -z
+diff ./p|expected two policies
+show --foo|no such option: --foo
+show --json --foo|no such option: --foo
+doctor --foo|it takes nothing but --json
+report -f xml ./log|-f xml: no form of reports; expected text, markdown, html or json
+report -o x.pdf ./log|-o x.pdf: no form of reports; expected a name that ends in \.md, \.html, \.json or \.txt, or -f
+report|no log; expected a file, or - for standard input
+podman ps|expected podman's run
+END2
+for verb in check explain diff show doctor report podman; do
+    run "$ctl" $verb --help
+    t_status 0
+    t_match "$out" "^usage: cijailctl $verb "
+    t_eq "$err" ''
+done
+run "$ctl" check --json --help
+t_status 0
 run "$ctl" nope
 t_status 2
 t_match "$err" '^cijailctl: nope: no such verb'
