@@ -149,12 +149,42 @@ static void try_resolv_conf(struct doctor_result *r)
     set(r, DOCTOR_OK, "%zu of them", conf.count);
 }
 
+/* Has it a certificate (RFC 7468)? */
+static bool has_roots(const struct ca_file *f)
+{
+    static const char *const begins[] = {"-----BEGIN CERTIFICATE-----",
+                                         "-----BEGIN TRUSTED CERTIFICATE-----",
+                                         "-----BEGIN X509 CERTIFICATE-----"};
+
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+        if (memmem(f->pem, f->len, begins[i], strlen(begins[i])))
+            return true;
+    return false;
+}
+
+/* A file that servers are to be verified with may be none of that; if it is the only one, there are
+ * no roots. */
 static void try_roots(struct doctor_result *r)
 {
     struct ca_bundle *bundle = xcalloc(1, sizeof(*bundle));
+    const struct ca_file *empty = NULL;
+    bool found = ca_bundle_find(bundle, &r->text) == 0, any = false;
 
-    r->state = ca_bundle_find(bundle, &r->text) < 0 ? DOCTOR_LACKS : DOCTOR_OK;
-    if (r->state == DOCTOR_OK)
+    for (size_t i = 0; found && i < bundle->count; i++) {
+        const struct ca_file *f = &bundle->files[i];
+        if (f->trusted && has_roots(f))
+            any = true;
+        else if (f->trusted)
+            empty = f;
+    }
+    if (!found)
+        r->state = DOCTOR_LACKS;
+    else if (empty)
+        set(r, any ? DOCTOR_NOTE : DOCTOR_LACKS,
+            "%s holds no certificate in PEM form, and a variable such as SSL_CERT_FILE names it: "
+            "start it with another file there, or with that unset",
+            empty->path);
+    else
         set(r, DOCTOR_OK, "%s", bundle->main_path);
     ca_bundle_free(bundle);
     free(bundle);
@@ -165,12 +195,14 @@ static void try_roots(struct doctor_result *r)
 static void run_jail(const char *cijail, int err) __attribute__((noreturn));
 static void run_jail(const char *cijail, int err)
 {
+    /* Whether this user may enter the current directory says nothing of the machine. */
     int null = open("/dev/null", O_RDWR);
 
     (void)unsetenv("CIJAIL_ENDPOINTS");
     (void)unsetenv("CIJAIL_DRY_RUN");
     (void)unsetenv("CIJAIL_ALLOW_LOOPBACK");
-    if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(err, 2) == 2)
+    if (chdir("/") == 0 && null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
+        dup2(err, 2) == 2)
         execlp("timeout", "timeout", JAIL_SECONDS, cijail, "-q", "--", "true", (char *)NULL);
     _exit(125);
 }

@@ -98,6 +98,14 @@ SSL_CERT_FILE=/nonexistent run "$ctl" doctor
 t_status 1
 t_match "$out" '^LACKING +ca-certificates '
 t_match "$out" '^ok +jail ' # which has no https endpoint
+SSL_CERT_FILE=/etc/passwd run "$ctl" doctor
+t_status 1
+t_match "$out" '^LACKING +ca-certificates '
+t_match "$out" '/etc/passwd holds no certificate .* unset'
+CURL_CA_BUNDLE=/etc/passwd run "$ctl" doctor # beside the system's
+t_status 0
+t_match "$out" '^note +ca-certificates '
+t_no_match "$out" 'apt-get install'
 mkdir -p alone/src alone/ctl
 cp "$CIJAIL" alone/src/ && cp "$ctl" alone/ctl/
 flags=(--mount)
@@ -113,6 +121,23 @@ t_match "$out" '^not tried +jail '
 run unshare "${flags[@]}" sh -c "mount -t tmpfs none /etc && exec '$ctl' doctor"
 lacks 'resolv\.conf' 'No such file'
 t_match "$out" '^LACKING +ca-certificates '
+
+t_case 'where it is started does not matter'
+mkdir closed
+for mode in 000 700; do
+    chmod "$mode" closed
+    cd closed 2>/dev/null || { chmod 700 closed && cd closed && chmod "$mode" .; }
+    run "$ctl" doctor
+    t_status 0
+    t_match "$out" '^ok +jail '
+    cd .. || cd "$T_TMP"
+done
+if ((EUID == 0)) && id nobody >/dev/null 2>&1; then # a folder of another user's
+    cd closed
+    run setpriv --reuid=65534 --regid=65534 --clear-groups -- "$ctl" doctor
+    t_no_match "$out$err" 'cannot enter'
+    cd "$T_TMP"
+fi
 
 t_case 'in a jail'
 run cijail -- "$ctl" doctor
