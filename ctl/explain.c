@@ -35,15 +35,16 @@ struct question {
 
 /* --- the answers of each kind --- */
 
-/* As the jail has it: what is not read comes first (policy_raw.c). A port of the host's loopback is
- * where a client that heeds no_proxy ends up; to the proxy the URL counts. */
+/* As the jail has it: of https what is not read comes first (policy_raw.c), of http what stands
+ * first. A port of the host's loopback is where a client that heeds no_proxy ends up; to the proxy
+ * the URL counts. */
 static void match_url(struct question *q)
 {
     const struct url_authority *a = &q->url.authority;
     uint8_t address[16];
     int family = a->kind == URL_HOST_IPV4 ? AF_INET : AF_INET6;
 
-    q->allowed_by = policy_match_raw(q->policy, a);
+    q->allowed_by = q->url.scheme == URL_HTTPS ? policy_match_raw(q->policy, a) : NULL;
     if (!q->allowed_by)
         q->allowed_by = policy_match_request(q->policy, q->method, &q->url);
     if (!q->allowed_by && a->kind != URL_HOST_NAME && inet_pton(family, a->host, address) == 1)

@@ -192,6 +192,9 @@ done <<'END2'
 4 -m PUT ./q http://h.example/x
 6 ./q http://[::1]:8080/
 END2
+printf 'GET:http://h.example/a/ h.example:80\n' >q2 # of plain http the proxy names the first
+run "$ctl" explain ./q2 http://h.example/a/x
+t_match "$out" "^allowed by 'GET:http://h\.example/a/' \(\./q2:1\)$"
 for no in https://192.0.3.7:8443/ https://h.example:444/ http://192.0.2.7/; do
     run "$ctl" explain ./q "$no"
     t_status 1
