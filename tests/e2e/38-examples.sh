@@ -110,6 +110,11 @@ t_eq "$out" 'a package'
 INPUT_RUN='curl -sS -m 10 https://registry.example/pkg/lodash || true' INPUT_PRESETS='pip' INPUT_POLICY=./ci.policy INPUT_OPTIONS=--fail-on-deny \
     run bash action.sh
 t_status 98
+# Inputs of several lines; the shell is that of GitHub's "shell: bash".
+INPUT_RUN='curl -sS -m 10 https://registry.example/pkg/lodash || true' INPUT_PRESETS=$'go\npip\n' INPUT_POLICY='' \
+    INPUT_OPTIONS=$'-v\n  --summary=./action.md\n--fail-on-deny\n' run bash --noprofile --norc -eo pipefail action.sh
+t_status 98
+t_match "$(<action.md)" 'registry\.example'
 sed -n '/^      set --/,/^  artifacts/p' "$T_SRC/contrib/gitlab/cijail.yml" | sed '$d' >gitlab.sh
 CIJAIL_RUN='curl -sS -m 10 https://registry.example/pkg/lodash' CIJAIL_PRESETS='' CIJAIL_OPTIONS=--fail-on-deny \
     CIJAIL_ENDPOINTS=https://registry.example/ run sh -e gitlab.sh
