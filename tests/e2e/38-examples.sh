@@ -115,6 +115,12 @@ INPUT_RUN='curl -sS -m 10 https://registry.example/pkg/lodash || true' INPUT_PRE
     INPUT_OPTIONS=$'-v\n  --summary=./action.md\n--fail-on-deny\n' run bash --noprofile --norc -eo pipefail action.sh
 t_status 98
 t_match "$(<action.md)" 'registry\.example'
+# By these files a step sets what the later ones run.
+files=(GITHUB_PATH=./path GITHUB_ENV=./env GITHUB_OUTPUT=./output GITHUB_STATE=./state)
+INPUT_RUN='env | grep ^GITHUB_; true' INPUT_PRESETS='' INPUT_POLICY='' INPUT_OPTIONS='' \
+    run env "${files[@]}" GITHUB_JOB=build bash -eo pipefail action.sh
+t_status 0
+t_eq "$(grep -v '^GITHUB_STEP_SUMMARY=' <<<"$out")" GITHUB_JOB=build
 sed -n '/^      set --/,/^  artifacts/p' "$T_SRC/contrib/gitlab/cijail.yml" | sed '$d' >gitlab.sh
 CIJAIL_RUN='curl -sS -m 10 https://registry.example/pkg/lodash' CIJAIL_PRESETS='' CIJAIL_OPTIONS=--fail-on-deny \
     CIJAIL_ENDPOINTS=https://registry.example/ run sh -e gitlab.sh
