@@ -111,6 +111,7 @@ static void finish(struct dnsproxy *p, struct channel *c, bool answered)
     }
     if (p->held)
         held_flush(p->held);
+    upstream_flush(p->upstream);
     log_flush(p);
     if (answered)
         log_finish(p);

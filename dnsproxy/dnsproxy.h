@@ -111,6 +111,7 @@ void upstream_free(struct upstream *u);
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
                  const struct cache_key *key, uint32_t endpoint);
 void upstream_reply(struct upstream *u, const struct outcome *r);
+void upstream_flush(struct upstream *u); /* tells the log of the questions that are under way */
 /* For a name with a NAME:PORT endpoint the supervisor is told the addresses before the clients are,
  * so that who connects to one of them right away is let through (learned.c). In a dry run it is
  * told those of every name, for the policy that is learned. */
@@ -142,7 +143,7 @@ void log_close(struct dnsproxy *p);
 void log_flush(struct dnsproxy *p);
 void log_finish(struct dnsproxy *p); /* after the last message */
 void log_allow(struct dnsproxy *p, const char *name, uint16_t qtype, uint32_t endpoint,
-               uint32_t count);
+               const char *reason, uint32_t count); /* reason: "", or why there was no answer */
 void log_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,
               uint32_t count);
 void log_would_deny(struct dnsproxy *p, const char *name, uint16_t qtype, const char *reason,

@@ -65,7 +65,7 @@ static void tell_hits(struct dnsproxy *p, struct cached *e)
     if (e->endpoint == POLICY_INDEX_NONE)
         log_would_deny(p, e->key.name, e->key.qtype, "", hits);
     else
-        log_allow(p, e->key.name, e->key.qtype, e->endpoint, hits);
+        log_allow(p, e->key.name, e->key.qtype, e->endpoint, "", hits);
 }
 
 static void on_dropped(void *arg, struct cached *e)
@@ -120,9 +120,9 @@ void log_finish(struct dnsproxy *p)
 }
 
 void log_allow(struct dnsproxy *p, const char *name, uint16_t qtype, uint32_t endpoint,
-               uint32_t count)
+               const char *reason, uint32_t count)
 {
-    struct msg_log_resolve m = resolve_message(MSG_ALLOW, name, qtype, endpoint, "");
+    struct msg_log_resolve m = resolve_message(MSG_ALLOW, name, qtype, endpoint, reason);
     fold_add(p->allowed, &m, count);
 }
 

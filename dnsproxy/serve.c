@@ -85,7 +85,7 @@ static bool serve_cut(struct dnsproxy *p, const struct client *c, const struct q
     if (!e)
         return false;
     if (endpoint != POLICY_INDEX_NONE)
-        log_allow(p, q->name, q->qtype, endpoint, 1);
+        log_allow(p, q->name, q->qtype, endpoint, "", 1);
     struct answer_view v = cache_view(e, now);
     serve_answer(p, c, q, 0, &v);
     return true;

@@ -6,6 +6,7 @@
  * question of many clients is asked once. A reply cut short over UDP is asked for again over TCP.
  * Answers go into the cache; one in there that holds no longer is told when upstream fails, or has
  * said nothing for STALE_MS (RFC 8767), while the question goes on.
+ * The log is told of a question when it is over, since it says why there was no answer.
  * Slots, clients that wait and their time are bounded; SERVFAIL is what they get when a bound is
  * met. */
 #include <errno.h>
@@ -196,8 +197,6 @@ int upstream_ask(struct upstream *u, const struct client *c, const struct query 
             (void)slot_release(u, i);
             return err;
         }
-        if (endpoint != POLICY_INDEX_NONE)
-            log_allow(u->p, q->name, q->qtype, endpoint, 1);
     }
     struct waiter *w = waiter_take(u);
     w->next = u->slots[i].waiters;
@@ -205,6 +204,13 @@ int upstream_ask(struct upstream *u, const struct client *c, const struct query 
     w->query = *q;
     u->slots[i].waiters = w;
     return 0;
+}
+
+/* reason: "", or why there is no answer. In a dry run what no endpoint allows was logged before. */
+static void log_asked(struct upstream *u, const struct slot *s, const char *reason)
+{
+    if (s->endpoint != POLICY_INDEX_NONE)
+        log_allow(u->p, s->name, s->key.qtype, s->endpoint, reason, 1);
 }
 
 static void log_withheld(struct upstream *u, const struct slot *s, const struct answer *a)
@@ -255,6 +261,7 @@ static void succeed(struct upstream *u, uint32_t i, const struct answer *a, bool
     struct slot *s = &u->slots[i];
     struct answer_view v = answer_view(a);
     uint64_t now = now_ms();
+    log_asked(u, s, "");
     if (a->withheld > 0)
         log_withheld(u, s, a);
     remember(u, s, a);
@@ -281,9 +288,10 @@ static bool stale_view(struct upstream *u, const struct slot *s, struct answer_v
     return true;
 }
 
-static void fail(struct upstream *u, uint32_t i)
+static void fail(struct upstream *u, uint32_t i, const char *why)
 {
     struct answer_view v;
+    log_asked(u, &u->slots[i], why);
     bool stale = stale_view(u, &u->slots[i], &v);
     finish(u, i, LDNS_RCODE_SERVFAIL, stale ? &v : NULL);
 }
@@ -299,7 +307,7 @@ void upstream_reply(struct upstream *u, const struct outcome *r)
         return;
     }
     if (r->error != 0) {
-        fail(u, i);
+        fail(u, i, r->error == EAGAIN ? "too many questions at once" : "no DNS server answers");
         return;
     }
     struct asked asked = {
@@ -317,7 +325,7 @@ void upstream_reply(struct upstream *u, const struct outcome *r)
     case ANSWER_BAD:
         break;
     }
-    fail(u, i);
+    fail(u, i, "a DNS server answers with an error");
 }
 
 /* Upstream takes long: those who wait get what there is, and the question goes on. */
@@ -338,7 +346,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct upstream *u = arg;
     uint64_t now = now_ms();
     while (u->oldest != NONE && u->slots[u->oldest].deadline_ms <= now)
-        fail(u, u->oldest);
+        fail(u, u->oldest, "no DNS server answers");
     while (u->stale != NONE && u->slots[u->stale].stale_ms <= now) {
         struct slot *s = &u->slots[u->stale];
         u->stale = s->newer;
@@ -360,6 +368,12 @@ struct upstream *upstream_new(struct dnsproxy *p)
     if (!u->timer)
         die("cannot make a timer");
     return u;
+}
+
+void upstream_flush(struct upstream *u)
+{
+    for (uint32_t i = u->oldest; i != NONE; i = u->slots[i].newer)
+        log_asked(u, &u->slots[i], "no answer before the end");
 }
 
 void upstream_free(struct upstream *u)

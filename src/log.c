@@ -356,6 +356,10 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
     put(&k, "resolve ");
     put_escaped(&k, m->name);
     put(&k, " %s", name);
+    if (m->decision == MSG_ALLOW && m->reason[0]) { /* no answer */
+        put(&k, ": ");
+        put_escaped(&k, m->reason);
+    }
     begin_json(l, &j, m->decision, "resolve");
     put_json_string(&j, "name", m->name);
     put_json_string(&j, "type", name);

@@ -380,6 +380,7 @@ static void start_upstream(struct supervisor *s)
 
     s->upstream = upstream_dns_new(s->base, s->policy);
     upstream_dns_set_learn(s->upstream, s->learn);
+    upstream_dns_set_log(s->upstream, s->log);
     if (servers->count == 0)
         return;
     upstream_dns_set_servers(s->upstream, servers, s->resolver);

@@ -23,6 +23,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "src/address.h"
+#include "src/net.h"
 #include "src/resolv_conf.h"
 #include "src/upstream_parts.h"
 #include "src/util.h"
@@ -36,6 +38,7 @@
 #define TICK_MS 100
 #define PENALTY_MS 500 /* after one failure */
 #define PENALTY_MAX_MS 30000
+#define SILENT_MAX 3 /* times in a row until it is said: packets are lost, names may be slow */
 #define RANDOM_STORE 128
 #define HOSTS "/etc/hosts"
 
@@ -45,6 +48,7 @@ struct upstream_dns {
     struct event_base *base;
     const struct policy *policy;
     struct learn *learn; /* NULL: nothing is learned */
+    struct log *log;     /* NULL: nothing is said */
     struct event *tick;  /* while anything is under way */
     struct resolv_conf conf;
     const struct upstream_servers *fixed; /* NULL: those of conf */
@@ -176,12 +180,33 @@ static struct upstream_server *get_server(struct upstream_dns *u,
     return s;
 }
 
-static void set_failed(struct upstream_server *s)
+static void say_failed(struct upstream_server *s, int err)
+{
+    const union resolver_address *a = &s->address;
+    bool v4 = a->sa.sa_family == AF_INET;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)a;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)a;
+    unsigned port = ntohs(v4 ? in->sin_port : in6->sin6_port);
+    char text[ADDRESS_TEXT_SIZE];
+
+    s->said = true;
+    address_format(a->sa.sa_family,
+                   v4 ? (const void *)&in->sin_addr : (const void *)&in6->sin6_addr,
+                   port == DNS_PORT ? 0 : port, text);
+    log_error(s->owner->log, "the DNS server %s cannot be asked: %s", text,
+              err == ETIMEDOUT ? "it does not answer" : strerror(err));
+}
+
+/* Said once: of the host's servers and those of --upstream, not of those that the jail names. */
+static void set_failed(const struct upstream_query *q, struct upstream_server *s, int err)
 {
     uint64_t ms = (uint64_t)PENALTY_MS << (s->failures < 6 ? s->failures : 6);
 
     s->failures++;
     s->penalty_ms = now_ms() + (ms < PENALTY_MAX_MS ? ms : PENALTY_MAX_MS);
+    if (s->owner->log && !s->said && q->wanted.sa.sa_family == 0 &&
+        (err != ETIMEDOUT || s->failures >= SILENT_MAX))
+        say_failed(s, err);
 }
 
 /* Those that may be asked. */
@@ -237,7 +262,8 @@ static bool all_tried(const struct upstream_query *q)
 
 /* --- attempts --- */
 
-static bool start_at(struct upstream_query *q, struct upstream_server *s)
+/* 0 or a negative errno. */
+static int start_at(struct upstream_query *q, struct upstream_server *s)
 {
     q->server = s;
     s->users++;
@@ -248,6 +274,8 @@ static bool start_at(struct upstream_query *q, struct upstream_server *s)
 /* Goes on with the next server; ends the query when all have been asked. May free q. */
 static void start_attempt(struct upstream_query *q)
 {
+    int r;
+
     for (;;) {
         struct upstream_server *s = next_server(q);
 
@@ -260,21 +288,23 @@ static void start_attempt(struct upstream_query *q)
             finish(q, ETIMEDOUT, NULL, 0);
             return;
         }
-        if (start_at(q, s))
+        r = start_at(q, s);
+        if (r == 0)
             return;
-        set_failed(s);
+        set_failed(q, s, -r);
     }
 }
 
-void upstream_failed(struct upstream_query *q)
+void upstream_failed(struct upstream_query *q, int err)
 {
-    set_failed(q->server);
+    set_failed(q, q->server, err);
     start_attempt(q);
 }
 
 void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len)
 {
     struct upstream_server *s = q->server;
+    int r;
 
     s->failures = 0;
     s->penalty_ms = 0;
@@ -282,8 +312,9 @@ void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len
     case UPSTREAM_NO_EDNS:
         stop_attempt(q);
         upstream_packet_make_plain(q);
-        if (!start_at(q, s))
-            upstream_failed(q);
+        r = start_at(q, s);
+        if (r < 0)
+            upstream_failed(q, -r);
         return;
     case UPSTREAM_ERROR:
         if (!all_tried(q)) {
@@ -309,7 +340,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     for (struct upstream_query *q = u->active, *next; q; q = next) {
         next = q->next; /* what an attempt frees is q alone */
         if (q->attempt_ms <= now || q->deadline_ms <= now)
-            upstream_failed(q);
+            upstream_failed(q, ETIMEDOUT);
     }
     for (struct upstream_server *s = u->servers; s; s = s->next)
         busy = upstream_udp_tidy(s, now) || busy;
@@ -467,6 +498,11 @@ void upstream_dns_set_servers(struct upstream_dns *u, const struct upstream_serv
         u->fixed_addresses[i] = servers->at[i].address;
     u->fixed = servers;
     u->resolver = resolver;
+}
+
+void upstream_dns_set_log(struct upstream_dns *u, struct log *log)
+{
+    u->log = log;
 }
 
 void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn)

@@ -6,6 +6,7 @@
 
 #include "src/channel.h"
 #include "src/learn.h"
+#include "src/log.h"
 #include "src/policy.h"
 #include "src/resolver.h"
 #include "src/upstream_servers.h"
@@ -16,6 +17,9 @@ struct upstream_dns *upstream_dns_new(struct event_base *base, const struct poli
 
 /* Every name that is asked for goes there too. */
 void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn);
+
+/* A server that cannot be asked is said there. */
+void upstream_dns_set_log(struct upstream_dns *u, struct log *log);
 
 /* Those servers are asked, and not the host's; by TLS they are dnsproxy's to ask. What the resolver
  * looks up may be asked, whatever the policy names. Both outlive it. */

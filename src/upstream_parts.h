@@ -47,7 +47,8 @@ struct upstream_query {
 struct upstream_server {
     union resolver_address address;
     struct upstream_dns *owner;
-    unsigned failures;
+    unsigned failures;   /* in a row */
+    bool said;           /* that it cannot be asked */
     uint64_t penalty_ms; /* until then others are asked first */
     unsigned users;      /* attempts */
     struct upstream_socket *sockets[UPSTREAM_SOCKETS];
@@ -62,20 +63,21 @@ struct event_base *upstream_base(const struct upstream_dns *u);
 uint16_t upstream_random(struct upstream_dns *u);
 /* A message that is of the right server, id and question; the attempt is over. */
 void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len);
-/* The attempt has failed: the next one begins, or the query ends. */
-void upstream_failed(struct upstream_query *q);
+/* The attempt has failed, with that errno (ETIMEDOUT: no answer): the next one begins, or the query
+ * ends. */
+void upstream_failed(struct upstream_query *q, int err);
 
 /* --- upstream_udp.c: see there --- */
 
-/* Sends the query at the end of this turn of the loop; false: it cannot be. */
-bool upstream_udp_start(struct upstream_server *s, struct upstream_query *q);
+/* Sends the query at the end of this turn of the loop. 0, or a negative errno: it cannot be. */
+int upstream_udp_start(struct upstream_server *s, struct upstream_query *q);
 void upstream_udp_stop(struct upstream_query *q);
 /* Closes sockets that are old or out of use; true if any stays. Called now and then. */
 bool upstream_udp_tidy(struct upstream_server *s, uint64_t now);
 
 /* --- upstream_tcp.c --- */
 
-bool upstream_tcp_start(struct upstream_server *s, struct upstream_query *q);
+int upstream_tcp_start(struct upstream_server *s, struct upstream_query *q);
 void upstream_tcp_stop(struct upstream_query *q);
 
 /* --- upstream_packet.c: pure --- */

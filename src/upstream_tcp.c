@@ -19,7 +19,7 @@ static void on_readable(struct upstream_query *q)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        upstream_failed(q);
+        upstream_failed(q, n < 0 ? errno : ECONNRESET);
         return;
     }
     q->in_len += (size_t)n;
@@ -28,7 +28,7 @@ static void on_readable(struct upstream_query *q)
     if (upstream_packet_judge(q, q->in + 2, q->in_len - 2) != UPSTREAM_STRANGE)
         upstream_answered(q, q->in + 2, q->in_len - 2);
     else
-        upstream_failed(q);
+        upstream_failed(q, EPROTO);
 }
 
 static void watch(struct upstream_query *q, short what);
@@ -39,7 +39,7 @@ static void on_writable(struct upstream_query *q)
     ssize_t n = send(q->fd, q->packet + q->sent, len - q->sent, MSG_NOSIGNAL);
 
     if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        upstream_failed(q);
+        upstream_failed(q, errno);
         return;
     }
     if (n > 0)
@@ -67,7 +67,7 @@ static void watch(struct upstream_query *q, short what)
         die("out of memory");
 }
 
-bool upstream_tcp_start(struct upstream_server *server, struct upstream_query *q)
+int upstream_tcp_start(struct upstream_server *server, struct upstream_query *q)
 {
     const union resolver_address *to = &server->address;
     socklen_t len =
@@ -75,12 +75,12 @@ bool upstream_tcp_start(struct upstream_server *server, struct upstream_query *q
 
     q->fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (q->fd < 0 || (connect(q->fd, &to->sa, len) < 0 && errno != EINPROGRESS))
-        return false;
+        return -errno;
     if (!q->in)
         q->in = xmalloc(2 + MSG_REPLY_MAX);
     upstream_packet_set_id(q, upstream_random(q->owner));
     watch(q, EV_WRITE | EV_PERSIST);
-    return true;
+    return 0;
 }
 
 void upstream_tcp_stop(struct upstream_query *q)

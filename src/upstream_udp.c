@@ -29,7 +29,7 @@ struct upstream_socket {
     uint64_t opened_ms;
     unsigned pending; /* queries that wait for their answer, and callbacks that run */
     unsigned queued;
-    bool refused; /* nobody listens there */
+    int error; /* errno: nobody listens there, or it cannot be reached; 0 */
     struct upstream_query *queue[QUEUE];
     struct upstream_query *buckets[BUCKETS];
     struct upstream_socket *next; /* among the old ones */
@@ -81,10 +81,9 @@ void upstream_udp_stop(struct upstream_query *q)
  * queries end in it. */
 static void fail_all(struct upstream_socket *s)
 {
-    s->refused = true;
     for (unsigned i = 0; i < BUCKETS; i++)
         while (s->buckets[i])
-            upstream_failed(s->buckets[i]);
+            upstream_failed(s->buckets[i], s->error);
 }
 
 static void flush(struct upstream_socket *s)
@@ -107,7 +106,7 @@ static void flush(struct upstream_socket *s)
         int sent = sendmmsg(s->fd, h + i, n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (sent < 0 && errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
-            s->refused = true;
+            s->error = errno;
             return;
         }
         i += sent > 0 ? (unsigned)sent : 1; /* what found no room is lost, as a packet may be */
@@ -122,7 +121,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     (void)what;
     s->pending++; /* it stays, whatever its queries bring about */
     flush(s);
-    if (s->refused)
+    if (s->error)
         fail_all(s);
     s->pending--;
 }
@@ -150,13 +149,16 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     }
     n = recvmmsg(fd, b.h, BATCH, MSG_DONTWAIT, NULL);
     s->pending++; /* as in on_flush */
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        s->error = errno;
         fail_all(s);
+    }
     for (int i = 0; i < n; i++)
         take(s, b.data[i], b.h[i].msg_len);
     s->pending--;
 }
 
+/* NULL and errno: the server cannot be reached. */
 static struct upstream_socket *open_socket(struct upstream_server *server)
 {
     const union resolver_address *to = &server->address;
@@ -187,26 +189,26 @@ static void retire(struct upstream_server *server, unsigned i)
     server->old = s;
 }
 
-/* A socket by chance, which may be a new one; NULL: there is none. */
+/* A socket by chance, which may be a new one; NULL and errno: there is none. */
 static struct upstream_socket *choose(struct upstream_server *server)
 {
     unsigned i = upstream_random(server->owner) % UPSTREAM_SOCKETS;
     struct upstream_socket *s = server->sockets[i];
 
-    if (s && (s->refused || now_ms() - s->opened_ms >= ROTATE_MS))
+    if (s && (s->error || now_ms() - s->opened_ms >= ROTATE_MS))
         retire(server, i);
     if (!server->sockets[i])
         server->sockets[i] = open_socket(server);
     return server->sockets[i];
 }
 
-bool upstream_udp_start(struct upstream_server *server, struct upstream_query *q)
+int upstream_udp_start(struct upstream_server *server, struct upstream_query *q)
 {
     struct upstream_socket *s = choose(server);
     uint16_t id;
 
     if (!s)
-        return false;
+        return -errno;
     do
         id = upstream_random(server->owner);
     while (find(s, id));
@@ -220,7 +222,7 @@ bool upstream_udp_start(struct upstream_server *server, struct upstream_query *q
     if (s->queued == 0)
         event_active(s->flush, EV_WRITE, 0);
     s->queue[s->queued++] = q;
-    return true;
+    return 0;
 }
 
 static bool is_over(const struct upstream_socket *s, uint64_t now)

@@ -46,8 +46,32 @@ for server in 2001:db8:53::53 '[2001:db8:53::53]' '[2001:db8:53::53]:53' 203.0.1
 done
 run cijail --upstream 127.0.0.9 --upstream 203.0.113.5 -e registry.example -- $dns +short registry.example
 t_eq "$out" 198.51.100.10
-run cijail --upstream 127.0.0.9 -e registry.example -- $dns registry.example
-t_eq "$(dig_status "$out")" SERVFAIL
+t_count 1 "$err" 'cannot be asked'
+t_count 1 "$err" '^cijail: the DNS server 127\.0\.0\.9 cannot be asked: Connection refused$'
+run cijail --upstream 127.0.0.9:5353 -v -e registry.example -- sh -c "$dns registry.example; $dns +tcp registry.example"
+t_eq "$(dig_status "$out")" $'SERVFAIL\nSERVFAIL'
+t_count 1 "$err" '^cijail: the DNS server 127\.0\.0\.9:5353 cannot be asked: Connection refused$'
+t_match "$err" 'allow resolve registry\.example A: no DNS server answers'
+run cijail --upstream 127.0.0.9 -v --log-format json -e registry.example -- $dns registry.example
+t_match "$err" '"name":"registry.example","type":"A","endpoint":"registry.example","reason":"no DNS server answers"}$'
+run cijail --upstream 203.0.113.5 -v -e registry.example -- $dns +short registry.example
+t_match "$err" 'allow resolve registry\.example A$'
+t_no_match "$err" 'cannot be asked|answers'
+
+t_case 'a server that is silent is said when it was so three times; one that the jail names is not'
+python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.9", 5353)); open("bound", "w"); time.sleep(60)' &
+until_true test -e bound
+run cijail --upstream 127.0.0.9:5353 -v -e registry.example -- sh -c "$dns registry.example & $dns registry.example AAAA & wait"
+t_eq "$(dig_status "$out")" $'SERVFAIL\nSERVFAIL'
+t_count 1 "$err" '^cijail: the DNS server 127\.0\.0\.9:5353 cannot be asked: it does not answer$'
+run cijail --upstream 127.0.0.9:5353 -v -e registry.example -- dig +timeout=1 +tries=1 registry.example
+t_no_match "$err" 'cannot be asked'
+t_match "$err" 'allow resolve registry\.example A: no answer before the end$'
+kill %1
+run cijail -v -e 'registry.example 192.0.2.54:53' -- $dns @192.0.2.54 registry.example
+t_no_match "$err" 'cannot be asked'
+t_match "$err" 'allow resolve registry\.example A: no DNS server answers'
 
 # What is dialled for the jail is resolved by the same servers.
 for upstream in 203.0.113.5 tls://203.0.113.5#dns.example; do
