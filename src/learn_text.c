@@ -2,8 +2,9 @@
  *
  * URLs are folded (learn_fold.c) for each host and method apart, since a policy that lets a folder
  * be read is not to let it be written; then the methods of one prefix are put together, and what a
- * wider line covers is left out. Every word is parsed as a policy's before it is written. Whatever
- * is a comment is escaped, so that nothing of the jail's begins a line. */
+ * wider line covers is left out. What a run under a policy used is not folded, nor has it a HEAD
+ * beside a GET, where that policy would not allow it all. Every word is parsed as a policy's before
+ * it is written. Whatever is a comment is escaped, so that nothing of the jail's begins a line. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -106,6 +107,14 @@ static void put_url(struct writer *w, const struct line *line, const char *befor
     (void)put_line(w, before, word, &line->path.use, "request");
 }
 
+/* Does the policy of the run allow all that begins so? */
+static bool is_within(const struct learn *l, const char *method, const char *url, size_t len)
+{
+    struct url u;
+
+    return url_parse(url, len, &u, NULL) == 0 && policy_match_request(l->policy, method, &u);
+}
+
 /* Those of class bit of an entry: what is read may be asked about, too. */
 static uint32_t methods_of_class(uint32_t bit)
 {
@@ -119,24 +128,55 @@ static bool is_in_class(uint32_t bits, uint32_t bit)
     return (bits & bit) && !(bit == HEAD && bits & GET);
 }
 
-/* The n entries of one host, whose name takes host bytes, that have the method: folded to *out. The
- * paths are folded with the host's name before them, which all share. */
-static size_t fold_class(const struct learn_entry **entries, size_t n, size_t host, uint32_t bit,
-                         struct line *out)
+static size_t take_class(const struct learn_entry **entries, size_t n, size_t host, uint32_t bit,
+                         struct learn_path *out)
 {
-    struct learn_path *paths = xcalloc(n + 1, sizeof(*paths));
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++)
         if (is_in_class(entries[i]->bits, bit))
-            paths[count++] = (struct learn_path){entries[i]->key + host,
-                                                 strlen(entries[i]->key + host), entries[i]->use};
-    count = learn_fold(paths, count);
-    for (size_t i = 0; i < count; i++) {
+            out[count++] = (struct learn_path){entries[i]->key + host,
+                                               strlen(entries[i]->key + host), entries[i]->use};
+    return count;
+}
+
+static bool all_within(const struct learn *l, const struct line *lines, size_t n, uint32_t bit)
+{
+    const char *method = bit == LEARN_METHOD_ANY ? "" : l->methods[__builtin_ctz(bit)];
+
+    for (size_t i = 0; i < n; i++)
+        if (!is_within(l, method, lines[i].path.path, lines[i].path.len))
+            return false;
+    return true;
+}
+
+static void make_lines(const struct learn_path *paths, size_t n, size_t host, uint32_t bit,
+                       struct line *out)
+{
+    for (size_t i = 0; i < n; i++) {
         out[i] = (struct line){.path = paths[i], .methods = methods_of_class(bit)};
         out[i].path.path -= host;
         out[i].path.len += host;
     }
+}
+
+/* The n entries of one host, whose name takes host bytes, that have the method: folded to *out. The
+ * paths are folded with the host's name before them, which all share. bounded: by the policy of the
+ * run. */
+static size_t fold_class(const struct learn *l, const struct learn_entry **entries, size_t n,
+                         size_t host, uint32_t bit, bool bounded, struct line *out)
+{
+    struct learn_path *paths = xcalloc(n + 1, sizeof(*paths));
+    size_t count = learn_fold(paths, take_class(entries, n, host, bit, paths));
+
+    make_lines(paths, count, host, bit, out);
+    if (bounded && !all_within(l, out, count, bit)) {
+        count = take_class(entries, n, host, bit, paths);
+        make_lines(paths, count, host, bit, out);
+    }
+    for (size_t i = 0; i < count && bounded && bit == GET; i++)
+        if (!is_within(l, "HEAD", out[i].path.path, out[i].path.len))
+            out[i].methods = GET;
     free(paths);
     return count;
 }
@@ -215,13 +255,14 @@ static void put_host(struct writer *w, const struct learn_entry **entries, size_
 {
     struct line *lines;
     size_t count = 0, all = 0;
+    bool bounded = !w->l->options->dry_run && !before[0];
 
     for (size_t i = 0; i < n; i++)
         all += (size_t)__builtin_popcount(entries[i]->bits);
     lines = xcalloc(all + 1, sizeof(*lines));
     for (unsigned i = 0; i < LEARN_METHODS; i++)
-        count += fold_class(entries, n, host, 1u << i, lines + count);
-    count += fold_class(entries, n, host, LEARN_METHOD_ANY, lines + count);
+        count += fold_class(w->l, entries, n, host, 1u << i, bounded, lines + count);
+    count += fold_class(w->l, entries, n, host, LEARN_METHOD_ANY, bounded, lines + count);
     qsort(lines, count, sizeof(*lines), compare_lines);
     count = merge_same(lines, count);
     count = drop_narrower(lines, count);

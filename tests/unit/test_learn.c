@@ -103,7 +103,7 @@ struct fixture {
     struct learn *learn;
 };
 
-static void start(struct fixture *f, bool dry_run)
+static void start_with(struct fixture *f, const char *words, bool dry_run)
 {
     static char *command[] = {"make", "a\n# b\x1b", NULL};
 
@@ -111,8 +111,14 @@ static void start(struct fixture *f, bool dry_run)
     f->options.command = command;
     f->options.dry_run = dry_run;
     policy_init(&f->policy);
-    assert_int_equal(policy_parse(&f->policy, "-e", "https://h/ n:22 [netlink]", 25, NULL), 0);
+    assert_int_equal(policy_parse(&f->policy, "-e", words, strlen(words), NULL), 0);
+    policy_seal(&f->policy);
     f->learn = learn_new(&f->options, &f->policy);
+}
+
+static void start(struct fixture *f, bool dry_run)
+{
+    start_with(f, "https://h/ n:22 [netlink]", dry_run);
 }
 
 /* The lines without the padding and the times; comment lines that are not asked for are dropped. */
@@ -204,6 +210,29 @@ static void test_kinds(void **state)
     learn_request(f.learn, MSG_WOULD_DENY, POLICY_INDEX_NONE, "CONNECT", "*.h.test:22");
     finish(&f, false, out, sizeof(out));
     assert_string_equal(out, "[netlink]\n"); /* of the policy of the run */
+}
+
+/* Nothing that the policy of the run did not allow: no other method, no wider folder. */
+static void test_bounded(void **state)
+{
+    static const char words[] = "GET:https://h/ GET,HEAD:https://i/d/ POST:https://h/up/ "
+                                "GET:https://j/d/0 GET:https://j/d/1 GET:https://j/d/2 "
+                                "GET:https://j/d/3 GET:https://j/d/4";
+    char out[8192], url[64];
+    struct fixture f;
+
+    (void)state;
+    start_with(&f, words, false);
+    for (int i = 0; i < 5; i++)
+        for (char host = 'h'; host <= 'j'; host++) {
+            (void)snprintf(url, sizeof(url), "https://%c/d/%d", host, i);
+            learn_request(f.learn, MSG_ALLOW, 0, "GET", url);
+        }
+    learn_request(f.learn, MSG_ALLOW, 2, "POST", "https://h/up/1");
+    finish(&f, false, out, sizeof(out));
+    assert_string_equal(out, "GET:https://h/d/\nPOST:https://h/up/1\nGET,HEAD:https://i/d/\n"
+                             "GET:https://j/d/0\nGET:https://j/d/1\nGET:https://j/d/2\n"
+                             "GET:https://j/d/3\nGET:https://j/d/4\n");
 }
 
 /* What was denied stands there as comments only. */
@@ -360,9 +389,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fold),      cmocka_unit_test(test_fold_registries),
         cmocka_unit_test(test_fold_deep), cmocka_unit_test(test_text),
-        cmocka_unit_test(test_kinds),     cmocka_unit_test(test_denied),
-        cmocka_unit_test(test_narrower),  cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_long),      cmocka_unit_test(test_file),
+        cmocka_unit_test(test_kinds),     cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_denied),    cmocka_unit_test(test_narrower),
+        cmocka_unit_test(test_flood),     cmocka_unit_test(test_long),
+        cmocka_unit_test(test_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
