@@ -95,12 +95,20 @@ static enum msg_decision decision_of(const struct exchange *x)
     return x->refused ? MSG_DENY : MSG_WOULD_DENY;
 }
 
+/* Bytes of the body that went to the server; where it has chunks, a few less. */
+static uint64_t body_sent(const struct exchange *x)
+{
+    uint64_t waits = buf_len(&x->send);
+
+    return x->written >= x->head_len && waits < x->request.bytes ? x->request.bytes - waits : 0;
+}
+
 static void report(const struct exchange *x, const char *reason)
 {
     struct log_entry l = {.decision = decision_of(x),
                           .endpoint = x->over ? NULL : x->endpoint,
                           .status = x->over ? 0 : x->status,
-                          .sent = x->request.bytes,
+                          .sent = body_sent(x),
                           .received = x->response.bytes,
                           .method = x->method,
                           .url = x->url,

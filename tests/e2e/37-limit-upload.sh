@@ -83,6 +83,9 @@ t_false test -e "$T_NET/www/upload/chunked"
 t_case 'JSON has the reason'
 limit 50K --log-format json -- curl -sS -m 20 -H Expect: -T big http://files.example/upload/json
 t_match "$err" "\"decision\":\"deny\",.*\"kind\":\"request\".*\"reason\":\"$reason\""
+# What the server got, with the head just the limit, and not what was to be sent.
+sent=$(sed -n 's/.*"bytes_sent":\([0-9]*\).*/\1/p' <<<"$err")
+t_assert "$sent bytes were sent" test "$sent" -gt 50000 -a "$sent" -lt 51200
 
 t_case 'heads count: a URL, a header, many requests'
 export CIJAIL_ENDPOINTS=http://registry.example/
