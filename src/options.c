@@ -33,47 +33,53 @@ static const struct option_row {
     const char *arg;
     const char *help;
 } rows[] = {
-    {"endpoint", 'e', "ENDPOINT", "allow this endpoint (cijail-policy(5)); may be repeated"},
-    {"policy", 'p', "POLICY", "allow those of ./FILE, or of a preset (npm, pip ...); repeatable"},
-    {"allow-loopback", OPT_LOOPBACK, NULL,
-     "allow every TCP port that listens on the host's loopback"},
-    {"fail-on-deny", OPT_FAIL_ON_DENY, NULL,
-     "exit with 98 if something was denied and the command succeeded"},
-    {"limit-upload", OPT_LIMIT_UPLOAD, "SIZE",
-     "let the jail send SIZE bytes in all (K, M, G), then deny"},
-    {"secret", OPT_SECRET, "NAME=HOST",
-     "keep the value of variable NAME out; requests to HOST get it"},
-    {"log", OPT_LOG, "FILE", "append the log to FILE instead of standard error"},
+    {"endpoint", 'e', "ENDPOINT", "allow this endpoint (cijail-policy(5)); repeatable"},
+    {"policy", 'p', "POLICY", "allow those of ./FILE, or of a preset: npm, pip ..."},
+    {"allow-loopback", OPT_LOOPBACK, NULL, "allow all TCP ports of the host's loopback"},
+    {"fail-on-deny", OPT_FAIL_ON_DENY, NULL, "exit with 98, not 0, if anything was denied"},
+    {"limit-upload", OPT_LIMIT_UPLOAD, "SIZE", "let the jail send SIZE bytes in all (K, M, G)"},
+    {"secret", OPT_SECRET, "NAME=HOST", "keep variable NAME out; requests to HOST get it"},
+    {"log", OPT_LOG, "FILE", "append the log to FILE, not to standard error"},
     {"log-format", OPT_LOG_FORMAT, "FORMAT", "text (default) or json"},
     {"verbose", 'v', NULL, "log what is allowed too, and every repeat"},
     {"quiet", 'q', NULL, "log errors only"},
     {"progress", OPT_PROGRESS, NULL, "show on the terminal how it goes"},
-    {"dry-run", OPT_DRY_RUN, NULL, "let everything pass, log what would be denied, exit with 99"},
+    {"dry-run", OPT_DRY_RUN, NULL, "deny nothing, log what would be denied, exit with 99"},
     {"learn", OPT_LEARN, "FILE", "write a policy of what was used to FILE"},
-    {"summary", OPT_SUMMARY, "FILE",
-     "write a report to FILE (.md, .html, .json, .txt), or: github"},
-    {"upstream", OPT_UPSTREAM, "SERVER",
-     "resolve names by this DNS server: ADDRESS or tls://ADDRESS[#NAME]; may be repeated"},
+    {"summary", OPT_SUMMARY, "FILE", "report to FILE (.md, .html, .json, .txt), or: github"},
+    {"upstream", OPT_UPSTREAM, "SERVER", "the DNS server: ADDRESS or tls://ADDRESS[#NAME]"},
     {"help", 'h', NULL, "print this and exit"},
     {"version", OPT_VERSION, NULL, "print the version and exit"},
 };
 
+/* It fits a terminal of 80 columns and 24 lines. */
 static void print_help(void)
 {
     printf("usage: cijail [OPTION]... [--] COMMAND [ARG...]\n"
-           "Runs COMMAND in a network of its own, from which nothing leaves but what the endpoints "
-           "name.\n\n");
+           "Runs COMMAND in a network that nothing leaves but what the endpoints name.\n");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char left[48];
         bool letter = rows[i].key < 256;
         (void)snprintf(left, sizeof(left), "%c%c%s --%s%s%s", letter ? '-' : ' ',
                        letter ? rows[i].key : ' ', letter ? "," : " ", rows[i].name,
                        rows[i].arg ? " " : "", rows[i].arg ? rows[i].arg : "");
-        printf("  %-26s %s\n", left, rows[i].help);
+        printf("  %-23s  %s\n", left, rows[i].help);
     }
-    printf("\nCIJAIL_ENDPOINTS holds endpoints too. With no endpoint there is no network at all.\n"
-           "Exit: the command's own; 125 cijail failed, 126 cannot be executed, 127 not found, 99 "
-           "after a dry run. See cijail(1).\n");
+    printf("CIJAIL_ENDPOINTS holds endpoints, too. Without any there is no network at all.\n"
+           "Exit status: that of COMMAND; 125: cijail failed, 126: COMMAND cannot be run,\n"
+           "127: it is not found, 99: after a dry run. More is in cijail(1).\n");
+}
+
+/* What --help and --version ask for. */
+static int print_and_check(int key, struct error *e)
+{
+    if (key == 'h')
+        print_help();
+    else
+        printf("cijail %s\n", PACKAGE_VERSION);
+    if (fflush(stdout) == 0)
+        return 0;
+    return error_errno(e, errno, "cannot write to standard output");
 }
 
 /* A variable that is 1, 0 or unset; 1 sets *on. */
@@ -215,12 +221,8 @@ static int parse_argv(int argc, char **argv, struct options *out, struct policy 
         if (key == '?' || key == ':')
             return bad_option(key, argv, e);
         if (key == 'h' || key == OPT_VERSION) {
-            if (key == 'h')
-                print_help();
-            else
-                printf("cijail %s\n", PACKAGE_VERSION);
             *result = OPTIONS_DONE;
-            return 0;
+            return print_and_check(key, e);
         }
         r = take_option(key, out, policy, e);
         if (r < 0)

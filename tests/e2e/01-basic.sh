@@ -70,9 +70,15 @@ run cijail --help
 t_status 0
 t_match "$out" 'usage: cijail'
 t_match "$out" '--fail-on-deny'
+t_assert 'it fits a terminal of 80 columns and 24 lines' test "$(fold -w 79 <<<"$out" | wc -l)" -le 24
 run cijail --version
 t_status 0
 t_match "$out" '^cijail [0-9]+\.[0-9]+'
+for option in --help --version; do
+    run sh -c "'$CIJAIL' $option >/dev/full"
+    t_status 125
+    t_match "$err" '^cijail: cannot write to standard output: No space left on device$'
+done
 
 t_case 'a bad word is named with its source and line, and nothing is run'
 run cijail -e 'https://user@registry.example/' -- touch ran
