@@ -46,7 +46,8 @@ struct log {
     struct report *report; /* NULL: there will be none */
     struct progress *progress;
     int fd;
-    bool is_stderr, failed;
+    bool is_stderr;
+    int error; /* 0, or the negative errno of what could not be written first */
     struct log_counts counts;
     uint64_t unlisted;
     size_t distinct;
@@ -127,20 +128,22 @@ static const char *protocol_name(unsigned protocol, char buf[16])
 }
 
 /* The log's file is full or gone: said once, on standard error; the jail goes on. */
+static void set_error(struct log *l, int r)
+{
+    if (r >= 0 || l->error)
+        return;
+    l->error = r;
+    progress_erase(l->progress);
+    if (!l->is_stderr)
+        warn_text("cannot write the log %s: %s; it is not complete", l->options->log_path,
+                  strerror(-r));
+}
+
 static void write_out(struct log *l, const char *data, size_t len)
 {
-    int r;
-
     if (l->is_stderr)
         progress_erase(l->progress);
-    r = write_all(l->fd, data, len);
-
-    if (r < 0 && !l->failed) {
-        l->failed = true;
-        progress_erase(l->progress);
-        if (!l->is_stderr)
-            warn_text("cannot write the log: %s", strerror(-r));
-    }
+    set_error(l, write_all(l->fd, data, len));
 }
 
 static void write_text_line(struct log *l, const char *key, uint64_t count)
@@ -538,9 +541,10 @@ static void write_counts(struct log *l)
     }
 }
 
-void log_close(struct log *l)
+int log_close(struct log *l)
 {
     char text[128];
+    int r;
 
     if (!l->options->quiet && !l->options->verbose)
         write_counts(l);
@@ -559,6 +563,8 @@ void log_close(struct log *l)
         free(s);
     }
     if (!l->is_stderr)
-        (void)close(l->fd);
+        set_error(l, close(l->fd) < 0 ? -errno : 0);
+    r = l->is_stderr ? 0 : l->error;
     free(l);
+    return r;
 }

