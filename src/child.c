@@ -169,7 +169,7 @@ static void command_main(struct init *in, int up, int down)
         _exit(125); /* init reports its own error */
     set_environment(l, go == GO_WITH_CA);
     if (chdir(l->cwd) < 0) {
-        (void)error_errno(&e, errno, "cannot enter %s in the jail", l->cwd);
+        (void)launch_explain_cwd(errno, l->cwd, &e);
         report_and_exit(up, &e);
     }
     if (command_confine(in, &e) < 0)

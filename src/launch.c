@@ -74,6 +74,16 @@ int launch_explain_pass(int err, struct error *e)
                      "raise it (ulimit -n), or wait until they are done");
 }
 
+int launch_explain_cwd(int err, const char *cwd, struct error *e)
+{
+    const char *advice = err == ENOENT ? "that still exists" : "that this user may enter";
+
+    return error_set(
+        e, err,
+        "cannot enter the working directory%s%s%s: %s; start cijail in one %s, such as / (cd /)",
+        cwd ? " " : "", cwd ? cwd : "", cwd ? " in the jail" : "", strerror(err), advice);
+}
+
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed)
 {
     struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};

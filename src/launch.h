@@ -89,6 +89,10 @@ bool launch_waits(int fd);
 #define LAUNCH_PASS_MS 3000
 int launch_send_fd(int fd, enum launch_type type, int value, int pass);
 int launch_explain_pass(int err, struct error *e);
+
+/* Words for an errno of getcwd(3) (cwd is NULL then) or of chdir(2) in the jail. */
+int launch_explain_cwd(int err, const char *cwd, struct error *e);
+
 int launch_send_listen(int fd, const struct launch_listen *at);
 int launch_recv_fd(int fd, struct launch_msg *m, int *passed);
 

@@ -244,7 +244,7 @@ static int prepare(struct supervisor *s, struct error *e)
         return r;
     l->container = s->container;
     if (!s->container && !getcwd(l->cwd, sizeof(l->cwd)))
-        return error_errno(e, errno, "cannot read the working directory's path");
+        return launch_explain_cwd(errno, NULL, e);
     if ((r = libexec_find("cijail-dnsproxy", "dnsproxy", l->dnsproxy_path, e)) < 0 ||
         (r = libexec_find("cijail-httpproxy", "httpproxy", l->httpproxy_path, e)) < 0 ||
         (r = open_pair(&l->gate_supervisor, &l->gate_keeper, e)) < 0 ||

@@ -27,6 +27,16 @@ run cijail -- touch works
 t_status 0
 t_true test -e works
 
+t_case 'a working directory that was deleted, or that the user may not enter'
+mkdir gone
+run sh -c 'cd gone && rmdir ../gone && exec cijail -- touch ../ran'
+refused 'cannot enter the working directory: No such file or directory; start cijail in one that still exists, such as / \(cd /\)$'
+if ((EUID == 0)); then # one of another user's
+    mkdir -m 700 closed
+    run sh -c 'cd closed && exec setpriv --reuid 65534 --regid 65534 --clear-groups "$0" -- touch ran' "$CIJAIL"
+    refused "cannot enter the working directory $T_TMP/closed in the jail: Permission denied; start cijail in one that this user may enter, such as / \\(cd /\\)\$"
+fi
+
 t_case 'no user namespaces (user.max_user_namespaces=0)'
 run unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec cijail -- touch ran'
 refused '[Uu]ser namespace'
