@@ -169,17 +169,66 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
     }
 }
 
-static int bad_option(int key, char **argv, struct error *e)
+/* The row of a word "--name" or "--name=..."; NULL: there is none of all that name. */
+static const struct option_row *find_long(const char *word)
 {
-    char word[64], shown[128];
+    size_t len = strcspn(word, "=");
 
-    if (optopt && optopt < 256)
-        (void)snprintf(word, sizeof(word), "-%c", optopt);
-    else
-        copy_string(word, sizeof(word), argv[optind - 1]);
-    (void)escape_text(shown, sizeof(shown), word, strlen(word));
-    return error_set(e, EINVAL, "option %s %s; cijail --help lists the options", shown,
-                     key == ':' ? "needs an argument" : "is not known, or takes no argument");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (len == 2 + strlen(rows[i].name) && memcmp(word + 2, rows[i].name, len - 2) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+static int bad_option(const char *word, size_t len, const char *why, struct error *e)
+{
+    char shown[128];
+
+    (void)escape_text(shown, sizeof(shown), word, len < 64 ? len : 64);
+    return error_set(e, EINVAL, "option %s %s; cijail --help lists the options", shown, why);
+}
+
+static int bad_long(const char *word, struct error *e)
+{
+    const struct option_row *row = find_long(word);
+
+    return bad_option(word, strcspn(word, "="),
+                      !row       ? "is not known"
+                      : row->arg ? "needs an argument"
+                                 : "takes no argument",
+                      e);
+}
+
+static bool is_key(int key)
+{
+    size_t i = 0;
+
+    while (i < ARRAY_LEN(rows) && rows[i].key != key)
+        i++;
+    return i < ARRAY_LEN(rows);
+}
+
+/* optopt: 0 or a key if it was a long option, else a letter. Of a letter that is a key, argv has
+ * the word before optind too. */
+static int bad_word(int key, char **argv, struct error *e)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    const char *word = argv[optind - 1];
+
+    if (!optopt || (is_key(optopt) && strncmp(word, "--", 2) == 0))
+        return bad_long(word, e);
+    return bad_option(letter, 2, key == ':' ? "needs an argument" : "is not known", e);
+}
+
+/* getopt_long(3) takes any beginning of a name that no other has; a later version's option may take
+ * that away. */
+static int check_whole(char **argv, struct error *e)
+{
+    const char *word = argv[optind - 1];
+
+    if (optarg == word)
+        word = argv[optind - 2];
+    return find_long(word) ? 0 : bad_long(word, e);
 }
 
 /* The tables of getopt_long(3), made from ours. */
@@ -212,14 +261,16 @@ static int parse_argv(int argc, char **argv, struct options *out, struct policy 
 {
     struct option longs[ARRAY_LEN(rows) + 1] = {0};
     char shorts[2 * ARRAY_LEN(rows) + 3];
-    int key, r;
+    int key, at = -1, r = 0;
 
     make_getopt_tables(longs, shorts);
     opterr = 0;
     optind = 1;
-    while ((key = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+    for (; (key = getopt_long(argc, argv, shorts, longs, &at)) != -1; at = -1) {
         if (key == '?' || key == ':')
-            return bad_option(key, argv, e);
+            return bad_word(key, argv, e);
+        if (at >= 0 && (r = check_whole(argv, e)) < 0)
+            return r;
         if (key == 'h' || key == OPT_VERSION) {
             *result = OPTIONS_DONE;
             return print_and_check(key, e);

@@ -127,7 +127,14 @@ static void test_errors(void **state)
     (void)state;
     expect_error((char *[]){"-v", NULL}, "no command");
     expect_error((char *[]){"-v", "-q", "true", NULL}, "exclude each other");
-    expect_error((char *[]){"--nope", "true", NULL}, "--nope");
+    expect_error((char *[]){"--nope", "true", NULL}, "option --nope is not known;");
+    expect_error((char *[]){"--nope=1", "true", NULL}, "option --nope is not known;");
+    expect_error((char *[]){"--verbose=3", "true", NULL}, "option --verbose takes no argument;");
+    expect_error((char *[]){"--dry-run=1", "true", NULL}, "option --dry-run takes no argument;");
+    expect_error((char *[]){"--endpoint", NULL}, "option --endpoint needs an argument;");
+    expect_error((char *[]){"-v", "-e", NULL}, "option -e needs an argument;");
+    expect_error((char *[]){"--verbose", "-qZ", "true", NULL}, "option -Z is not known;");
+    expect_error((char *[]){"--verbose", "-\x1b", "true", NULL}, "option -\\x1b is not known;");
     expect_error((char *[]){"-e", NULL}, "needs an argument");
     expect_error((char *[]){"-Z", "true", NULL}, "-Z");
     expect_error((char *[]){"--log-format", "xml", "true", NULL}, "text or json");
@@ -136,6 +143,20 @@ static void test_errors(void **state)
     expect_error((char *[]){"--summary", NULL}, "needs an argument");
     expect_error((char *[]){"--learn", NULL}, "needs an argument");
     expect_error((char *[]){"--upstream", NULL}, "needs an argument");
+}
+
+static void test_no_abbreviations(void **state)
+{
+    static const char *const words[] = {"--end", "--lo", "--ver", "--log-f", "--qui", "--e"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        cleanup_free char *why = xasprintf("option %s is not known;", words[i]);
+        cleanup_free char *joined = xasprintf("%s=one.example", words[i]);
+        expect_error((char *[]){(char *)(uintptr_t)words[i], "one.example", "true", NULL}, why);
+        expect_error((char *[]){joined, "true", NULL}, why);
+        expect_error((char *[]){(char *)(uintptr_t)words[i], NULL}, why);
+    }
 }
 
 static void test_switch_variables(void **state)
@@ -367,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup(test_endpoints_add_up, clear_environment),
         cmocka_unit_test_setup(test_policy_file, clear_environment),
         cmocka_unit_test_setup(test_errors, clear_environment),
+        cmocka_unit_test_setup(test_no_abbreviations, clear_environment),
         cmocka_unit_test_setup(test_switch_variables, clear_environment),
         cmocka_unit_test_setup(test_loopback, clear_environment),
         cmocka_unit_test_setup(test_upstream, clear_environment),
