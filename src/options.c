@@ -122,6 +122,17 @@ static int parse_limit(const char *arg, struct options *out, struct error *e)
                      shown);
 }
 
+/* "-" would be a file of that name, where its writer meant standard output. */
+static int take_path(const char *option, const char **path, struct error *e)
+{
+    if (strcmp(optarg, "-") == 0)
+        return error_set(e, EINVAL,
+                         "%s -: standard output is /dev/stdout, and a file of that name is ./-",
+                         option);
+    *path = optarg;
+    return 0;
+}
+
 static int take_option(int key, struct options *out, struct policy *policy, struct error *e)
 {
     switch (key) {
@@ -148,8 +159,7 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
         out->dry_run = true;
         return 0;
     case OPT_LEARN:
-        out->learn_path = optarg;
-        return 0;
+        return take_path("--learn", &out->learn_path, e);
     case OPT_SUMMARY:
         out->summary_path = optarg;
         return 0;
@@ -160,8 +170,7 @@ static int take_option(int key, struct options *out, struct policy *policy, stru
     case OPT_SECRET:
         return secret_add(&out->secrets, optarg, e);
     case OPT_LOG:
-        out->log_path = optarg;
-        return 0;
+        return take_path("--log", &out->log_path, e);
     case OPT_LOG_FORMAT:
         return parse_log_format(optarg, out, e);
     default:

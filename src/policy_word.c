@@ -121,6 +121,9 @@ static int parse_host_part(const char *word, size_t len, struct endpoint *ep, st
         return too_many_colons(word, len, e);
     if (name_ends_in_number(word, address_len))
         return policy_word_ipv4(word, len, ep, e);
+    if (slash && (word[0] == '.' || word[0] == '~'))
+        return error_set(e, EINVAL,
+                         "a socket is named by its absolute path, and a file of endpoints by -p");
     if (slash)
         return error_set(e, EINVAL,
                          "a path belongs to a URL, which begins with https:// or http://");

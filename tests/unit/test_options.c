@@ -143,6 +143,9 @@ static void test_errors(void **state)
     expect_error((char *[]){"--summary", NULL}, "needs an argument");
     expect_error((char *[]){"--learn", NULL}, "needs an argument");
     expect_error((char *[]){"--upstream", NULL}, "needs an argument");
+    expect_error((char *[]){"--log", "-", "true", NULL}, "--log -: standard output is /dev/stdout");
+    expect_error((char *[]){"--learn=-", "true", NULL},
+                 "--learn -: standard output is /dev/stdout");
 }
 
 static void test_no_abbreviations(void **state)

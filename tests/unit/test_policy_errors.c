@@ -96,6 +96,7 @@ static const struct word_case words[] = {
      "the prefix ends in a dot segment ('.' or '..'): write the path that it stands for", URL,
      NULL},
     /* a name */
+    {"./s", "a socket is named by its absolute path, and a file of endpoints by -p", ANY, NULL},
     {"h/a", "a path belongs to a URL, which begins with https:// or http://", ANY, NULL},
     {"a,b", "',' may not stand in a name", ANY, NULL},
     {"a\\b", "the byte \\x5c may not stand in a name", ANY, "a\\x5cb"},
