@@ -92,10 +92,12 @@ words cijailctl do
 words cijailctl show pi
 words cijailctl explain --j
 END
+printf 'words %s\n' 'cijail --log-format = j' 'cijail --policy = np' 'cijail --log-format = json --fail' 'cijail -p n' 'cijail -p ./ci.' \
+    'cijail -e https : //registry.example/ --dry' 'cijailctl podman run -' >>complete.bash # "=" and ":" are words
 run bash complete.bash
 t_eq "$err" ''
 t_match "$(sed -n 4p <<<"$out")" 'true'
-t_eq "$(sed 4d <<<"$out" | paste -sd ' ')" '--fail-on-deny npm json doctor pip --json'
+t_eq "$(sed 4d <<<"$out" | paste -sd ' ')" '--fail-on-deny npm json doctor pip --json json npm --fail-on-deny npm ./ci.policy --dry-run'
 
 t_case 'the other files are what they should be'
 for file in github/action.yml gitlab/cijail.yml; do
