@@ -10,6 +10,7 @@
 #define CELL_SIZE 2048
 #define CHART_WIDTH 960 /* user units of the timeline */
 #define CHART_HEIGHT 120
+#define MARK 4 /* half the width of a triangle below the axis, where something was denied */
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
@@ -33,7 +34,7 @@ static const char head[] =
     "border-bottom:1px solid var(--line);vertical-align:top}\n"
     "th{font-weight:600;color:var(--soft)}.n{text-align:right;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}.bar{width:22%}\n"
-    "</style></head><body>\n";
+    "</style></head><body><main>\n";
 
 static void put_escaped(FILE *f, const char *s)
 {
@@ -130,6 +131,30 @@ static double scaled(uint64_t n, uint64_t most, double size)
     return n > 0 && v < 1 ? 1 : v;
 }
 
+/* Columns, and a triangle below each in which something was denied: colour is not all. */
+static void put_period(const struct report_period *p, double x, double width, uint64_t most,
+                       FILE *f)
+{
+    double denied = scaled(p->denied, most, CHART_HEIGHT);
+    double gap = width > 4 ? 1 : 0;
+
+    put_column(f, x, width - gap, CHART_HEIGHT, denied, "nof");
+    put_column(f, x, width - gap, CHART_HEIGHT - denied, scaled(p->allowed, most, CHART_HEIGHT),
+               "okf");
+    if (p->denied > 0)
+        (void)fprintf(f, "<path class=\"nof\" d=\"M%.1f %dl-%d %dh%dz\"/>", x + width / 2,
+                      CHART_HEIGHT + 3, MARK, 2 * MARK, 2 * MARK);
+}
+
+static size_t periods_with_denials(const struct report *r)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < report_period_count(r); i++)
+        count += r->periods[i].denied > 0;
+    return count;
+}
+
 static void put_timeline(const struct report *r, FILE *f)
 {
     size_t n = report_period_count(r);
@@ -139,33 +164,43 @@ static void put_timeline(const struct report *r, FILE *f)
 
     if (n == 0)
         return;
-    (void)fprintf(f,
-                  "<h2>Timeline</h2>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
-                  "aria-label=\"allowed and denied over time\">",
-                  CHART_WIDTH, CHART_HEIGHT + 4);
-    for (size_t i = 0; i < n; i++) {
-        const struct report_period *p = &r->periods[i];
-        double denied = scaled(p->denied, most, CHART_HEIGHT);
-        double gap = width > 4 ? 1 : 0;
-        put_column(f, (double)i * width, width - gap, CHART_HEIGHT, denied, "nof");
-        put_column(f, (double)i * width, width - gap, CHART_HEIGHT - denied,
-                   scaled(p->allowed, most, CHART_HEIGHT), "okf");
-    }
+    (void)fprintf(
+        f,
+        "<h2>Timeline</h2>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
+        "aria-label=\"%llu allowed and %llu denied over time; something was denied in %zu of "
+        "%zu columns\">",
+        CHART_WIDTH, CHART_HEIGHT + 4 + 2 * MARK, (unsigned long long)r->allowed,
+        (unsigned long long)r->denied, periods_with_denials(r), n);
+    for (size_t i = 0; i < n; i++)
+        put_period(&r->periods[i], (double)i * width, width, most, f);
     (void)fprintf(f,
                   "<line class=\"axis\" x1=\"0\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/></svg>\n"
                   "<p>%s a column, %llu at most; <span class=\"ok\">allowed</span>, "
-                  "<span class=\"no\">denied</span></p>\n",
+                  "<span class=\"no\">denied</span> (below, with a triangle)</p>\n",
                   CHART_WIDTH, CHART_HEIGHT + 1, CHART_HEIGHT + 1,
                   report_number(number, (uint64_t)r->period, "second"), (unsigned long long)most);
+}
+
+/* heads: of the columns, with '|' between them and '#' before one of numbers. */
+static void begin_table(FILE *f, const char *title, const char *heads)
+{
+    (void)fprintf(f, "<h2>%s</h2>\n<table><tr>", title);
+    for (const char *h = heads; *h;) {
+        bool number = *h == '#';
+        size_t len = strcspn(h, "|");
+
+        (void)fprintf(f, "<th scope=\"col\"%s>%.*s</th>", number ? " class=\"n\"" : "",
+                      (int)len - number, h + number);
+        h += len + (h[len] == '|');
+    }
+    (void)fputs("</tr>\n", f);
 }
 
 static void put_denials(const struct report *r, FILE *f)
 {
     if (r->denial_count == 0)
         return;
-    (void)fputs("<h2>Denied</h2>\n<table><tr><th class=\"n\">times</th><th>what</th><th>why</th>"
-                "</tr>\n",
-                f);
+    begin_table(f, "Denied", "#times|what|why");
     for (size_t i = 0; i < r->denial_count && i < SHOWN_MAX; i++) {
         const struct report_denial *d = &r->denials[i];
         (void)fprintf(f, "<tr><td class=\"n\">%llu</td><td>%s ", (unsigned long long)d->count,
@@ -189,7 +224,8 @@ static void put_host(const struct report_host *h, uint64_t most, FILE *f)
     put_code(f, h->name);
     (void)fprintf(f,
                   "</td><td class=\"n\">%llu</td><td class=\"n\">%llu</td><td class=\"bar\">"
-                  "<svg viewBox=\"0 0 102 10\" preserveAspectRatio=\"none\" height=\"10\">"
+                  "<svg viewBox=\"0 0 102 10\" preserveAspectRatio=\"none\" height=\"10\" "
+                  "aria-hidden=\"true\">"
                   "<rect class=\"okf\" width=\"%.1f\" height=\"10\"/>"
                   "<rect class=\"nof\" x=\"%.1f\" width=\"%.1f\" height=\"10\"/></svg></td>"
                   "<td class=\"n\">%s</td><td class=\"n\">%s</td></tr>\n",
@@ -208,10 +244,7 @@ static void put_hosts(const struct report *r, FILE *f)
     for (size_t i = 0; i < r->host_count; i++)
         if (hosts[i]->allowed + hosts[i]->denied > most)
             most = hosts[i]->allowed + hosts[i]->denied;
-    (void)fputs("<h2>Where</h2>\n<table><tr><th>host, address or socket</th><th class=\"n\">allowed"
-                "</th><th class=\"n\">denied</th><th></th><th class=\"n\">sent</th><th class=\"n\">"
-                "received</th></tr>\n",
-                f);
+    begin_table(f, "Where", "host, address or socket|#allowed|#denied|share|#sent|#received");
     for (size_t i = 0; i < r->host_count && i < SHOWN_MAX; i++)
         put_host(hosts[i], most, f);
     (void)fputs("</table>\n", f);
@@ -223,7 +256,7 @@ static void put_words(const struct report *r, const struct report_run *run, FILE
 {
     if (r->word_count == 0 && (!run || run->word_count == 0))
         return;
-    (void)fputs("<h2>Policy</h2>\n<table><tr><th class=\"n\">used</th><th>endpoint</th></tr>\n", f);
+    begin_table(f, "Policy", "#used|endpoint");
     for (size_t i = 0; i < r->word_count && i < SHOWN_MAX; i++) {
         (void)fprintf(f, "<tr><td class=\"n\">%llu</td><td>",
                       (unsigned long long)r->words[i].count);
@@ -248,5 +281,5 @@ void report_write_html(const struct report *r, const struct report_run *run, FIL
     put_denials(r, f);
     put_hosts(r, f);
     put_words(r, run, f);
-    (void)fputs("</body></html>\n", f);
+    (void)fputs("</main></body></html>\n", f);
 }

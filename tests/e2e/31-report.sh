@@ -110,6 +110,11 @@ run "$ctl" report -o ./evil.html ./evil.json
 run python3 "$T_LIB/page.py" ./s.html ./evil.html
 t_status 0
 t_eq "$out" ''
+t_eq "$(grep -oE '<th[^>]*>[^<]*' s.html | grep -cvE '<th scope="col"( class="n")?>.')" 0 # each has a text
+t_count 1 "$(<s.html)" '<main>'
+t_match "$(<s.html)" 'role="img" aria-label="[0-9]+ allowed and [0-9]+ denied over time; something was denied in [1-9][0-9]* of [0-9]+ columns"'
+t_match "$(<s.html)" '<path class="nof" d="M' # and not by its colour alone
+t_eq "$(grep -o '<svg[^>]*>' s.html | grep -cvE 'aria-(label|hidden)=')" 0
 { sed 's|</table>||' s.html && echo '<img src=x onerror=alert(1)>'; } >broken.html # the twin
 sed '/Content-Security-Policy/,+1d' s.html >open.html
 run python3 "$T_LIB/page.py" ./broken.html ./open.html
