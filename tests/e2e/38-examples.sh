@@ -123,6 +123,7 @@ INPUT_RUN='env | grep ^GITHUB_; true' INPUT_PRESETS='' INPUT_POLICY='' INPUT_OPT
     run env "${files[@]}" GITHUB_JOB=build bash -eo pipefail action.sh
 t_status 0
 t_eq "$(grep -v '^GITHUB_STEP_SUMMARY=' <<<"$out")" GITHUB_JOB=build
+t_eq "$(grep -A 2 'CIJAIL_RUN:' "$T_SRC/contrib/gitlab/cijail.yml" | grep -c 'expand: false')" "$(grep -c ' CIJAIL_RUN:' "$T_SRC/contrib/gitlab/cijail.yml")"
 sed -n '/^      set --/,/^  artifacts/p' "$T_SRC/contrib/gitlab/cijail.yml" | sed '$d' >gitlab.sh
 CIJAIL_RUN='curl -sS -m 10 https://registry.example/pkg/lodash' CIJAIL_PRESETS='' CIJAIL_OPTIONS=--fail-on-deny \
     CIJAIL_ENDPOINTS=https://registry.example/ run sh -e gitlab.sh
