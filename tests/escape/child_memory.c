@@ -1,11 +1,13 @@
-/* child_memory.c: the gate's child that looks into the jail's own network namespaces (unix_nested.c) enters a user
- * namespace in which the attacker has all capabilities. Can he have its memory there?
+/* child_memory.c: the gate's child that looks into the jail's own network namespaces
+ * (unix_nested.c) enters a user namespace in which the attacker has all capabilities. Can he have
+ * its memory there?
  *
  *     child_memory FOLDER CONNECTS
  *
- * Makes such namespaces, binds sockets in FOLDER (the more of them, the longer the child is at it), and has one after the
- * other connected to, while another process opens /proc/PID/mem of whatever comes next. Prints how many connections there
- * were, how often a process was met that could not be opened, and how often one could. */
+ * Makes such namespaces, binds sockets in FOLDER (the more of them, the longer the child is at it),
+ * and has one after the other connected to, while another process opens /proc/PID/mem of whatever
+ * comes next. Prints how many connections there were, how often a process was met that could not be
+ * opened, and how often one could. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -124,7 +126,8 @@ static int connect_once(const char *folder, int number)
 
 int main(int argc, char **argv)
 {
-    struct counts *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct counts *c =
+        mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int connected = 0;
 
     if (argc != 3 || c == MAP_FAILED)
