@@ -139,9 +139,10 @@ static int command_confine(struct init *in, struct error *e)
     int listener;
     int r = policy->dry_run ? 0 : keep_cores(e);
 
-    if (r == 0)
-        r = seccomp_confine_command(policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK),
-                                    &listener, e);
+    if (r < 0)
+        return r;
+    r = seccomp_confine_command(policy->dry_run || policy_has_kind(policy, ENDPOINT_NETLINK),
+                                &listener, e);
     if (r < 0)
         return r;
     r = launch_send_fd(in->l->init_child, LAUNCH_LISTENER, 0, listener);

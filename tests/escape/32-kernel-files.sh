@@ -49,7 +49,7 @@ fi
 
 # A container may not let a /proc be mounted, since parts of its own are covered: then that one stays.
 t_case 'where the outer /proc is seen: the gate'\''s child has no memory that could be opened from where it enters'
-cc -O2 -Wall -o child_memory "$T_SRC/tests/escape/child_memory.c"
+cc -O2 -Wall -D_GNU_SOURCE -o child_memory "$T_SRC/tests/escape/child_memory.c"
 mkdir sockets
 cat >masked.sh <<'END'
 mount --bind /dev/null /proc/interrupts && cijail -q -- sh -c 'readlink /proc/self; ./child_memory sockets 400'

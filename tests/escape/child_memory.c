@@ -8,7 +8,6 @@
  * and has one after the other connected to, while another process opens /proc/PID/mem of whatever
  * comes next. Prints how many connections there were, how often a process was met that could not be
  * opened, and how often one could. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

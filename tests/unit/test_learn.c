@@ -224,7 +224,7 @@ static void test_bounded(void **state)
     (void)state;
     start_with(&f, words, false);
     for (int i = 0; i < 5; i++)
-        for (char host = 'h'; host <= 'j'; host++) {
+        for (int host = 'h'; host <= 'j'; host++) {
             (void)snprintf(url, sizeof(url), "https://%c/d/%d", host, i);
             learn_request(f.learn, MSG_ALLOW, 0, "GET", url);
         }
