@@ -3,7 +3,7 @@ BENCH_BUILT = bench/client bench/launch bench/notify
 EXTRA_PROGRAMS = $(BENCH_BUILT)
 CLEANFILES += $(BENCH_BUILT)
 EXTRA_DIST += bench/README.md bench/run bench/lib.sh bench/peers.sh bench/table.py bench/refresh.py bench/kept.sh bench/new.sh \
-	bench/bodies.sh bench/tunnel.sh bench/memory.sh bench/launch.sh bench/build.sh bench/workload.sh bench/npm.sh \
+	bench/bodies.sh bench/tunnel.sh bench/far.sh bench/delay.py bench/memory.sh bench/launch.sh bench/build.sh bench/workload.sh bench/npm.sh \
 	bench/dns.sh
 
 bench_client_SOURCES = bench/client.c

@@ -21,6 +21,7 @@ LABELS = {
 
 BUILDS = {
     "cijail": "**cijail**, no endpoint", "cijail-url": "**cijail**, one https endpoint",
+    "cijail-raw": "**cijail**, `NAME:PORT`",
     "bwrap": "`bwrap --unshare-all --dev-bind / /`", "notify": "the original's way (notify.c)",
 }
 
