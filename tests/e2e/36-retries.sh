@@ -185,7 +185,7 @@ run cijail -q -e "https://192.0.2.10:$port/" -- sh -c "curl -s --http2 -T upload
     until grep -q stopped late; do sleep .1; done
     sleep 1; curl -s --http2 https://192.0.2.10:$port/ & get=\$!
     sleep 1; echo >go; wait \$get; kill \$up"
-kill $server
+kill $server 2>/dev/null
 wait $server 2>/dev/null
 t_eq "$out" ok
 between=$(sed -n 's/^between //p' late)
