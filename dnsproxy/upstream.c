@@ -291,8 +291,8 @@ static bool stale_view(struct upstream *u, const struct slot *s, struct answer_v
 static void fail(struct upstream *u, uint32_t i, const char *why)
 {
     struct answer_view v;
-    log_asked(u, &u->slots[i], why);
     bool stale = stale_view(u, &u->slots[i], &v);
+    log_asked(u, &u->slots[i], stale ? "" : why);
     finish(u, i, LDNS_RCODE_SERVFAIL, stale ? &v : NULL);
 }
 
@@ -303,6 +303,7 @@ void upstream_reply(struct upstream *u, const struct outcome *r)
     if (s->id == 0 || s->id != r->id)
         return;
     if (r->error == EACCES) {
+        log_asked(u, s, "the supervisor refuses it");
         finish(u, i, LDNS_RCODE_REFUSED, NULL);
         return;
     }

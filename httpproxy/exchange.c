@@ -367,7 +367,8 @@ static bool handshake(struct exchange *x)
 
 /* --- the way of the request --- */
 
-bool exchange_is_refused(const struct exchange *x)
+/* The server says that it has done nothing of the request (HTTP/2; upstream_error tells why). */
+static bool is_refused(const struct exchange *x)
 {
     return x->upstream && x->upstream->shared &&
            (x->upstream_error == -ECONNREFUSED || x->upstream_error == -EPROTONOSUPPORT);
@@ -377,7 +378,7 @@ bool exchange_may_retry(const struct exchange *x)
 {
     if (!x->upstream || x->got_bytes || !x->pinned)
         return false;
-    if (exchange_is_refused(x))
+    if (is_refused(x))
         return x->refusals < LIMIT_REFUSALS;
     if (x->retried || !x->upstream->reused)
         return false;
@@ -388,7 +389,7 @@ bool exchange_may_retry(const struct exchange *x)
 
 void exchange_retry(struct exchange *x)
 {
-    bool refused = exchange_is_refused(x);
+    bool refused = is_refused(x);
 
     x->http1_only |= refused && x->upstream_error == -EPROTONOSUPPORT;
     x->refusals += refused;

@@ -121,10 +121,8 @@ void exchange_cut(struct exchange *x, const char *fmt, ...) __attribute__((forma
 /* Ends the exchange: no more may be sent. */
 void exchange_over(struct exchange *x);
 
-/* The server says that it has done nothing of the request (HTTP/2; upstream_error tells why). */
-bool exchange_is_refused(const struct exchange *x);
-
-/* That, or the kept connection turned out to be dead: may the request be sent once more? */
+/* The server says that it has done nothing of the request, or the kept connection turned out to be
+ * dead: may it be sent once more? */
 bool exchange_may_retry(const struct exchange *x);
 void exchange_retry(struct exchange *x);
 

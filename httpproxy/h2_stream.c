@@ -253,8 +253,9 @@ static void widen(struct h2_stream *st, size_t read)
     size_t window = LIMIT_H2_WINDOW + st->wider;
 
     st->read += read;
-    if (st->conn->server || st->in_done || st->read < window / 2 || st->held > window / 4 ||
-        window > LIMIT_H2_WINDOW_MAX / 4 || 3 * window > LIMIT_H2_WIDER - st->proxy->h2_wider)
+    if (!st->user || st->conn->server || st->in_done || st->read < window / 2 ||
+        st->held > window / 4 || window > LIMIT_H2_WINDOW_MAX / 4 ||
+        3 * window > LIMIT_H2_WIDER - st->proxy->h2_wider)
         return;
     if (nghttp2_session_set_local_window_size(st->conn->ng, NGHTTP2_FLAG_NONE, st->id,
                                               (int32_t)(4 * window)) != 0)
@@ -462,6 +463,8 @@ static ssize_t do_write(void *impl, const void *data, size_t len)
     ssize_t n = st->out_begun ? write_content(st, data, len) : write_head(st, data, len);
     if (n > 0)
         resume(st);
+    else if (n != -EAGAIN && !st->conn->server)
+        st->error = (int)n; /* nothing comes of it */
     return n;
 }
 

@@ -24,6 +24,7 @@ struct link {
     struct h2_conn *conn;
     struct event kick;
     uint64_t used_at; /* now_ms() when the last stream was taken, or the count fell to none */
+    uint64_t ended_at; /* 0: it goes on; else now_ms() when it was to end */
     bool used;
 };
 
@@ -125,8 +126,11 @@ void h2_pool_expire(struct h2_pool *pool, uint64_t now)
 
     while (l) {
         struct link *next = TAILQ_NEXT(l, all);
-        if (l->conn->count == 0 && (over > 0 || now - l->used_at > LIMIT_POOL_MS)) {
+        if (l->ended_at && l->conn->count == 0 && now - l->ended_at > LIMIT_LINGER_MS) {
+            drop(l); /* what it is to be told finds no way out; no stream has a user */
+        } else if (l->conn->count == 0 && (over > 0 || now - l->used_at > LIMIT_POOL_MS)) {
             over -= over > 0;
+            l->ended_at = l->ended_at ? l->ended_at : now;
             h2_conn_end(l->conn, NGHTTP2_NO_ERROR);
             on_wake(l->conn);
         }

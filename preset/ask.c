@@ -1,7 +1,9 @@
-/* ask.c: see ask.h. The program is the user's, as found outside of the project; the directory that
- * it works in is new, empty and closed to others, so that it finds no project.
+/* ask.c: see ask.h. The program is the user's, as found outside of the project. It works in the
+ * root directory: some look into all directories above theirs for what to run (corepack's npm for a
+ * package.json, rustup's cargo for a rust-toolchain.toml), and above any other there may be one,
+ * such as /tmp, in which others can write.
  *
- * Syscalls: mkdir, pipe2, fork, setpgid, chdir, execve, poll, read, kill, waitid, rmdir */
+ * Syscalls: pipe2, fork, setpgid, chdir, execve, poll, read, kill, waitid */
 #include "preset/ask.h"
 
 #include <errno.h>
@@ -21,7 +23,6 @@ extern char **environ;
 struct ask {
     char program[PATH_MAX];
     char path[16384 + 8]; /* PATH=... */
-    char directory[PATH_MAX];
     const char *const *argv;
     const char **environment;
 };
@@ -61,32 +62,13 @@ static const char **make_environment(const struct ask *a, const char *const vari
     return list;
 }
 
-/* What is above the directory counts to some programs (corepack's npm looks for a package.json). */
-static const char *temporary(const struct project *p, char real[PATH_MAX])
-{
-    const char *tmp = getenv("TMPDIR");
-
-    return tmp && tmp[0] == '/' && realpath(tmp, real) && !project_holds(p, real) ? real : "/tmp";
-}
-
-static int make_directory(struct ask *a, const struct project *p, struct error *e)
-{
-    char real[PATH_MAX];
-    const char *tmp = temporary(p, real);
-    int n = snprintf(a->directory, sizeof(a->directory), "%s/cijail-XXXXXX", tmp);
-
-    if (n < 0 || (size_t)n >= sizeof(a->directory) || !mkdtemp(a->directory))
-        return error_errno(e, errno, "no empty directory can be made in %s", tmp);
-    return 0;
-}
-
 static void child(const struct ask *a, int out) __attribute__((noreturn));
 static void child(const struct ask *a, int out)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     if (setpgid(0, 0) == 0 && null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 &&
-        dup2(null, 2) == 2 && chdir(a->directory) == 0) {
+        dup2(null, 2) == 2 && chdir("/") == 0) {
         (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
         execve(a->program, (char *const *)(uintptr_t)a->argv,
                (char *const *)(uintptr_t)a->environment);
@@ -165,12 +147,8 @@ int ask_program(const struct project *p, const char *const argv[], const char *c
 
     if (!project_find_program(p, argv[0], a.program, a.path + 5, sizeof(a.path) - 5))
         return error_set(e, ENOENT, "it is not found in PATH outside of the project");
-    r = make_directory(&a, p, e);
-    if (r < 0)
-        return r;
     a.environment = make_environment(&a, variables);
     r = run(&a, out, size, e);
     free(a.environment);
-    (void)rmdir(a.directory);
     return r;
 }

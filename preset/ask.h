@@ -9,7 +9,7 @@
 
 #define ASK_SECONDS 20 /* then it is ended */
 
-/* Runs argv, found by PATH outside of the project, in a new empty directory, with the caller's
+/* Runs argv, found by PATH outside of the project, in the root directory, with the caller's
  * environment but for PATH and the variables (NULL-terminated; "NAME=VALUE", in the place of any
  * NAME, whatever its case). Its first line of standard output goes to out, of size bytes. 0,
  * -ENOENT if there is no such program, or another negative errno with the reason. */

@@ -109,8 +109,8 @@ static void read_proxies(const char *text, size_t len, config_cb *each, void *ar
         if (span_starts(word, "#") || span_starts(word, "//"))
             continue;
         for (word = span_word(&rest); word.len > 0; word = span_word(&rest)) {
-            const char *end = word.at + word.len - path.len;
-            if (word.len < path.len || strncasecmp(end, path.at, path.len) != 0)
+            if (word.len < path.len ||
+                strncasecmp(word.at + word.len - path.len, path.at, path.len) != 0)
                 continue;
             rest = span_until(span_trim(rest), ";");
             span_emit(path, span_unquote(span_trim(rest)), lines.number, each, arg);

@@ -56,7 +56,7 @@ static bool is_below(const char *path, const char *folder)
     return !strncmp(path, folder, n) && path[n] == '/';
 }
 
-static bool is_on_top(const struct autofs *a, size_t i)
+bool autofs_is_on_top(const struct autofs *a, size_t i)
 {
     for (size_t k = i + 1; k < a->count; k++)
         if (!strcmp(a->mounts[k].path, a->mounts[i].path))
@@ -66,14 +66,14 @@ static bool is_on_top(const struct autofs *a, size_t i)
 
 bool autofs_is_trigger(const struct autofs *a, size_t i)
 {
-    return a->mounts[i].autofs && is_on_top(a, i);
+    return a->mounts[i].autofs && autofs_is_on_top(a, i);
 }
 
 bool autofs_is_kept(const struct autofs *a, size_t i, size_t j)
 {
     const char *from = a->mounts[i].path, *to = a->mounts[j].path;
 
-    if (!is_below(to, from) || a->mounts[j].autofs || !is_on_top(a, j))
+    if (!is_below(to, from) || a->mounts[j].autofs || !autofs_is_on_top(a, j))
         return false;
     for (size_t k = 0; k < a->count; k++)
         if (!a->mounts[k].autofs && is_below(a->mounts[k].path, from) &&

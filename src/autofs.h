@@ -22,6 +22,9 @@ struct autofs {
 int autofs_read(struct autofs *a, const char *table, struct error *e);
 void autofs_free(struct autofs *a);
 
+/* Was nothing else mounted at the path of mount i after it? */
+bool autofs_is_on_top(const struct autofs *a, size_t i);
+
 /* Is mount i an autofs one that is seen, with nothing mounted on it? */
 bool autofs_is_trigger(const struct autofs *a, size_t i);
 

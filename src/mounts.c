@@ -294,23 +294,36 @@ static int cover_automounters(struct stage *s, const struct autofs *a, struct er
 
 /* --- file systems that are the kernel itself --- */
 
-/* The mount of this path that is seen, if it can be found. */
-static bool is_there(const char *path)
+/* Is this mount the one that is seen at its path? What is mounted over it, or over a folder above
+ * it, hides it: then the path is another file's. type: of that file. */
+static bool is_seen(const struct autofs *mounts, size_t i, mode_t *type)
 {
-    struct stat st;
+    const char *path = mounts->mounts[i].path;
+    struct statx st;
 
-    return lstat(path, &st) == 0;
+    if (!autofs_is_on_top(mounts, i) ||
+        statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0 ||
+        !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+        return false;
+    *type = st.stx_mode & S_IFMT;
+    return true;
 }
 
-static int renew_queues(const struct autofs *mounts, struct error *e)
+static int renew_queues(struct stage *s, const struct autofs *mounts, struct error *e)
 {
-    for (size_t i = 0; i < mounts->count; i++) {
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < mounts->count; i++) {
         const char *path = mounts->mounts[i].path;
-        if (strcmp(mounts->mounts[i].type, "mqueue") == 0 && is_there(path) &&
-            mount("mqueue", path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-            return error_errno(e, errno, "cannot mount the jail's message queues on %s", path);
+        mode_t type;
+        if (strcmp(mounts->mounts[i].type, "mqueue") != 0 || !is_seen(mounts, i, &type))
+            continue;
+        if (type != S_IFDIR) /* a single queue, which was bound there */
+            r = cover_with_text(s, path, "", 0, "", e);
+        else if (mount("mqueue", path, "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+            r = error_errno(e, errno, "cannot mount the jail's message queues on %s", path);
     }
-    return 0;
+    return r;
 }
 
 static bool is_kernel(const char *type)
@@ -328,15 +341,16 @@ static bool is_kernel(const char *type)
 }
 
 /* As root, for the reason that /sys is: uid 0 writes what any mount of it shows. What is below
- * /proc is covered, what is below /sys comes with it. */
+ * /proc is covered. */
 static int protect_elsewhere(const struct autofs *mounts, struct error *e)
 {
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < mounts->count; i++) {
         const char *path = mounts->mounts[i].path;
+        mode_t type;
         if (is_kernel(mounts->mounts[i].type) && !path_is_within(path, "/proc") &&
-            !path_is_within(path, "/sys") && is_there(path))
+            is_seen(mounts, i, &type))
             r = read_only_recursive(path, e);
     }
     return r;
@@ -442,7 +456,7 @@ int mounts_setup(const struct mounts *m, struct error *e)
     if (r == 0)
         r = cover_automounters(&s, &mounts, e);
     if (r == 0)
-        r = renew_queues(&mounts, e);
+        r = renew_queues(&s, &mounts, e);
     if (r == 0 && m->root)
         r = protect_elsewhere(&mounts, e);
     autofs_free(&mounts);

@@ -35,6 +35,7 @@
 
 #include "src/util.h"
 
+#define FOREIGN_MAX 64    /* messages in a row that are not the kernel's */
 #define MOUNTS_MAX 100000 /* lines of mountinfo that are looked at */
 
 struct search {
@@ -103,10 +104,11 @@ static void discard(int fd, void *buf, size_t size)
         ;
 }
 
-/* Whoever has CAP_NET_ADMIN in the network namespace can send to the socket, too. */
+/* Whoever has CAP_NET_ADMIN in the network namespace can send to the socket, too, and keep it full.
+ */
 static ssize_t recv_of_kernel(int fd, void *buf, size_t size)
 {
-    for (;;) {
+    for (int i = 0; i < FOREIGN_MAX; i++) {
         struct sockaddr_nl from = {0};
         socklen_t len = sizeof(from);
         ssize_t n = recvfrom(fd, buf, size, 0, (struct sockaddr *)&from, &len);
@@ -115,6 +117,7 @@ static ssize_t recv_of_kernel(int fd, void *buf, size_t size)
         if (n >= 0 && len == sizeof(from) && from.nl_pid == 0)
             return n;
     }
+    return -EPROTO;
 }
 
 int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)

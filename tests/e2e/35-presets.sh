@@ -101,7 +101,7 @@ chmod +x "$T_TMP/shims/npm"
 for tmp in "$here" "$here/bin" "$T_TMP/shims"; do # corepack goes up from where it is to a package.json
     run env "PATH=$T_TMP/shims:$PATH" "TMPDIR=$tmp" "$ctl" show npm
     t_match "$out" "^GET,HEAD:${default%/}/ "
-    [[ $tmp == */shims ]] && t_match "$(cat "$T_TMP/asked-in")" "^$tmp/" || t_no_match "$(cat "$T_TMP/asked-in")" "^$here"
+    t_eq "$(cat "$T_TMP/asked-in")" /
 done
 rm -f /tmp/package.json /tmp/.npmrc "$T_TMP/package.json"
 T_LIMIT=60 run cijail -p npm -- npm install plain2
@@ -228,6 +228,25 @@ usual_crates='GET,HEAD:https://index.crates.io/ GET,HEAD:https://static.crates.i
 by_git='GET,HEAD,POST:https://github.com/rust-lang/crates.io-index/ GET,HEAD:https://api.github.com/repos/rust-lang/crates.io-index/commits/'
 show cargo
 t_eq "$words" "$usual_crates"
+
+t_case 'cargo is asked where nobody else can have put a toolchain'
+mkdir "$T_TMP/shared"
+: >"$T_TMP/shared/rust-toolchain.toml"
+# As rustup's: it looks for this file in all directories above its own, and runs what that names.
+cat >"$T_TMP/cargo-bin/cargo" <<END
+#!/bin/sh
+dir=\$PWD
+while [ -n "\$dir" ]; do
+    [ ! -e "\$dir/rust-toolchain.toml" ] || touch "$T_TMP/ran"
+    dir=\${dir%/*}
+done
+echo 'cargo 1.65.0 (x)'
+END
+TMPDIR=$T_TMP/shared show cargo
+t_match "$out" '# cargo --version$'
+t_true test ! -e "$T_TMP/ran"
+(mkdir "$T_TMP/shared/empty" && cd "$T_TMP/shared/empty" && cargo --version) >/dev/null # the twin
+t_true test -e "$T_TMP/ran"
 
 t_case 'cargo: the index of crates.io by git, where that is configured or cargo is old'
 CARGO_REGISTRIES_CRATES_IO_PROTOCOL=git show cargo

@@ -19,6 +19,18 @@ run "${in_mounts[@]}" sh queues.sh
 t_status 0
 t_eq "$out" $'host of-host\njail \njail of-jail\nhost of-host'
 
+t_case 'what is mounted over them is left alone; a single queue is covered'
+mkdir hidden others
+: >single
+cat >hidden.sh <<'END'
+mount -t mqueue mqueue hidden && mount -t tmpfs test hidden && echo mine >hidden/file &&
+    mount -t mqueue mqueue others && touch others/queue && mount --bind others/queue single &&
+    cijail -q -- sh -c 'cat hidden/file && : >hidden/new && echo writable; wc -c <single; ls others'
+END
+run "${in_mounts[@]}" sh hidden.sh
+t_status 0
+t_eq "$out" $'mine\nwritable\n0'
+
 t_case 'a crash is told to no program of the host; core files are as they were'
 echo '|/bin/cat' >pipe
 echo 'core.%p' >file
@@ -45,6 +57,15 @@ END
     run "${in_mounts[@]}" sh settings.sh
     t_eq "$out" $'changed\nLinux\nsys/kernel'
     t_match "$err" 'core_pattern: Read-only file system'
+
+    t_case 'but not what only stands at the place of one'
+    mkdir -p over/proc
+    cat >over.sh <<'END'
+mount -t proc proc over/proc && mount -t tmpfs test over && mkdir over/proc && cijail -q -- touch over/proc/file && ls over/proc
+END
+    run "${in_mounts[@]}" sh over.sh
+    t_status 0
+    t_eq "$out" file
 fi
 
 # A container may not let a /proc be mounted, since parts of its own are covered: then that one stays.
