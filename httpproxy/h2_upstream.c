@@ -23,7 +23,7 @@ struct link {
     struct upstream *carrier; /* the connection itself */
     struct h2_conn *conn;
     struct event kick;
-    uint64_t used_at; /* now_ms() when the last stream was taken, or the count fell to none */
+    uint64_t used_at;  /* now_ms() when the last stream was taken, or the count fell to none */
     uint64_t ended_at; /* 0: it goes on; else now_ms() when it was to end */
     bool used;
 };
