@@ -530,8 +530,8 @@ bool exchange_run(struct session *s)
 }
 
 /* How long nothing may move. A client that has ended its side may still read, but most that do so
- * are gone. A server that has the whole request may take its time, as it may without us: one that
- * is gone answers no keepalive. */
+ * are gone. A server that has the whole request may take its time, as it may without us, and so may
+ * both once an answer has begun (a stream of gRPC): a server that is gone answers no keepalive. */
 static uint64_t patience(const struct exchange *x)
 {
     bool eof = x->session->eof;
@@ -540,7 +540,8 @@ static uint64_t patience(const struct exchange *x)
         return eof || x->upstream_end ? LIMIT_STALL_MS : LIMIT_SILENCE_MS;
     if (eof)
         return LIMIT_HALF_CLOSED_MS;
-    return x->request.done && buf_len(&x->send) == 0 ? LIMIT_SILENCE_MS : LIMIT_STALL_MS;
+    return (x->request.done || x->responded) && buf_len(&x->send) == 0 ? LIMIT_SILENCE_MS
+                                                                       : LIMIT_STALL_MS;
 }
 
 void exchange_rest(struct exchange *x, bool moved)

@@ -159,6 +159,18 @@ int listen_add(struct proxy *p, int fd, bool transparent, struct error *e)
     return error_set(e, ENOSPC, "too many listening sockets");
 }
 
+void listen_take_rest(struct proxy *p)
+{
+    size_t before;
+
+    do {
+        before = p->session_count;
+        for (size_t i = 0; i < ARRAY_LEN(p->listeners); i++)
+            if (p->listeners[i].fd >= 0)
+                on_accept(p->listeners[i].fd, EV_READ, &p->listeners[i]);
+    } while (p->session_count > before && p->session_count < p->session_max);
+}
+
 void listen_close(struct proxy *p)
 {
     (void)event_del(&p->accept_again);

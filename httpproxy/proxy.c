@@ -145,6 +145,19 @@ static void finish_or_wait(struct proxy *p)
         arm_run(p);
 }
 
+/* but_raw: tunnels are not ended. */
+static void end_all(struct proxy *p, const char *why, bool but_raw)
+{
+    struct session *s = TAILQ_FIRST(&p->sessions);
+
+    while (s) {
+        struct session *next = TAILQ_NEXT(s, all);
+        if (!but_raw || s->state != SESSION_RAW)
+            session_free(s, why);
+        s = next;
+    }
+}
+
 /* Runs those that wait now; who queues again meanwhile waits for the next turn. */
 static void on_run(evutil_socket_t fd, short what, void *arg)
 {
@@ -159,6 +172,9 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
         s->queued = false;
         session_run(s);
     }
+    if (p->finishing && !p->ended_all)
+        end_all(p, "the command ended first", true);
+    p->ended_all = p->finishing;
     if (p->finishing)
         finish_or_wait(p);
     else if (p->queue_len > 0)
@@ -167,19 +183,6 @@ static void on_run(evutil_socket_t fd, short what, void *arg)
 
 /* --- the channel --- */
 
-/* but_raw: tunnels are not ended. */
-static void end_all(struct proxy *p, const char *why, bool but_raw)
-{
-    struct session *s = TAILQ_FIRST(&p->sessions);
-
-    while (s) {
-        struct session *next = TAILQ_NEXT(s, all);
-        if (!but_raw || s->state != SESSION_RAW)
-            session_free(s, why);
-        s = next;
-    }
-}
-
 /* What cannot be understood is not served without. */
 static void take_secret(struct proxy *p, const struct msg_secret *m)
 {
@@ -187,6 +190,21 @@ static void take_secret(struct proxy *p, const struct msg_secret *m)
 
     if (secrets_add(p->secrets, m, &e) < 0)
         die("the supervisor broke the protocol: %s", e.text);
+}
+
+/* The command has ended: what it said last waits at the sockets, and is read once, so that it is
+ * judged and logged. The loop may not have begun yet (proxy_take_configuration). */
+static void begin_end(struct proxy *p)
+{
+    struct session *s;
+
+    listen_take_rest(p);
+    listen_close(p);
+    TAILQ_FOREACH(s, &p->sessions, all)
+    proxy_run_later(p, s);
+    p->finish_deadline = now_ms() + LIMIT_DRAIN_MS;
+    arm_run(p);
+    p->finishing = true;
 }
 
 static void on_message(struct channel *c, const struct msg_head *m, int fd, void *arg)
@@ -204,13 +222,8 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
         vias_told(p->vias, (const struct msg_parent *)(const void *)m);
     if (m->type == MSG_SECRET)
         take_secret(p, (const struct msg_secret *)(const void *)m);
-    if (m->type == MSG_FINISH) {
-        listen_close(p);
-        end_all(p, "the command ended first", true);
-        p->finishing = true;
-        p->finish_deadline = now_ms() + LIMIT_DRAIN_MS;
-        finish_or_wait(p);
-    }
+    if (m->type == MSG_FINISH)
+        begin_end(p);
 }
 
 static void on_closed(struct channel *c, const char *reason, void *arg)

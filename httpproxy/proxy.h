@@ -66,6 +66,7 @@ struct proxy {
     struct listener listeners[4];
     bool accepting;
     bool finishing; /* MSG_FINISH has come: the loop ends when all is sent */
+    bool ended_all; /* after that: what goes on are tunnels alone */
     bool answered;  /* the same is the answer */
     bool ending;    /* it is being freed, one part after the other */
     uint64_t finish_deadline;
@@ -121,6 +122,7 @@ int listen_add(struct proxy *p, int fd, bool transparent, struct error *e);
 
 /* Accepts as long as there is room for clients, else leaves them in the backlog. */
 void listen_update(struct proxy *p);
+void listen_take_rest(struct proxy *p); /* those that wait now */
 void listen_close(struct proxy *p);
 void listen_init(struct proxy *p);
 

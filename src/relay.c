@@ -303,7 +303,9 @@ struct relays *relays_new(struct event_base *base, size_t max)
 void relays_free(struct relays *s)
 {
     while (s->first) /* the analyser does not see that it is taken out of the list */
-        end_relay(s->first, ECANCELED); /* NOLINT(clang-analyzer-unix.Malloc) */
+        end_relay(s->first, s->first->dir[0].done /* NOLINT(clang-analyzer-unix.Malloc) */
+                                ? 0
+                                : ECANCELED);
     while (s->spares > 0) {
         s->spares--;
         (void)close(s->spare[s->spares].read);

@@ -31,7 +31,8 @@ struct relays *relays_new(struct event_base *base, size_t max);
 struct quota;
 void relays_limit(struct relays *s, struct quota *quota);
 
-/* Resets what is left, calling back with ECANCELED. */
+/* Resets what is left, calling back with ECANCELED; where all of a is on its way to b, that is not
+ * thrown away: it is closed, and the error is 0. */
 void relays_free(struct relays *s);
 
 /* Joins a and b, two connected stream sockets of any family (TCP, AF_UNIX), which are owned by the

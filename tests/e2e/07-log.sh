@@ -140,4 +140,18 @@ t_eq "$out" 'done'
 t_true test "$(wc -l <<<"$err")" -le 2100
 t_true test "$(grep -c 'deny connect' <<<"$err")" -ge 100
 
+t_case 'what the command says last, before it ends, is judged and in the log, also where that starts the proxy'
+for host in denied.example registry.example; do
+    run cijail --fail-on-deny -v -e http://registry.example/ -- \
+        bash -c "printf 'GET http://$host/x HTTP/1.1\r\nHost: $host\r\n\r\n' >/dev/tcp/192.0.0.1/3128"
+    if [[ $host == denied* ]]; then
+        t_status 98
+        t_match "$err" ' cijail: deny - GET http://denied\.example/x$'
+    else
+        t_status 0
+        t_match "$err" ' cijail: allow .* GET http://registry\.example/x'
+    fi
+    t_no_match "$err" 'did not end in time'
+done
+
 t_done

@@ -410,6 +410,31 @@ static void test_limit_and_descriptors(void **state)
     assert_int_equal(open_fds(), before);
 }
 
+/* What is on its way to b when all ends is not thrown away; a that has not ended is reset. */
+static void test_end_of_all(void **state)
+{
+    (void)state;
+    for (int ended = 0; ended < 2; ended++) {
+        struct joint j;
+        char buf[8];
+        join(&j, AF_INET, AF_INET);
+        assert_int_equal(send(j.left, "last", 4, 0), 4);
+        settle(&j);
+        if (ended)
+            assert_int_equal(shutdown(j.left, SHUT_WR), 0);
+        settle(&j);
+        relays_free(j.set);
+        j.set = relays_new(j.base, 1);
+        assert_int_equal(j.calls, 1);
+        assert_int_equal(j.end.error, ended ? 0 : ECANCELED);
+        expect_text(j.right, "last");
+        assert_int_equal(recv(j.right, buf, sizeof(buf), 0), ended ? 0 : -1);
+        if (!ended)
+            assert_int_equal(errno, ECONNRESET);
+        part(&j);
+    }
+}
+
 /* A relay that never ends by itself does not keep others waiting. */
 static void test_fairness(void **state)
 {
@@ -451,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_answer_before_close),
         cmocka_unit_test(test_unix_close),
         cmocka_unit_test(test_limit_and_descriptors),
+        cmocka_unit_test(test_end_of_all),
         cmocka_unit_test(test_fairness),
     };
 
