@@ -34,12 +34,14 @@ export CIJAIL_ENDPOINTS='https://registry.example/ http://registry.example/ http
 cat >silent.py <<'END'
 import socket
 s = socket.create_server(("192.0.2.10", 3132))
+print("ready", flush=True)
 held = []
 while True:
     held.append(s.accept())
 END
-python3 silent.py &
+python3 silent.py >silent.out &
 silent=$!
+until_true grep -qs ready silent.out || t_fail 'no silent proxy'
 cat >wait.sh <<'END'
 (curl -sS -m 200 -w '%{http_code}\n' https://registry.example/echo; echo ended) >request &
 (nc -w 200 git.example 7000 </dev/null; echo ended) >raw &
