@@ -80,18 +80,25 @@ enum ctl_status ctl_usage(const char *verb, const char *fmt, ...)
     return CTL_INVALID;
 }
 
+enum ctl_status ctl_no_option(const char *verb, const char *word)
+{
+    char shown[256];
+
+    (void)escape_text(shown, sizeof(shown), word, strlen(word));
+    return ctl_usage(verb, "no such option: %s", shown);
+}
+
 int ctl_bad_option(const char *verb, char **argv, int key)
 {
     const char *word = argv[optind - 1];
-    char shown[256], letter[4] = {'-', (char)optopt, '\0'};
+    char letter[4] = {'-', (char)optopt, '\0'};
 
-    if (key == '?' && optopt && strncmp(word, "--", 2) != 0)
-        word = letter; /* it may stand among others */
-    (void)escape_text(shown, sizeof(shown), word, strlen(word));
-    if (key == ':')
-        (void)ctl_usage(verb, "%s takes an argument, and has none", shown);
+    if (key == ':') /* an option of ours, in its own spelling */
+        (void)ctl_usage(verb, "%s takes an argument, and has none", word);
+    else if (optopt && strncmp(word, "--", 2) != 0)
+        (void)ctl_no_option(verb, letter); /* it may stand among others */
     else
-        (void)ctl_usage(verb, "no such option: %s", shown);
+        (void)ctl_no_option(verb, word);
     return -EINVAL;
 }
 

@@ -44,6 +44,9 @@ enum ctl_status ctl_fail(const char *verb, const char *fmt, ...)
 enum ctl_status ctl_usage(const char *verb, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The same of a word that begins as an option does, and is none. */
+enum ctl_status ctl_no_option(const char *verb, const char *word);
+
 /* The same of an option that getopt_long(3), with ':' at the beginning of its options, has refused
  * with this key; -EINVAL, for readers of options (cli.c). */
 int ctl_bad_option(const char *verb, char **argv, int key);

@@ -74,14 +74,6 @@ static void list_presets(bool json)
         json_print(list, stdout);
 }
 
-static enum ctl_status no_option(const char *word)
-{
-    char shown[256];
-
-    (void)escape_text(shown, sizeof(shown), word, strlen(word));
-    return ctl_usage("show", "no such option: %s", shown);
-}
-
 enum ctl_status show_main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
@@ -96,7 +88,7 @@ enum ctl_status show_main(int argc, char **argv)
         return CTL_OK;
     }
     if (argv[first][0] == '-')
-        return no_option(argv[first]);
+        return ctl_no_option("show", argv[first]);
     policy_init(&p);
     for (int i = first; i < argc && status == CTL_OK; i++)
         if (preset_add(&p, argv[i], &notes, &e) < 0)

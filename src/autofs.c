@@ -21,8 +21,7 @@ static void add(struct autofs *a, const struct mntent *m)
 {
     a->mounts = xrealloc(a->mounts, (a->count + 1) * sizeof(*a->mounts));
     struct autofs_mount *new = &a->mounts[a->count++];
-    *new = (struct autofs_mount){.path = xstrndup(m->mnt_dir, strlen(m->mnt_dir)),
-                                 .autofs = !strcmp(m->mnt_type, "autofs")};
+    *new = (struct autofs_mount){.path = xstrndup(m->mnt_dir, strlen(m->mnt_dir))};
     copy_string(new->type, sizeof(new->type), m->mnt_type);
 }
 
@@ -64,19 +63,24 @@ bool autofs_is_on_top(const struct autofs *a, size_t i)
     return true;
 }
 
+static bool is_autofs(const struct autofs *a, size_t i)
+{
+    return strcmp(a->mounts[i].type, "autofs") == 0;
+}
+
 bool autofs_is_trigger(const struct autofs *a, size_t i)
 {
-    return a->mounts[i].autofs && autofs_is_on_top(a, i);
+    return is_autofs(a, i) && autofs_is_on_top(a, i);
 }
 
 bool autofs_is_kept(const struct autofs *a, size_t i, size_t j)
 {
     const char *from = a->mounts[i].path, *to = a->mounts[j].path;
 
-    if (!is_below(to, from) || a->mounts[j].autofs || !autofs_is_on_top(a, j))
+    if (!is_below(to, from) || is_autofs(a, j) || !autofs_is_on_top(a, j))
         return false;
     for (size_t k = 0; k < a->count; k++)
-        if (!a->mounts[k].autofs && is_below(a->mounts[k].path, from) &&
+        if (!is_autofs(a, k) && is_below(a->mounts[k].path, from) &&
             is_below(to, a->mounts[k].path))
             return false; /* comes along with that one */
     return true;

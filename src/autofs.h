@@ -10,7 +10,6 @@
 struct autofs_mount {
     char *path;
     char type[16]; /* of its file system; a longer one is cut off */
-    bool autofs;
 };
 
 struct autofs {
