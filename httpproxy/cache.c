@@ -62,9 +62,9 @@ static struct entry *find(struct cache *c, const char *key)
 {
     struct entry *e;
 
-    LIST_FOREACH(e, chain_of(c, key), chain)
-    if (strcmp(e->key, key) == 0)
-        return e;
+    LIST_FOREACH (e, chain_of(c, key), chain)
+        if (strcmp(e->key, key) == 0)
+            return e;
     return NULL;
 }
 

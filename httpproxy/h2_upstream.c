@@ -174,10 +174,10 @@ static struct link *find(const struct proxy *p, enum url_scheme scheme,
 {
     struct link *l;
 
-    TAILQ_FOREACH(l, &p->h2->links, all)
-    if (l->carrier->scheme == scheme && url_authority_equal(&l->carrier->authority, a) &&
-        has_room(l))
-        return l;
+    TAILQ_FOREACH (l, &p->h2->links, all)
+        if (l->carrier->scheme == scheme && url_authority_equal(&l->carrier->authority, a) &&
+            has_room(l))
+            return l;
     return NULL;
 }
 

@@ -110,9 +110,9 @@ static struct opening *find(const struct openings *os, const struct url_authorit
 {
     struct opening *o;
 
-    TAILQ_FOREACH(o, &os->all, all)
-    if (url_authority_equal(&o->authority, a) && !(unclaimed && !TAILQ_EMPTY(&o->waiters)))
-        return o;
+    TAILQ_FOREACH (o, &os->all, all)
+        if (url_authority_equal(&o->authority, a) && !(unclaimed && !TAILQ_EMPTY(&o->waiters)))
+            return o;
     return NULL;
 }
 
@@ -121,8 +121,8 @@ static size_t count_to(const struct openings *os, const struct url_authority *a)
     struct opening *o;
     size_t n = 0;
 
-    TAILQ_FOREACH(o, &os->all, all)
-    n += url_authority_equal(&o->authority, a);
+    TAILQ_FOREACH (o, &os->all, all)
+        n += url_authority_equal(&o->authority, a);
     return n;
 }
 

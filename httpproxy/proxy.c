@@ -200,8 +200,8 @@ static void begin_end(struct proxy *p)
 
     listen_take_rest(p);
     listen_close(p);
-    TAILQ_FOREACH(s, &p->sessions, all)
-    proxy_run_later(p, s);
+    TAILQ_FOREACH (s, &p->sessions, all)
+        proxy_run_later(p, s);
     p->finish_deadline = now_ms() + LIMIT_DRAIN_MS;
     arm_run(p);
     p->finishing = true;

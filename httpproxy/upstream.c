@@ -188,9 +188,9 @@ bool upstream_has_kept(const struct proxy *p, enum url_scheme scheme, const stru
 {
     const struct upstream *up;
 
-    TAILQ_FOREACH(up, &p->upstreams->idle, idle)
-    if (serves(up, scheme, a))
-        return true;
+    TAILQ_FOREACH (up, &p->upstreams->idle, idle)
+        if (serves(up, scheme, a))
+            return true;
     return false;
 }
 
