@@ -17,6 +17,7 @@
 #include "src/launch.h"
 #include "src/libexec.h"
 #include "src/resolv_conf.h"
+#include "src/search_list.h"
 #include "src/util.h"
 
 #define KERNEL_MAJOR 5

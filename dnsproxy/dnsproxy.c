@@ -310,6 +310,7 @@ void dnsproxy_run(struct dnsproxy *p)
     read_policy(p);
     read_roots(p);
     read_hostname(p);
+    search_list_read(&p->search);
     (void)raise_nofile();
     if (isolate_confine(&e) < 0)
         die("%s", e.text);

@@ -106,6 +106,7 @@ enum query_verdict query_parse(const uint8_t *wire, size_t len, struct query *q)
     q->id = LDNS_ID_WIRE(wire);
     q->opcode = LDNS_OPCODE_WIRE(wire);
     q->rd = LDNS_RD_WIRE(wire);
+    q->ad = LDNS_AD_WIRE(wire) != 0;
     q->cd = LDNS_CD_WIRE(wire) != 0;
     int rcode = q->opcode == LDNS_PACKET_QUERY ? read_sections(wire, len, q) : LDNS_RCODE_NOTIMPL;
     if (rcode == LDNS_RCODE_FORMERR || rcode == LDNS_RCODE_NOTIMPL) {
@@ -147,6 +148,11 @@ void query_text(const struct query *q, char out[QUERY_TEXT_SIZE])
 bool query_type_is_meta(uint16_t qtype)
 {
     return qtype == 0 || qtype == LDNS_RR_TYPE_OPT || (qtype >= 128 && qtype < LDNS_RR_TYPE_ANY);
+}
+
+bool query_is_of_musl(const struct query *q)
+{
+    return q->rd && q->ad && !q->edns;
 }
 
 bool query_is_localhost(const struct query *q)

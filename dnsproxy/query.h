@@ -26,7 +26,7 @@ enum query_verdict {
 struct query {
     uint16_t id;
     uint8_t opcode;
-    bool rd, cd;
+    bool rd, ad, cd;
     bool tcp;               /* it came over TCP: the reply may be long; set by the caller */
     bool edns;              /* it had an OPT record, so the reply gets one */
     uint16_t udp_size;      /* of that record */
@@ -49,6 +49,10 @@ void query_text(const struct query *q, char out[QUERY_TEXT_SIZE]);
  * 6895, 3.1; TKEY, TSIG, IXFR, AXFR, MAILB, MAILA). ANY is none of these: it is answered here (RFC
  * 8482). */
 bool query_type_is_meta(uint16_t qtype);
+
+/* Whether it looks like one of musl's resolver: over UDP or TCP with AD, and without EDNS. To that
+ * any error but NXDOMAIN is no answer at all, and it waits for five seconds (its res_msend.c). */
+bool query_is_of_musl(const struct query *q);
 
 /* "localhost" or a name under it (RFC 6761, 6.3). */
 bool query_is_localhost(const struct query *q);

@@ -1,16 +1,17 @@
-/* serve.c: what becomes of a query.
+/* serve.c: what becomes of a query: its answer; what upstream sees of it; whether it is logged.
  *
- * | query | answer | upstream sees | logged |
- * |---|---|---|---|
- * | malformed, another opcode, EDNS version not 0 | FORMERR, NOTIMP, BADVERS | nothing | no |
- * | class not IN | REFUSED | nothing | deny |
- * | localhost and names under it (RFC 6761), the jail's host name | 127.0.0.1, ::1, else no data |
- * nothing | no |
- * | PTR of an address that the jail was told, not in the policy | the name asked for then | nothing
- * | no | | name not in the policy, or no host name; any type | REFUSED | nothing | deny | |
- * allowed, meta type (AXFR, IXFR, TKEY, ...) | REFUSED | nothing | deny | | allowed, ANY | one
- * HINFO record (RFC 8482) | nothing | no | | allowed, all other types | from the cache, or rebuilt
- * (answer.c) | name and type, once for all who wait | allow |
+ *   malformed, another opcode, EDNS version not 0: FORMERR, NOTIMP, BADVERS; nothing; no
+ *   class not IN: REFUSED; nothing; deny
+ *   localhost and names under it (RFC 6761), the jail's host name: 127.0.0.1, ::1, else no data;
+ *     nothing; no
+ *   PTR of an address that the jail was told, not in the policy: the name asked for then; nothing;
+ *     no
+ *   an allowed name, completed with a search domain: NXDOMAIN; nothing; allow, with the reason
+ *   name not in the policy, or no host name, any type: REFUSED, for musl NXDOMAIN; nothing; deny
+ *   allowed, meta type (AXFR, IXFR, TKEY, ...): REFUSED; nothing; deny
+ *   allowed, ANY: one HINFO record (RFC 8482); nothing; no
+ *   allowed, all other types: from the cache, or rebuilt (answer.c); name and type, once for all
+ * who wait; allow
  *
  * In a dry run a name that is not in the policy is served as an allowed one, and logged as "would
  * be denied"; what is no host name cannot be asked for even then. */
@@ -53,7 +54,28 @@ static void refuse(struct dnsproxy *p, const struct client *c, const struct quer
     char text[QUERY_TEXT_SIZE];
     query_text(q, text);
     log_deny(p, text, q->qtype, reason, 1);
-    serve_answer(p, c, q, LDNS_RCODE_REFUSED, NULL);
+    serve_answer(p, c, q, query_is_of_musl(q) ? LDNS_RCODE_NXDOMAIN : LDNS_RCODE_REFUSED, NULL);
+}
+
+/* The client goes on to the name itself, as it would where nothing has the completed one: an
+ * allowed name is not a denial for the search list of the host, which the policy does not know. A
+ * short name ("db") is of the host's own network: its completed form is what a policy names. */
+static bool serve_completed(struct dnsproxy *p, const struct client *c, const struct query *q)
+{
+    char base[NAME_SIZE];
+    const struct endpoint *ep;
+    for (size_t i = 0; i < p->search.count; i++) {
+        if (!search_list_base(&p->search, i, q->name, base))
+            continue;
+        ep = policy_match_resolve(&p->policy, base);
+        if (!ep)
+            continue;
+        log_allow(p, q->name, q->qtype, policy_index(&p->policy, ep),
+                  "not asked for: completed with a search domain", 1);
+        serve_answer(p, c, q, LDNS_RCODE_NXDOMAIN, NULL);
+        return true;
+    }
+    return false;
 }
 
 /* Out of the cache, if the answer holds, or if it is stale and upstream has just failed. */
@@ -137,6 +159,8 @@ static void serve_good(struct dnsproxy *p, const struct client *c, const struct 
     if (serve_cached(p, c, q, &key) || serve_local(p, c, q))
         return;
     ep = q->name[0] ? policy_match_resolve(&p->policy, q->name) : NULL;
+    if (!ep && serve_completed(p, c, q))
+        return;
     if (ep || (q->name[0] && p->policy.dry_run))
         serve_allowed(p, c, q, &key, ep);
     else

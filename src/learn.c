@@ -487,6 +487,7 @@ int learn_open(struct learn **out, const struct options *options, const struct p
         learn_free(l);
         return r;
     }
+    search_list_read(&l->search);
     *out = l;
     return 0;
 }

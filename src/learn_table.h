@@ -9,6 +9,7 @@
 
 #include "src/learn.h"
 #include "src/learn_fold.h"
+#include "src/search_list.h"
 
 struct learn_entry {
     char *key;
@@ -56,6 +57,7 @@ struct learn {
     struct learn_table denied;                    /* what a comment says of it */
     struct learn_table denied_urls;
     struct learn_table addresses; /* that lookups returned; the value is the name */
+    struct search_list search;
     int64_t started;
     int folder; /* of FILE, and its name there; -1: file is open instead */
     int file;   /* a pipe or a device: written as it is */

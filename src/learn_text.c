@@ -313,8 +313,29 @@ static void put_words(struct writer *w, const struct learn_table *t, const char 
     const struct learn_entry **list = learn_table_sorted(t);
 
     for (size_t i = 0; i < t->count; i++)
-        if (t != &w->l->names || !learn_table_find(&w->hosts, list[i]->key))
-            (void)put_line(w, before, list[i]->key, &list[i]->use, what);
+        (void)put_line(w, before, list[i]->key, &list[i]->use, what);
+    free(list);
+}
+
+/* It was completed with a search domain, and then, since that was none, asked for as it is. */
+static bool is_completed(const struct writer *w, const char *name)
+{
+    const struct search_list *s = &w->l->search;
+    char base[NAME_SIZE];
+
+    for (size_t i = 0; i < s->count; i++)
+        if (search_list_base(s, i, name, base) && learn_table_find(&w->l->names, base))
+            return true;
+    return false;
+}
+
+static void put_names(struct writer *w)
+{
+    const struct learn_entry **list = learn_table_sorted(&w->l->names);
+
+    for (size_t i = 0; i < w->l->names.count; i++)
+        if (!learn_table_find(&w->hosts, list[i]->key) && !is_completed(w, list[i]->key))
+            (void)put_line(w, "", list[i]->key, &list[i]->use, "lookup");
     free(list);
 }
 
@@ -390,7 +411,7 @@ static void put_all(struct writer *w)
     put_urls(w, &l->urls, true);
     note_raw(w, &l->raw);
     put_words(w, &l->raw, "", "connection");
-    put_words(w, &l->names, "", "lookup");
+    put_names(w);
     put_words(w, &l->sockets, "", "connection");
     put_unseen(w);
     put_lost(w);

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += src/libcommon.a src/libcijail.a
 src_libcommon_a_SOURCES = \
 	src/error.c src/error.h src/util.c src/util.h src/net.h src/address.c src/address.h \
-	src/name.c src/name.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
+	src/name.c src/name.h src/search_list.c src/search_list.h src/url.c src/url_target.c src/url_deep.c src/url.h src/url_split.h \
 	src/policy.c src/policy_word.c src/policy_url.c src/policy_address.c src/policy_raw.c src/policy_index.c src/policy_index.h src/policy_word.h src/policy.h \
 	src/msg.c src/msg.h src/msg_batch.c src/msg_batch.h src/channel.c src/channel.h src/filter.c src/filter.h src/filters.h src/isolate.c src/isolate.h \
 	src/libexec.c src/libexec.h src/policy_file.c src/policy_file.h src/memfd.c src/memfd.h src/quota.c src/quota.h src/parent.c src/parent.h src/base64.c src/base64.h src/secret.c src/secret.h src/relay.c src/relay.h src/report.c src/report.h src/report_parts.h \

@@ -38,11 +38,11 @@
 
 #include "src/autofs.h"
 #include "src/jail_resolv_conf.h"
+#include "src/search_list.h"
 #include "src/own_folder.h"
 #include "src/util.h"
 
 #define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
-#define RESOLV_CONF "/etc/resolv.conf"
 
 #define MOUNT_TABLE "/proc/self/mounts"
 

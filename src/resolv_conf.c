@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "src/search_list.h"
 #include "src/util.h"
 
 #define DNS_PORT_UPSTREAM 53
@@ -58,7 +59,7 @@ static void read_servers(struct resolv_conf *r)
     size_t len;
 
     r->count = 0;
-    if (read_file(RESOLV_CONF, 65536, &text, &len, NULL) == 0)
+    if (read_file(RESOLV_CONF, RESOLV_CONF_MAX, &text, &len, NULL) == 0)
         for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
             if (r->count < RESOLV_CONF_SERVERS && sscanf(line, " nameserver %63s", server) == 1 &&
                 resolv_conf_address(server, DNS_PORT_UPSTREAM, &r->servers[r->count]))

@@ -7,7 +7,6 @@
 
 #include "src/resolver.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_SERVERS 3 /* as resolv.conf(5) has it */
 
 struct resolv_conf {

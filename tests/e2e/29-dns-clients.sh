@@ -97,5 +97,43 @@ if [[ -w /etc/resolv.conf ]]; then
     t_match "$out" '^198\.51\.100\.10$'
     run cijail -e registry.example -- ./glibc short
     t_eq "$out" failed
+
+    # As in a pod: every name is first tried with each of the search domains.
+    printf 'nameserver 192.0.2.53\nsearch ns.svc.cluster.test svc.cluster.test\noptions ndots:5\n' \
+        >"$(readlink -f /etc/resolv.conf)"
+    for client in ./glibc ./musl ./go-resolve 'dig +search +short'; do
+        [[ $client == *' '* || -e $client ]] || continue
+        t_case "search domains of the host: an allowed name is no denial with them, and nobody is asked for it: $client"
+        wire_start
+        run cijail -e registry.example --fail-on-deny -- $client registry.example
+        wire_stop
+        t_eq "$status" 0
+        t_match "$out" '^198\.51\.100\.10$'
+        t_no_match "$WIRE" cluster
+        t_match "$WIRE" 'registry\.example'
+        # The twin: with an ending that is no search domain, or before a name that is not allowed, it is a denial.
+        run cijail -e registry.example --fail-on-deny -- $client registry.example.svc.other.test.
+        t_eq "$status" 98
+        t_no_match "$out" '^198'
+        run cijail -e registry.example --fail-on-deny -- $client leak.example.
+        t_eq "$status" 98
+    done
+    t_case 'search domains of the host: the log says why a completed name was not asked for'
+    run cijail -v -e registry.example -- ./glibc registry.example
+    t_match "$err" 'resolve registry\.example\.ns\.svc\.cluster\.test A: not asked for: completed with a search domain'
+    t_case 'search domains of the host: a short name is denied as it is completed, which says what would allow it'
+    run cijail -e registry --fail-on-deny -- ./glibc registry
+    t_eq "$status" 98
+    t_match "$err" 'registry\.ns\.svc\.cluster\.test'
+    t_case 'search domains of the host: what is learned has the name alone'
+    run cijail --dry-run --learn learned -- ./glibc registry.example
+    t_match "$(<learned)" '^registry\.example'
+    t_no_match "$(<learned)" cluster
 fi
+t_case 'a denied query of musl, which takes no error but NXDOMAIN for an answer'
+run cijail -e registry.example -- sh -c 'dig +noedns +adflag secret.test; dig +noedns +noadflag secret.test; dig secret.test; dig +noedns +adflag +short registry.example'
+t_count 1 "$out" 'status: NXDOMAIN'
+t_count 2 "$out" 'status: REFUSED'
+t_match "$out" '^198\.51\.100\.10$'
+t_match "$err" '1 allowed, 3 denied'
 t_done

@@ -43,6 +43,14 @@ in_real_network() {
     cd "$T_TMP" || exit
 }
 
+# A misspelt assertion is one that cannot fail. The handler runs in a shell of its own (bash(1)).
+command_not_found_handle() {
+    echo "$1: command not found" >&2
+    kill -USR1 $$
+    return 127
+}
+trap 't_fail "a command of the test is not there"' USR1
+
 t_case() {
     t_end
     t_name=$1 t_bad=0 t_asserted=0 t_lacks='' last=

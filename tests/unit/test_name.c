@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "src/name.h"
+#include "src/search_list.h"
 #include "src/util.h"
 
 #define L63 "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabc"
@@ -315,6 +316,58 @@ static void test_ends_in_number(void **state)
             fail_msg("%s", no[i]);
 }
 
+static void parse_search(struct search_list *s, const char *text, const char *hostname)
+{
+    char *copy = xstrdup(text);
+
+    search_list_parse(s, copy, hostname);
+    free(copy);
+}
+
+/* resolv.conf(5) */
+static void test_search_list(void **state)
+{
+    static struct search_list s;
+    char many[SEARCH_DOMAINS_MAX * 8 + 64] = "search";
+
+    (void)state;
+    parse_search(
+        &s, "domain old.test\nsearch\tNS.svc.Test.  svc.test\toptions ndots:5\r\n#search no\n", "");
+    assert_int_equal(s.count, 3); /* "ndots:5" is no name */
+    assert_string_equal(s.domains[0], "ns.svc.test");
+    assert_string_equal(s.domains[1], "svc.test");
+    assert_string_equal(s.domains[2], "options");
+    parse_search(&s, "searching a.test\n search b.test\n", "host.corp.test");
+    assert_int_equal(s.count, 1);
+    assert_string_equal(s.domains[0], "corp.test");
+    parse_search(&s, "search .\n", "host.corp.test");
+    assert_int_equal(s.count, 0);
+    parse_search(&s, "", "host");
+    assert_int_equal(s.count, 0);
+    for (unsigned i = 0; i < SEARCH_DOMAINS_MAX + 8; i++)
+        (void)snprintf(many + strlen(many), sizeof(many) - strlen(many), " a%u.b", i % 10);
+    parse_search(&s, many, "");
+    assert_int_equal(s.count, SEARCH_DOMAINS_MAX);
+}
+
+static void test_search_list_base(void **state)
+{
+    static struct search_list s;
+    char base[NAME_SIZE];
+
+    (void)state;
+    parse_search(&s, "search ns.svc.test svc.test\n", "");
+    assert_true(search_list_base(&s, 0, "a.example.ns.svc.test", base));
+    assert_string_equal(base, "a.example");
+    assert_true(search_list_base(&s, 1, "a.example.ns.svc.test", base));
+    assert_string_equal(base, "a.example.ns");
+    assert_false(search_list_base(&s, 0, "a.example.svc.test", base));
+    assert_false(search_list_base(&s, 0, "short.ns.svc.test", base));
+    assert_false(search_list_base(&s, 0, "ns.svc.test", base));
+    assert_false(search_list_base(&s, 0, "a.example.xns.svc.test", base));
+    assert_false(search_list_base(&s, 0, "", base));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +379,8 @@ int main(void)
         cmocka_unit_test(test_match_all),
         cmocka_unit_test(test_match_time),
         cmocka_unit_test(test_ends_in_number),
+        cmocka_unit_test(test_search_list),
+        cmocka_unit_test(test_search_list_base),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

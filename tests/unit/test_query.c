@@ -45,6 +45,20 @@ static void test_plain(void **state)
     assert_memory_equal(q.question, STAEX A_IN, 14);
 }
 
+static void test_musl(void **state)
+{
+    (void)state;
+    struct query q;
+    assert_int_equal(PARSE(&q, "\x12\x34\1\x20\0\1\0\0\0\0\0\0" STAEX A_IN), QUERY_GOOD);
+    assert_true(query_is_of_musl(&q));
+    assert_int_equal(PARSE(&q, PLAIN STAEX A_IN), QUERY_GOOD);
+    assert_false(query_is_of_musl(&q));
+    assert_int_equal(
+        PARSE(&q, "\x12\x34\1\x20\0\1\0\0\0\0\0\1" STAEX A_IN "\0\0\x29\4\xd0\0\0\0\0\0\0"),
+        QUERY_GOOD);
+    assert_false(query_is_of_musl(&q));
+}
+
 static void test_case_is_kept_for_the_echo_only(void **state)
 {
     (void)state;
@@ -253,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_musl),
         cmocka_unit_test(test_case_is_kept_for_the_echo_only),
         cmocka_unit_test(test_edns),
         cmocka_unit_test(test_edns_malformed),
