@@ -7,6 +7,8 @@
  */
 #include "dnsproxy/cache.h"
 
+#include <ldns/ldns.h>
+
 #include <string.h>
 #include <sys/random.h>
 
@@ -180,11 +182,29 @@ struct cached *cache_put(struct cache *c, const struct cache_key *key, const str
     return e;
 }
 
+static bool has_answer(struct cache *c, const char *name, uint16_t qtype,
+                       const struct msg_server *server, uint64_t now)
+{
+    struct cache_key key = cache_key(c, name, strlen(name), qtype, server);
+    struct cached *e = find(c, &key);
+    return e && cache_is_fresh(e, now) && e->view.rcode == LDNS_RCODE_NOERROR;
+}
+
 void cache_put_cut(struct cache *c, const char *name, const struct msg_server *server,
                    const struct answer *a, uint64_t now)
 {
     struct cache_key key = cache_key(c, name, strlen(name), CUT_TYPE, server);
-    (void)cache_put(c, &key, a, now);
+    if (!has_answer(c, name, LDNS_RR_TYPE_A, server, now) &&
+        !has_answer(c, name, LDNS_RR_TYPE_AAAA, server, now))
+        (void)cache_put(c, &key, a, now);
+}
+
+void cache_drop_cut(struct cache *c, const char *name, const struct msg_server *server)
+{
+    struct cache_key key = cache_key(c, name, strlen(name), CUT_TYPE, server);
+    struct cached *e = find(c, &key);
+    if (e)
+        drop(c, e);
 }
 
 struct cached *cache_find_cut(struct cache *c, const char *name, const struct msg_server *server,

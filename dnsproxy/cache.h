@@ -78,6 +78,9 @@ void cache_put_cut(struct cache *c, const char *name, const struct msg_server *s
                    const struct answer *a, uint64_t now);
 struct cached *cache_find_cut(struct cache *c, const char *name, const struct msg_server *server,
                               uint64_t now);
+/* Some servers say NXDOMAIN where there is no AAAA (RFC 4074, 4.2): with an address of that name in
+ * here none is kept, and what has been kept is dropped when one comes. */
+void cache_drop_cut(struct cache *c, const char *name, const struct msg_server *server);
 
 void cache_each(struct cache *c, cache_visit_cb *visit, void *arg);
 size_t cache_bytes(const struct cache *c);

@@ -272,6 +272,8 @@ static void succeed(struct upstream *u, uint32_t i, const struct answer *a, bool
     }
     if (a->rcode == LDNS_RCODE_NXDOMAIN && a->ancount == 0 && !hosts_below)
         cache_put_cut(u->p->cache, s->name, &s->server, a, now);
+    else if (a->rcode == LDNS_RCODE_NOERROR)
+        cache_drop_cut(u->p->cache, s->name, &s->server);
     finish(u, i, 0, &v);
 }
 

@@ -13,8 +13,9 @@
  * (dnsproxy/secure.c): the name was judged here all the same.
  *
  * The servers are asked in their order. One that was silent comes behind the others for a while,
- * which doubles each time. Three rounds, each with twice the patience of the one before; an error
- * of the server (SERVFAIL and the like) counts as soon as all have been asked. */
+ * which doubles each time. Three rounds, each with twice the patience of the one before, and from
+ * the second on without EDNS; the last attempt has what is left. An error of the server (SERVFAIL
+ * and the like) counts as soon as all have been asked. */
 #include "src/upstream_dns.h"
 
 #include <arpa/inet.h>
@@ -36,6 +37,7 @@
 #define TCP_MS 4000
 #define TOTAL_MS 10000
 #define TICK_MS 100
+#define PLAIN_MS 300000
 #define PENALTY_MS 500 /* after one failure */
 #define PENALTY_MAX_MS 30000
 #define SILENT_MAX 3 /* times in a row until it is said: packets are lost, names may be slow */
@@ -262,12 +264,22 @@ static bool all_tried(const struct upstream_query *q)
 
 /* --- attempts --- */
 
+/* Of an attempt, in ms: the last one has what is left, since a server may be slow. */
+static uint64_t patience(const struct upstream_query *q)
+{
+    if (q->tcp)
+        return TCP_MS;
+    return q->round == ROUNDS - 1 && all_tried(q) ? TOTAL_MS : (uint64_t)UDP_MS << q->round;
+}
+
 /* 0 or a negative errno. */
 static int start_at(struct upstream_query *q, struct upstream_server *s)
 {
     q->server = s;
     s->users++;
-    q->attempt_ms = now_ms() + (q->tcp ? TCP_MS : (uint64_t)UDP_MS << q->round);
+    q->attempt_ms = now_ms() + patience(q);
+    if (!q->tcp && (q->round > 0 || s->plain_ms > now_ms()))
+        upstream_packet_make_plain(q);
     return q->tcp ? upstream_tcp_start(s, q) : upstream_udp_start(s, q);
 }
 
@@ -301,6 +313,17 @@ void upstream_failed(struct upstream_query *q, int err)
     start_attempt(q);
 }
 
+/* After silence it was asked without EDNS: some drop what they do not know (RFC 6891, 7). */
+static void learn_edns(const struct upstream_query *q, struct upstream_server *s)
+{
+    if (q->tcp)
+        return;
+    if (!q->plain)
+        s->edns = true;
+    else if (!s->edns && q->round > 0)
+        s->plain_ms = now_ms() + PLAIN_MS;
+}
+
 void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len)
 {
     struct upstream_server *s = q->server;
@@ -310,6 +333,7 @@ void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len
     s->penalty_ms = 0;
     switch (upstream_packet_judge(q, data, len)) {
     case UPSTREAM_NO_EDNS:
+        s->plain_ms = now_ms() + PLAIN_MS;
         stop_attempt(q);
         upstream_packet_make_plain(q);
         r = start_at(q, s);
@@ -323,6 +347,7 @@ void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len
         }
         break;
     default:
+        learn_edns(q, s);
         break;
     }
     finish(q, 0, data, len);

@@ -54,6 +54,8 @@ void upstream_packet_set_id(struct upstream_query *q, uint16_t id)
 
 void upstream_packet_make_plain(struct upstream_query *q)
 {
+    if (q->plain)
+        return;
     q->plain = true;
     q->packet_len -= OPT_LEN;
     put16(q->packet, (unsigned)q->packet_len);

@@ -51,6 +51,8 @@ struct upstream_server {
     bool said;           /* that it cannot be asked */
     uint64_t penalty_ms; /* until then others are asked first */
     unsigned users;      /* attempts */
+    bool edns;           /* it has answered a query with EDNS */
+    uint64_t plain_ms;   /* until then it is asked without: it was silent, or refused, with it */
     struct upstream_socket *sockets[UPSTREAM_SOCKETS];
     struct upstream_socket *old; /* not used for further queries */
     struct upstream_server *next;
@@ -85,7 +87,7 @@ void upstream_tcp_stop(struct upstream_query *q);
 /* RFC 1035, 4.1; RFC 6891, 6.1.2. The name is canonical: labels of 1 to 63, 253 in all. */
 void upstream_packet_build(struct upstream_query *q, const char *name);
 void upstream_packet_set_id(struct upstream_query *q, uint16_t id);
-/* Takes the OPT record off. */
+/* Takes the OPT record off, if it is there. */
 void upstream_packet_make_plain(struct upstream_query *q);
 
 /* To a multiple of UPSTREAM_PADDING (RFC 7830), once. */

@@ -188,6 +188,24 @@ print(len({s.recv(4096)[:2] for _ in range(100)}))'
     run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example
     t_eq "$out" 198.51.100.1
 
+    t_case 'a server that drops what has EDNS is asked without, and the next time at once'
+    upstream edns-dropped
+    run cijail -e '*.example' -- sh -c 'dig +short +timeout=15 +tries=1 a.example; dig +short +timeout=15 +tries=1 b.example'
+    t_count 2 "$out" '^198\.51\.100\.1$'
+    t_eq "$(asked a.example) $(asked b.example)" '2 1'
+
+    t_case 'a server that needs more time than an attempt has'
+    upstream slower
+    run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example
+    t_eq "$out" 198.51.100.1
+
+    t_case 'RFC 4074, 4.2: NXDOMAIN of AAAA, where there is an A'
+    upstream no-aaaa
+    run cijail -e a.example -- sh -c 'dig +short a.example; dig a.example AAAA; dig +short a.example; dig +short a.example'
+    t_count 3 "$out" '^198\.51\.100\.1$'
+    t_match "$out" 'status: NXDOMAIN'
+    t_eq "$(asked a.example)" 2
+
     t_case 'a truncated answer is asked for over TCP'
     upstream truncated
     run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example

@@ -34,7 +34,7 @@ def answers(query, tcp):
     nxdomain = reply(query, [SOA], rcode=3, counts=(1, 0, 1, 0))
     other = b"\5other\7example\0\0\1\0\1"
     return {
-        "good": [(0, good)], "ttl1": [(0, good)], "slow": [(0.3, good)], "silent": [],
+        "good": [(0, good)], "ttl1": [(0, good)], "slow": [(0.3, good)], "slower": [(4.5, good)], "silent": [],
         "wrong-id": [(0, bytes([evil[0] ^ 0xff]) + evil[1:]), (0.1, good)],
         "wrong-question": [(0, reply(query, [record(EVIL)], question=other)), (0.1, good)],
         "spoofed": [(0, reply(query, [record(EVIL)], ident=struct.pack(">H", i))) for i in range(0, 2000)
@@ -49,6 +49,8 @@ def answers(query, tcp):
         "late": [] if name == "a.example" else [(0, good)],
         "nxdomain": [(0, nxdomain if name.endswith("missing.example") else good)],
         "servfail": [(0, reply(query, rcode=2))], "refused": [(0, reply(query, rcode=5))],
+        "edns-dropped": [] if query[11] else [(0, good)],
+        "no-aaaa": [(0, nxdomain if qtype == 28 else good)],
         "noedns": [(0, reply(query, rcode=1) if query[11] else good)],
         "truncated": [(0, good if tcp else reply(query, flags=0x8380))],
     }[mode]
@@ -74,6 +76,9 @@ def serve_udp(s):
         if mode == "late":
             send_late(s, query, peer, kept)
         for delay, message in answers(query, False):
+            if delay > 1:
+                threading.Timer(delay, s.sendto, (message, peer)).start()
+                continue
             time.sleep(delay)
             try:
                 s.sendto(message, peer)
