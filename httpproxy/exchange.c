@@ -33,12 +33,13 @@
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/opening.h"
+#include "httpproxy/pipeline.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/via.h"
 #include "src/quota.h"
 #include "src/util.h"
 
-static void on_upstream_ready(void *arg)
+void exchange_ready(void *arg)
 {
     struct exchange *x = arg;
 
@@ -165,6 +166,8 @@ static void finish(struct session *s)
 
     report(x, x->reason);
     s->exchange = NULL;
+    if (x->upstream)
+        pipeline_lost(s);
     switch (x->end) {
     case EXCHANGE_GOES_ON:
     case EXCHANGE_DONE:
@@ -253,7 +256,7 @@ static void settle_trailers(struct exchange *x, bool h2)
 /* A connection that is ready, and may refuse the request: what is written stays for a retry. */
 static void use(struct exchange *x, struct upstream *up)
 {
-    stream_set_owner(&up->stream, on_upstream_ready, x);
+    stream_set_owner(&up->stream, exchange_ready, x);
     x->upstream = up;
     x->pinned = true;
     become_active(x);
@@ -278,7 +281,7 @@ void exchange_connected(struct exchange *x, struct upstream *up)
         use(x, up);
         return;
     }
-    stream_set_owner(&up->stream, on_upstream_ready, x);
+    stream_set_owner(&up->stream, exchange_ready, x);
     x->upstream = up;
     become_active(x);
     settle_trailers(x, false);
@@ -311,7 +314,7 @@ void exchange_dialed(struct exchange *x, int fd, int err, const char *text)
                       text && text[0] ? text : strerror(err));
         return;
     }
-    x->upstream = upstream_new(s->proxy, fd, x->scheme, &x->authority, on_upstream_ready, x, &e);
+    x->upstream = upstream_new(s->proxy, fd, x->scheme, &x->authority, exchange_ready, x, &e);
     if (!x->upstream) {
         exchange_fail(x, 502, "%s", e.text);
         return;
@@ -396,6 +399,7 @@ void exchange_retry(struct exchange *x)
     x->retried |= !refused;
     upstream_drop(x->upstream);
     x->upstream = NULL;
+    pipeline_lost(x->session);
     buf_rewind(&x->send);
     x->pinned = false;
     x->written = 0;
@@ -507,6 +511,7 @@ static bool step(struct exchange *x)
     if (x->phase == EXCHANGE_HANDSHAKE)
         return handshake(x) || moved;
     moved = push_request(x) || moved;
+    moved = pipeline_step(x) || moved;
     moved = response_pull(x) || moved;
     moved = response_process(x) || moved;
     if (x->end != EXCHANGE_GOES_ON)
@@ -559,13 +564,14 @@ void exchange_rest(struct exchange *x, bool moved)
 
 /* --- the beginning --- */
 
-void exchange_begin(struct session *s, const struct head_request *r, const struct url *url,
-                    const struct endpoint *ep, size_t len)
+/* What the scratch's request comes to; head_len: of t->head, which is the server's, or negative. */
+static struct exchange *make(struct session *s, const struct head_request *r, const struct url *url,
+                             const struct endpoint *ep, int *head_len)
 {
     struct scratch *t = &s->proxy->scratch;
     struct exchange *x = xcalloc(1, sizeof(*x));
-    int head_len = head_write_request(r, url, true, t->head, sizeof(t->head));
 
+    *head_len = head_write_request(r, url, true, t->head, sizeof(t->head));
     x->session = s;
     x->phase = EXCHANGE_ACTIVE;
     copy_string(x->method, sizeof(x->method), r->method);
@@ -581,6 +587,22 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
     body_init(&x->request, r->body, r->content_length,
               r->body == BODY_CHUNKED ? BODY_CHUNKED : BODY_LENGTH);
     x->has_body = !x->request.done;
+    return x;
+}
+
+static void queue_head(struct exchange *x, size_t len)
+{
+    x->head_len = len;
+    buf_reserve(&x->send, len + (x->has_body ? LIMIT_BUFFER : 0));
+    buf_append(&x->send, x->session->proxy->scratch.head, len);
+}
+
+void exchange_begin(struct session *s, const struct head_request *r, const struct url *url,
+                    const struct endpoint *ep, size_t len)
+{
+    int head_len;
+    struct exchange *x = make(s, r, url, ep, &head_len);
+
     if (!x->has_body)
         stream_settle(&s->client);
     buf_consume(&s->in, len);
@@ -590,8 +612,31 @@ void exchange_begin(struct session *s, const struct head_request *r, const struc
         exchange_fail(x, 431, "the request head is too long");
         return;
     }
-    x->head_len = (size_t)head_len;
-    buf_reserve(&x->send, x->head_len + (x->has_body ? LIMIT_BUFFER : 0));
-    buf_append(&x->send, t->head, x->head_len);
+    queue_head(x, (size_t)head_len);
     exchange_connect(x);
+}
+
+struct exchange *exchange_make_ahead(struct session *s, const struct head_request *r,
+                                     const struct url *url, const struct endpoint *ep, size_t len)
+{
+    int head_len;
+    struct exchange *x = make(s, r, url, ep, &head_len);
+
+    if (head_len < 0) {
+        exchange_free(x);
+        return NULL;
+    }
+    buf_consume(&s->in, len);
+    queue_head(x, (size_t)head_len);
+    return x;
+}
+
+void exchange_resume(struct exchange *x)
+{
+    x->session->exchange = x;
+    session_enter(x->session, SESSION_EXCHANGE);
+    if (x->upstream)
+        become_active(x);
+    else
+        exchange_connect(x);
 }

@@ -25,6 +25,7 @@ struct opening;
 
 struct exchange {
     TAILQ_ENTRY(exchange) waiting; /* of those that wait for an opening */
+    TAILQ_ENTRY(exchange) ahead;   /* of those of a session whose turn is to come (pipeline.h) */
     struct session *session;
     enum exchange_phase phase;
     enum exchange_end end;
@@ -57,6 +58,7 @@ struct exchange {
     size_t head_len;
     uint64_t written;   /* bytes of send that went out */
     bool pinned;        /* what was written stays in send: it may have to be written again */
+    bool went_ahead;    /* something of it was sent before its turn */
     bool send_failed;   /* the server takes no more */
     struct buf recv;    /* from the server */
     size_t scanned;     /* bytes of recv that are known to hold no whole head */
@@ -80,6 +82,15 @@ struct exchange {
  * SESSION_EXCHANGE, or answers with an error. len: of the head, which is taken out of s->in. */
 void exchange_begin(struct session *s, const struct head_request *r, const struct url *url,
                     const struct endpoint *ep, size_t len);
+
+/* The same for one that has its turn later (pipeline.h), and belongs to the caller. NULL: the head
+ * is too long, and stays in s->in. */
+struct exchange *exchange_make_ahead(struct session *s, const struct head_request *r,
+                                     const struct url *url, const struct endpoint *ep, size_t len);
+
+/* Its turn has come: it is the session's from here on, which enters SESSION_EXCHANGE. It may have
+ * its connection already, and part of the response in recv. */
+void exchange_resume(struct exchange *x);
 
 /* One step of s->exchange; true if anything moved. When the exchange is over, it is reported and
  * freed, and the session moves on. */
@@ -109,7 +120,10 @@ void exchange_interrupted(struct exchange *x, const char *why);
 /* Closes the connection to the server, if there is one. */
 void exchange_free(struct exchange *x);
 
-/* --- between exchange.c, response.c and upgrade.c --- */
+/* --- between exchange.c, response.c, pipeline.c and upgrade.c --- */
+
+/* A stream_ready_cb; arg: the exchange that the connection to the server belongs to. */
+void exchange_ready(void *arg);
 
 /* Ends the exchange: FAILED with this status, or CUT if a response has begun. */
 void exchange_fail(struct exchange *x, int status, const char *fmt, ...)

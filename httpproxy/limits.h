@@ -21,6 +21,8 @@
 #define LIMIT_EARLY_PER_AUTHORITY 16
 #define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
 #define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
+#define LIMIT_PIPELINE 64      /* requests of a client that are sent before their turn comes */
+#define LIMIT_PIPELINED 4096   /* the same, of all clients */
 #define LIMIT_REFUSALS 32      /* of one request, by servers that say that they did nothing of it */
 #define LIMIT_STEPS 32         /* of one session before the others have their turn */
 #define LIMIT_RELAYS_PART 4    /* tunnels: at most this part of the clients */

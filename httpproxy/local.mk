@@ -6,7 +6,7 @@ httpproxy_libhttpproxy_a_SOURCES = $(HTTP_PARSER_SOURCES) \
 	httpproxy/session.c httpproxy/session.h httpproxy/request.c httpproxy/connect.c \
 	httpproxy/transparent.c httpproxy/raw.c httpproxy/raw.h \
 	httpproxy/exchange.c httpproxy/exchange.h httpproxy/response.c httpproxy/upgrade.c \
-	httpproxy/opening.c httpproxy/opening.h httpproxy/upstream.c httpproxy/upstream_tls.c httpproxy/upstream.h \
+	httpproxy/pipeline.c httpproxy/pipeline.h httpproxy/opening.c httpproxy/opening.h httpproxy/upstream.c httpproxy/upstream_tls.c httpproxy/upstream.h \
 	httpproxy/via.c httpproxy/via_bridge.c httpproxy/via.h \
 	httpproxy/stream.c httpproxy/stream.h httpproxy/buf.c httpproxy/buf.h \
 	httpproxy/body.c httpproxy/body.h httpproxy/cache.c httpproxy/cache.h \

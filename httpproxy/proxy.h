@@ -62,6 +62,7 @@ struct proxy {
     struct session_list sessions; /* all of them */
     struct session_list queue;    /* those that have more to do than one turn allows */
     size_t session_count, session_max, queue_len;
+    size_t ahead_count;                     /* of all sessions (pipeline.h) */
     unsigned handshakes, handshakes_before; /* since memory was given back; at the last tick */
     struct listener listeners[4];
     bool accepting;

@@ -142,6 +142,30 @@ static bool put_secrets(struct session *s, struct head_request *r, const struct 
     return false;
 }
 
+static bool is_simple(const struct head_request *r)
+{
+    return (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0) &&
+           r->body == BODY_NONE && !r->upgrade[0] && !r->expect_continue && r->keep_alive &&
+           r->minor >= 1;
+}
+
+struct exchange *request_ahead(struct session *s, const struct exchange *x, size_t len)
+{
+    struct scratch *t = &s->proxy->scratch;
+    struct head_request *r = &t->request;
+    const struct endpoint *ep;
+
+    if (head_parse_request(buf_begin(&s->in), len, r, NULL) < 0 || !is_simple(r) ||
+        request_url(s, r, &t->url, NULL) < 0 ||
+        url_format(&t->url, t->url_text, sizeof(t->url_text)) < 0 || t->url.scheme != x->scheme ||
+        !url_authority_equal(&t->url.authority, &x->authority))
+        return NULL;
+    ep = policy_match_request(&s->proxy->policy, r->method, &t->url);
+    if (!ep || secrets_put(s->proxy->secrets, r, &t->url, &t->secrets, NULL) < 0)
+        return NULL;
+    return exchange_make_ahead(s, r, &t->url, ep, len);
+}
+
 void request_begin(struct session *s, size_t len)
 {
     struct scratch *t = &s->proxy->scratch;

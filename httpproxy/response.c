@@ -13,6 +13,7 @@
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/pipeline.h"
 #include "httpproxy/secret.h"
 #include "httpproxy/via.h"
 
@@ -45,18 +46,20 @@ bool response_pull(struct exchange *x)
     return true;
 }
 
-/* Gives the connection back to the pool, or closes it if anything about it is not as it should be.
- * One on which another protocol was offered is not used again: some gateway on the way may have
- * taken it for switched without looking at the answer. */
+/* Gives the connection to the next request, or back to the pool, or closes it if anything about it
+ * is not as it should be. One on which another protocol was offered is not used again: some gateway
+ * on the way may have taken it for switched without looking at the answer. */
 static void release(struct exchange *x)
 {
     struct upstream *up = x->upstream;
     bool clean = !x->upgrade[0] && x->upstream_keep_alive && !x->upstream_end && !x->send_failed &&
-                 x->request.done && buf_len(&x->send) == 0 && buf_len(&x->recv) == 0 &&
-                 x->response.in != BODY_CLOSE;
+                 x->request.done && buf_len(&x->send) == 0 && x->response.in != BODY_CLOSE;
 
     x->upstream = NULL;
-    if (clean && !up->shared)
+    if (clean && pipeline_pass(x, up))
+        return;
+    pipeline_lost(x->session);
+    if (clean && !up->shared && buf_len(&x->recv) == 0)
         upstream_keep(up);
     else
         upstream_drop(up);

@@ -23,6 +23,7 @@
 #include "httpproxy/exchange.h"
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
+#include "httpproxy/pipeline.h"
 #include "httpproxy/raw.h"
 #include "httpproxy/reply.h"
 #include "src/util.h"
@@ -39,6 +40,7 @@ static struct session *make(struct proxy *p, enum session_mode mode)
     s->proxy = p;
     s->scheme = URL_HTTP;
     s->mode = mode;
+    TAILQ_INIT(&s->ahead);
     return s;
 }
 
@@ -101,6 +103,7 @@ void session_free(struct session *s, const char *why)
             exchange_interrupted(s->exchange, why);
         exchange_free(s->exchange);
     }
+    pipeline_free(s);
     raw_free(s);
     if (s->queued) {
         TAILQ_REMOVE(&p->queue, s, waiting);
@@ -178,8 +181,10 @@ void session_enter(struct session *s, enum session_state state)
 {
     s->state = state;
     s->deadline = now_ms() + time_for(s, state);
-    if (state == SESSION_HEAD)
+    if (state == SESSION_HEAD || state == SESSION_EXCHANGE) {
         s->scanned = 0;
+        s->ahead_ends = false;
+    }
     if (state != SESSION_LINGER)
         return;
     s->skip = LIMIT_LINGER;
@@ -227,6 +232,8 @@ static bool step_head(struct session *s)
 {
     size_t len = buf_len(&s->in);
 
+    if (pipeline_next(s))
+        return true;
     if (len > s->scanned) {
         if (proxy_congested(s->proxy)) {
             proxy_run_later(s->proxy, s);

@@ -53,6 +53,9 @@ struct session {
     uint64_t deadline;    /* of now_ms() */
     unsigned client_port; /* SESSION_TRANSPARENT: the client's own */
     struct exchange *exchange;
+    TAILQ_HEAD(, exchange) ahead; /* requests behind that one (pipeline.h) */
+    unsigned ahead_count;
+    bool ahead_ends;          /* what comes next in `in` waits for its turn */
     struct raw *raw;          /* SESSION_RAW */
     struct mitm_hello *hello; /* SESSION_HANDSHAKE */
     struct h2_conn *h2;       /* SESSION_H2 */
@@ -106,6 +109,10 @@ enum session_state session_after(enum head_body in, uint64_t left, bool keep, ui
 
 /* A whole head of len bytes is in: judges it and begins what follows (request.c). */
 void request_begin(struct session *s, size_t len);
+
+/* A whole head of len bytes is in, behind the request x: one that may be sent before its turn comes
+ * (pipeline.h) is taken out of s->in. NULL: it waits for its turn (request.c). */
+struct exchange *request_ahead(struct session *s, const struct exchange *x, size_t len);
 
 /* What should be a head cannot be read: logs and answers that. head, of len bytes: what came, or as
  * much of it as is worth a line of the log (request.c). */
