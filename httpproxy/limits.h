@@ -72,10 +72,4 @@
 #define LIMIT_H2_CONTINUATIONS 16 /* of one head; HEAD_MAX is four full frames */
 #define LIMIT_H2_CONNECTIONS 64   /* to servers that are kept without a request */
 
-/* TCP keepalive of a server, in seconds: how long silent, between two probes; and how many of these
- * are unanswered when it is given up. */
-#define LIMIT_KEEPALIVE_IDLE_S 60
-#define LIMIT_KEEPALIVE_INTERVAL_S 30
-#define LIMIT_KEEPALIVE_COUNT 6
-
 #endif

@@ -24,7 +24,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -199,7 +198,6 @@ void raw_dialed(struct session *s, int fd, int err, const char *text)
     static const char ok[] = "HTTP/1.1 200 Connection established\r\n\r\n";
     struct raw *raw = s->raw;
     const char *reason = text && text[0] ? text : strerror(err);
-    int one = 1;
 
     raw->phase = RAW_LOOKING; /* the dial is over, whatever follows */
     if (fd < 0) {
@@ -211,7 +209,7 @@ void raw_dialed(struct session *s, int fd, int err, const char *text)
         return;
     }
     (void)set_nonblocking(fd);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    set_tcp_options(fd);
     if (stream_open(&raw->server, s->proxy->base, fd, on_server_ready, s) < 0) {
         fail(s, 502, MSG_ALLOW, "the connection cannot be watched");
         return;

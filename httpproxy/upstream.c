@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -88,24 +87,6 @@ size_t upstreams_orphans(const struct upstreams *u)
 
 /* --- one connection --- */
 
-/* Nothing waits to be sent; and a server that is gone is noticed, however long it may be silent. */
-static void set_options(int fd)
-{
-    static const struct {
-        int level, name, value;
-    } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, LIMIT_KEEPALIVE_IDLE_S},
-        {IPPROTO_TCP, TCP_KEEPINTVL, LIMIT_KEEPALIVE_INTERVAL_S},
-        {IPPROTO_TCP, TCP_KEEPCNT, LIMIT_KEEPALIVE_COUNT},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-                         sizeof(options[i].value));
-}
-
 struct upstream *upstream_new(struct proxy *p, int fd, enum url_scheme scheme,
                               const struct url_authority *a, stream_ready_cb *ready, void *arg,
                               struct error *e)
@@ -116,7 +97,7 @@ struct upstream *upstream_new(struct proxy *p, int fd, enum url_scheme scheme,
     up->scheme = scheme;
     up->authority = *a;
     (void)set_nonblocking(fd);
-    set_options(fd);
+    set_tcp_options(fd);
     if (stream_open(&up->stream, p->base, fd, ready, arg) < 0) {
         free(up);
         (void)error_set(e, EIO, "the connection cannot be watched");

@@ -25,7 +25,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -321,7 +320,6 @@ void relays_limit(struct relays *s, struct quota *quota)
 
 int relay_start(struct relays *s, int a, int b, relay_done_cb *done, void *arg)
 {
-    const int one = 1;
     struct relay *r;
 
     if (relays_room(s) == 0)
@@ -336,8 +334,7 @@ int relay_start(struct relays *s, int a, int b, relay_done_cb *done, void *arg)
     r->again = evtimer_new(s->base, on_again, r);
     for (int i = 0; i < 2; i++) {
         (void)set_nonblocking(r->fd[i]);
-        /* What was sent as one small segment is not to wait here for the next. */
-        (void)setsockopt(r->fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        set_tcp_options(r->fd[i]);
         r->event[i] =
             event_new(s->base, r->fd[i], EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_ready, r);
         if (!r->again || !r->event[i] || event_add(r->event[i], NULL) < 0)

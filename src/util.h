@@ -82,6 +82,11 @@ uint64_t now_us(void);
 /* O_NONBLOCK on. 0 or -errno. */
 int set_nonblocking(int fd);
 
+/* Of a TCP connection, as far as fd is one: what was sent as one small segment does not wait for
+ * the next; and a peer that is gone is noticed, however long it may be silent (tcp(7)): probes
+ * begin after a minute, and it is given up three minutes later. */
+void set_tcp_options(int fd);
+
 /* Raises RLIMIT_NOFILE's soft limit to the hard one; returns the limit then in force. */
 size_t raise_nofile(void);
 

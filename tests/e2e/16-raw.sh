@@ -210,5 +210,14 @@ t_match "$out" '^ENETUNREACH'
 run cijail -e $H4:7006 -- "$CIJAIL" -e $H4:7006 -- python3 "$dial" tcp $H4 7006
 t_match "$out" '^ECONNREFUSED'
 
+t_case 'the connection outside has keepalive: a server that is gone is noticed, and a NAT on the way keeps it'
+run cijail -e "$H4:7001" -- bash -c "exec 3<>/dev/tcp/$H4/7001; touch there; until [ -e seen ]; do sleep 0.05; done" &
+jail=$!
+until_true test -e there
+ss -Htno state established dst "$H4" dport = :7001 >seen.tmp
+mv seen.tmp seen
+wait $jail
+t_match "$(<seen)" 'timer:\(keepalive'
+
 kill "$server"
 t_done
