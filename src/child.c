@@ -27,6 +27,7 @@
 
 #include "src/jail_environment.h"
 #include "src/jail_listen.h"
+#include "src/filters.h"
 #include "src/launch.h"
 #include "src/mounts.h"
 #include "src/net.h"
@@ -117,19 +118,24 @@ static void command_prepare(int up)
 
 /* core(5): a crash may start a program of the host, as the host's root, which is given all of the
  * memory; a limit of 0 does not keep it from that, but one of 1 byte does ("Piping core dumps to a
- * program"; fs/coredump.c), unless the hard limit is 0, which only the machine's root can raise.
- * Core files, where there are any, stay as they were. */
+ * program"; fs/coredump.c), unless the hard limit is 0, which only the machine's root can raise. It
+ * is the soft limit that counts there, which anybody may lower: a filter keeps it. Core files,
+ * where there are any, stay as they were. */
 static int keep_cores(struct error *e)
 {
     static const struct rlimit one = {1, 1};
     cleanup_close int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
     struct rlimit have;
     char kind = '|';
+    int r;
 
     if ((fd >= 0 && read(fd, &kind, 1) == 1 && kind != '|') ||
         (getrlimit(RLIMIT_CORE, &have) == 0 && have.rlim_max == 0))
         return 0;
-    return setrlimit(RLIMIT_CORE, &one) < 0 ? error_errno(e, errno, "RLIMIT_CORE") : 0;
+    if (setrlimit(RLIMIT_CORE, &one) < 0)
+        return error_errno(e, errno, "RLIMIT_CORE");
+    r = filter_install(&filter_core, 0);
+    return r < 0 ? error_errno(e, -r, "cannot install the filter that keeps RLIMIT_CORE") : 0;
 }
 
 /* The last steps to the command: its filter, its signals, and no descriptor of cijail's. */

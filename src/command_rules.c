@@ -19,6 +19,7 @@
 #include <linux/netlink.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "src/util.h"
@@ -159,6 +160,25 @@ scmp_filter_ctx command_rules(bool with_unix, bool with_netlink)
     add_rules(&rules, with_unix, with_netlink);
     if (with_unix && rules.r == 0)
         rules.r = seccomp_rule_add(rules.ctx, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
+    if (rules.r == 0)
+        return rules.ctx;
+    seccomp_release(rules.ctx);
+    return NULL;
+}
+
+/* Programs that turn core files off, as many do that hold keys, are told that they have. */
+scmp_filter_ctx core_rules(void)
+{
+    const struct scmp_arg_cmp set[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE)};
+    const struct scmp_arg_cmp set_of[] = {SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE),
+                                          SCMP_A2(SCMP_CMP_NE, 0)};
+    struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
+
+    if (!rules.ctx)
+        return NULL;
+    rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
+    refuse(&rules, 0, SCMP_SYS(setrlimit), 1, set);
+    refuse(&rules, 0, SCMP_SYS(prlimit64), 2, set_of);
     if (rules.r == 0)
         return rules.ctx;
     seccomp_release(rules.ctx);

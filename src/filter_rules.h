@@ -12,6 +12,8 @@ struct confine_seccomp;
 
 /* Each: what filter_build takes, or NULL: a rule cannot be had, or no memory. */
 scmp_filter_ctx command_rules(bool with_unix, bool with_netlink);
+/* The command's limit on core files stays as it is; calls of other architectures pass. */
+scmp_filter_ctx core_rules(void);
 scmp_filter_ctx confine_rules(const struct confine_seccomp *who);
 scmp_filter_ctx proxy_lock_rules(void);
 /* n calls that may be made; mmap and mprotect are not for the caller to allow. */

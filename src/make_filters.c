@@ -9,7 +9,7 @@
 #include "src/raw_maker_calls.h"
 #include "src/util.h"
 
-#define FILTERS_MAX 16
+#define FILTERS_MAX 20
 
 /* A filter, and how it is named: an array's elements come one after the other. */
 struct made {
@@ -46,6 +46,7 @@ static void add_all(struct list *l)
             .gate = i & 4, .keeps_ids = i & 2, .writes_files = i & 1};
         add(l, "filter_confine[2][2][2]", triples[i], confine_rules(&who));
     }
+    add(l, NULL, "filter_core", core_rules());
     add(l, NULL, "filter_proxy_lock", proxy_lock_rules());
     add(l, NULL, "filter_dnsproxy", isolate_rules(dnsproxy_calls, ARRAY_LEN(dnsproxy_calls)));
     add(l, NULL, "filter_httpproxy", isolate_rules(httpproxy_calls, ARRAY_LEN(httpproxy_calls)));

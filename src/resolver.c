@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <nss.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -207,10 +208,22 @@ static void on_cached(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* getaddrinfo(3) loads modules that nsswitch.conf(5) names when the first name is looked up, and
+ * again when that file changes: code that the command may have put there, if it can write to where
+ * they are. Then the two that are part of the C library are all there is. */
+static void load_no_modules(void)
+{
+    const char *path = getenv("LD_LIBRARY_PATH");
+
+    if ((geteuid() == 0 || (path && path[0])) && __nss_configure_lookup("hosts", "files dns") != 0)
+        die("nsswitch: %s", strerror(errno));
+}
+
 struct resolver *resolver_new(struct event_base *base)
 {
     struct resolver *r = xcalloc(1, sizeof(*r));
 
+    load_no_modules();
     r->pending_end = &r->pending;
     (void)pthread_mutex_init(&r->lock, NULL);
     (void)pthread_cond_init(&r->wake, NULL);

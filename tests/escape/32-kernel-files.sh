@@ -41,6 +41,19 @@ END
 run "${in_mounts[@]}" sh cores.sh pipe
 t_status 0
 t_eq "$out" $'|/bin/cat\n1 1'
+cat >lower.py <<'END'
+import ctypes, resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 1))
+resource.prlimit(0, resource.RLIMIT_CORE, (0, 1))
+ctypes.CDLL(None).syscall(160, 4, (ctypes.c_ulong * 2)(0, 1)) if __import__("os").uname().machine == "x86_64" else None
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)) # the twin: others are set as ever
+print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))
+END
+sed 's/awk .*/python3 lower.py/' cores.sh >lower.sh
+run "${in_mounts[@]}" sh lower.sh pipe # the kernel looks at the soft limit
+t_eq "$out" '(1, 1) (100, 100)'
+run "${in_mounts[@]}" sh lower.sh file
+t_eq "$out" '(0, 1) (100, 100)'
 run "${in_mounts[@]}" sh cores.sh file
 t_eq "$out" "core.%p"$'\n'"0 $(ulimit -Hc)"
 run "${in_mounts[@]}" sh -c 'ulimit -c 0; exec sh cores.sh pipe' # it cannot be raised, and is no reason to refuse
