@@ -3,7 +3,9 @@
  * URLs are folded (learn_fold.c) for each host and method apart, since a policy that lets a folder
  * be read is not to let it be written; then the methods of one prefix are put together, and what a
  * wider line covers is left out. What a run under a policy used is not folded, nor has it a HEAD
- * beside a GET, where that policy would not allow it all. Every word is parsed as a policy's before
+ * beside a GET, where that policy would not allow it all; and where a line without its query, or of
+ * a path that was cut, is more than the policy allows, the policy's own words stand in its place.
+ * Every word is parsed as a policy's before
  * it is written. Whatever is a comment is escaped, so that nothing of the jail's begins a line. */
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +30,7 @@ struct writer {
     struct learn *l;
     FILE *f;
     struct learn_table hosts; /* that lines allow to resolve */
+    bool *own;                /* words of the run's policy that have been written, by index */
     uint64_t left_out;        /* lines, for lack of room */
 };
 
@@ -245,6 +248,43 @@ static void note_host(struct writer *w, const char *url)
         (void)learn_table_add(&w->hosts, u.authority.host, 0, &once);
 }
 
+static bool line_is_within(const struct learn *l, const struct line *line)
+{
+    if (line->methods & LEARN_METHOD_ANY)
+        return is_within(l, "", line->path.path, line->path.len);
+    for (unsigned i = 0; i < LEARN_METHODS; i++)
+        if (line->methods & 1u << i &&
+            !is_within(l, l->methods[i], line->path.path, line->path.len))
+            return false;
+    return true;
+}
+
+static bool may_have_been_used(const struct learn *l, const struct endpoint *ep,
+                               const struct url *u, uint32_t methods)
+{
+    if (ep->kind != ENDPOINT_URL || ep->scheme != u->scheme || ep->port != u->authority.port ||
+        !name_match(ep->host, u->authority.host) ||
+        strncmp(ep->prefix, u->target, strlen(u->target)) != 0)
+        return false;
+    for (unsigned i = 0; i < LEARN_METHODS; i++)
+        if (methods & 1u << i && policy_endpoint_has_method(ep, l->methods[i]))
+            return true;
+    return methods & LEARN_METHOD_ANY;
+}
+
+/* What the line stands for has been allowed by one or more of these. */
+static void put_policy_words(struct writer *w, const struct line *line)
+{
+    const struct policy *p = w->l->policy;
+    struct url u;
+
+    if (url_parse(line->path.path, line->path.len, &u, NULL) < 0)
+        return;
+    for (size_t i = 0; i < p->count; i++)
+        if (!w->own[i] && may_have_been_used(w->l, &p->endpoints[i], &u, line->methods))
+            w->own[i] = put_line(w, "", p->endpoints[i].word, &line->path.use, "request");
+}
+
 static size_t host_len(const char *url)
 {
     return (size_t)(strchr(strstr(url, "://") + 3, '/') - url);
@@ -267,7 +307,10 @@ static void put_host(struct writer *w, const struct learn_entry **entries, size_
     count = merge_same(lines, count);
     count = drop_narrower(lines, count);
     for (size_t i = 0; i < count; i++)
-        put_url(w, &lines[i], before);
+        if (bounded && !line_is_within(w->l, &lines[i]))
+            put_policy_words(w, &lines[i]);
+        else
+            put_url(w, &lines[i], before);
     free(lines);
 }
 
@@ -329,12 +372,19 @@ static bool is_completed(const struct writer *w, const char *name)
     return false;
 }
 
+/* Under a policy, one that was completed is not of it. */
+static bool is_of_policy(const struct writer *w, const char *name)
+{
+    return w->l->options->dry_run || policy_match_resolve(w->l->policy, name);
+}
+
 static void put_names(struct writer *w)
 {
     const struct learn_entry **list = learn_table_sorted(&w->l->names);
 
     for (size_t i = 0; i < w->l->names.count; i++)
-        if (!learn_table_find(&w->hosts, list[i]->key) && !is_completed(w, list[i]->key))
+        if (!learn_table_find(&w->hosts, list[i]->key) && !is_completed(w, list[i]->key) &&
+            is_of_policy(w, list[i]->key))
             (void)put_line(w, "", list[i]->key, &list[i]->use, "lookup");
     free(list);
 }
@@ -421,13 +471,14 @@ static void put_all(struct writer *w)
 char *learn_text(struct learn *l, size_t *len)
 {
     for (;;) {
-        struct writer w = {.l = l};
+        struct writer w = {.l = l, .own = xcalloc(l->policy->count + 1, sizeof(bool))};
         char *text = NULL;
 
         w.f = xopen_memstream(&text, len);
         learn_table_init(&w.hosts, LEARN_URLS_MAX + LEARN_OTHERS_MAX);
         put_all(&w);
         learn_table_free(&w.hosts);
+        free(w.own);
         xclose_memstream(w.f, &text);
         if (w.left_out == 0 || !learn_coarsen(l))
             return text;
