@@ -86,7 +86,7 @@ t_case 'where the outer /proc is seen: the gate'\''s child has no memory that co
 cc -O2 -Wall -D_GNU_SOURCE -o child_memory "$T_SRC/tests/escape/child_memory.c"
 mkdir sockets
 cat >masked.sh <<'END'
-mount --bind /dev/null /proc/interrupts && cijail -q -- sh -c 'readlink /proc/self; ./child_memory sockets 400'
+mount --bind /dev/null /proc/interrupts && ulimit -Sn "$(ulimit -Hn)" && cijail -q -- sh -c 'readlink /proc/self; ./child_memory sockets 400'
 END
 run "${in_mounts[@]}" sh masked.sh
 t_status 0

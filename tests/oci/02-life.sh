@@ -18,6 +18,7 @@ background() {
     init=$(cat "$name.pid") conmon=$(cat "$name.conmon")
 }
 hooks plain.d
+mkdir no.d # the hook may be installed
 id_of() { podman inspect --format '{{index .Config.Annotations "cijail.id"}}' "$1"; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 no_link() { ! podman exec "$1" ip -o link 2>/dev/null | grep -q jail0; }
@@ -58,7 +59,7 @@ run podman stop -t 0 one
 t_nothing_left
 run podman --hooks-dir "$T_TMP/plain.d" start one
 t_true test "$status" -ge 125
-run podman start one
+run podman --hooks-dir "$T_TMP/no.d" start one
 t_status 0
 run podman exec one sh -c "ip -o link; $get$allowed"
 t_status 7
