@@ -28,6 +28,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "httpproxy/h2.h"
 #include "httpproxy/limits.h"
@@ -292,6 +293,8 @@ void exchange_connect(struct exchange *x)
     struct upstream *up = NULL;
 
     if (!x->upgrade[0])
+        up = upstream_take_own(x->session, x->scheme, &x->authority);
+    if (!up && !x->upgrade[0])
         up = upstream_take(x->session->proxy, x->scheme, &x->authority,
                            idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
     if (!up && !x->http1_only)
@@ -535,8 +538,8 @@ bool exchange_run(struct session *s)
 }
 
 /* How long nothing may move. A client that has ended its side may still read, but most that do so
- * are gone. A server that has the whole request may take its time, as it may without us, and so may
- * both once an answer has begun (a stream of gRPC): a server that is gone answers no keepalive. */
+ * are gone. A server that has all that came of the request may take its time, as it may without us,
+ * and so may a client that has more of it: a server that is gone answers no keepalive. */
 static uint64_t patience(const struct exchange *x)
 {
     bool eof = x->session->eof;
@@ -545,8 +548,7 @@ static uint64_t patience(const struct exchange *x)
         return eof || x->upstream_end ? LIMIT_STALL_MS : LIMIT_SILENCE_MS;
     if (eof)
         return LIMIT_HALF_CLOSED_MS;
-    return (x->request.done || x->responded) && buf_len(&x->send) == 0 ? LIMIT_SILENCE_MS
-                                                                       : LIMIT_STALL_MS;
+    return buf_len(&x->send) == 0 ? LIMIT_SILENCE_MS : LIMIT_STALL_MS;
 }
 
 void exchange_rest(struct exchange *x, bool moved)
@@ -563,6 +565,22 @@ void exchange_rest(struct exchange *x, bool moved)
 }
 
 /* --- the beginning --- */
+
+bool exchange_is_personal(const struct head_field *fields, size_t count, const char *name)
+{
+    static const char *const schemes[] = {"ntlm", "negotiate"};
+
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].name_len != strlen(name) ||
+            strncasecmp(fields[i].name, name, fields[i].name_len) != 0)
+            continue;
+        for (size_t k = 0; k < ARRAY_LEN(schemes); k++)
+            if (fields[i].value_len >= strlen(schemes[k]) &&
+                strncasecmp(fields[i].value, schemes[k], strlen(schemes[k])) == 0)
+                return true;
+    }
+    return false;
+}
 
 /* What the scratch's request comes to; head_len: of t->head, which is the server's, or negative. */
 static struct exchange *make(struct session *s, const struct head_request *r, const struct url *url,
@@ -587,6 +605,7 @@ static struct exchange *make(struct session *s, const struct head_request *r, co
     body_init(&x->request, r->body, r->content_length,
               r->body == BODY_CHUNKED ? BODY_CHUNKED : BODY_LENGTH);
     x->has_body = !x->request.done;
+    x->personal = exchange_is_personal(r->fields, r->field_count, "authorization");
     return x;
 }
 

@@ -35,6 +35,7 @@ struct exchange {
     char method[HEAD_METHOD_SIZE];
     char *url;                       /* canonical text */
     const struct endpoint *endpoint; /* NULL: none, in a dry run */
+    bool personal;                   /* the connection is the client's alone from now on */
     bool refused;                    /* by the dialer, which a dry run does not change */
     bool over;                       /* the jail may send no more (quota.h) */
     enum url_scheme scheme;
@@ -121,6 +122,10 @@ void exchange_interrupted(struct exchange *x, const char *why);
 void exchange_free(struct exchange *x);
 
 /* --- between exchange.c, response.c, pipeline.c and upgrade.c --- */
+
+/* Does a field of that name speak of NTLM or Negotiate, by which a server knows the connection and
+ * not the request? */
+bool exchange_is_personal(const struct head_field *fields, size_t count, const char *name);
 
 /* A stream_ready_cb; arg: the exchange that the connection to the server belongs to. */
 void exchange_ready(void *arg);

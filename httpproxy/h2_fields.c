@@ -260,7 +260,7 @@ static int read_status(const struct h2_fields *f)
         status = status * 10 + (p[i] - '0');
     }
     /* RFC 9113, 8.6: there is no 101. */
-    return status < 100 || status > 599 || status == 101 ? -EPROTO : status;
+    return status < 100 || status > 999 || status == 101 ? -EPROTO : status;
 }
 
 int h2_fields_response(struct h2_fields *f, bool body, bool bodyless, int *status, struct buf *out,

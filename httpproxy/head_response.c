@@ -23,13 +23,34 @@ static int parse_status_line(const char *p, size_t len, struct head_response *r,
             "the server's answer does not begin with an HTTP/1.0 or HTTP/1.1 status line");
     r->minor = p[7] - '0';
     r->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
-    if (r->status < 100 || r->status > 599)
+    if (r->status < 100) /* above 599 there are such as have a meaning of their own */
         return error_set(e, EPROTO, "the server's status %d is none", r->status);
     r->reason = p + (len > 12 ? 13 : 12);
     r->reason_len = len > 12 ? len - 13 : 0;
     if (!head_is_text(r->reason, r->reason_len))
         return error_set(e, EPROTO, "the server's reason phrase holds a control character");
     return 0;
+}
+
+/* RFC 9112, 6.3: a length that is given several times, always as the same number, is that. */
+static void drop_equal_lengths(struct head_response *r)
+{
+    const struct head_field *first = NULL;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct head_field *f = &r->fields[i];
+        bool length = head_equal_word(f->name, f->name_len, "content-length");
+
+        if (length && first && f->value_len == first->value_len &&
+            memcmp(f->value, first->value, f->value_len) == 0)
+            continue;
+        r->fields[kept] = *f;
+        if (length && !first)
+            first = &r->fields[kept];
+        kept++;
+    }
+    r->field_count = kept;
 }
 
 static bool has_no_body(int status, const char *request_method)
@@ -77,8 +98,9 @@ int head_parse_response(const char *buf, size_t len, const char *request_method,
     r = parse_status_line(buf, (size_t)line, out, e);
     if (r < 0)
         return r;
-    if (head_parse_fields(buf + next, len - next, out->fields, &out->field_count, e) < 0 ||
-        head_mark_hops(out->fields, out->field_count, &connection, e) < 0 ||
+    r = head_parse_fields(buf + next, len - next, out->fields, &out->field_count, e);
+    drop_equal_lengths(out);
+    if (r < 0 || head_mark_hops(out->fields, out->field_count, &connection, e) < 0 ||
         head_parse_framing(out->fields, out->field_count, out->minor, &out->body,
                            &out->content_length, e) < 0 ||
         (out->status == 101 && out->minor >= 1 && connection.upgrade &&

@@ -23,10 +23,13 @@ static bool names_host(const struct head_field *f)
 const char *head_is_override(const struct head_field *f)
 {
     static const char *const names[] = {
-        "x-http-method-override", "x-http-method",        "x-method-override",
-        "x-http-path-override",   "x-http-host-override", "x-original-url",
-        "x-original-uri",         "x-original-host",      "x-rewrite-url",
-        "x-envoy-original-path",  "x-forwarded-host",     "x-host",
+        "x-http-method-override", "x-http-method",         "x-method-override",
+        "x-http-path-override",   "x-http-host-override",  "x-original-url",
+        "x-original-uri",         "x-original-host",       "x-rewrite-url",
+        "x-envoy-original-path",  "x-forwarded-host",      "x-host",
+        "x-original-path",        "x-original-method",     "x-rewrite-uri",
+        "x-request-uri",          "x-envoy-original-host", "x-forwarded-uri",
+        "x-forwarded-url",        "x-forwarded-path",      "x-forwarded-method",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)

@@ -4,7 +4,9 @@
  * and only then is anything resolved, connected or sent. What is refused costs the outside world no
  * packet. In a dry run what no endpoint allows goes the same way, and is logged as such. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "httpproxy/exchange.h"
 #include "httpproxy/limits.h"
@@ -67,6 +69,36 @@ static bool is_upload(const struct head_request *r)
     return has_body(r) || r->upgrade[0];
 }
 
+/* Of COPY and MOVE (RFC 4918, 10.3): what is written is there, so that is judged by the same
+ * method. A URL, or the path of one on the same host. */
+static bool may_go_to(const struct session *s, const struct head_request *r,
+                      const struct head_field *destination)
+{
+    const char *base = s->proxy->scratch.url_text, *host = strstr(base, "://");
+    const char *path = host ? strchr(host + 3, '/') : NULL;
+    bool relative = destination->value_len > 0 && destination->value[0] == '/' && path;
+    char text[URL_TEXT_SIZE];
+    struct url u;
+    int n = snprintf(text, sizeof(text), "%.*s%.*s", relative ? (int)(path - base) : 0, base,
+                     (int)destination->value_len, destination->value);
+
+    return n >= 0 && (size_t)n < sizeof(text) && url_parse(text, (size_t)n, &u, NULL) == 0 &&
+           policy_match_upload(&s->proxy->policy, r->method, &u);
+}
+
+static bool destinations_are_allowed(const struct session *s, const struct head_request *r)
+{
+    static const char name[] = "destination";
+
+    for (size_t i = 0; i < r->field_count; i++) {
+        const struct head_field *f = &r->fields[i];
+        if (f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0 &&
+            !may_go_to(s, r, f))
+            return false;
+    }
+    return true;
+}
+
 #define UPLOAD                                                                                     \
     "a request with a body, or one that upgrades the connection, is an upload, and the endpoint "  \
     "for this URL lists methods that have no body; without a list it allows any method, bodies "   \
@@ -103,6 +135,16 @@ static void answer_denied(struct session *s, const struct head_request *r, size_
 static void deny(struct session *s, const struct head_request *r, const struct url *url, size_t len)
 {
     log_deny(s->proxy, r->method, s->proxy->scratch.url_text, deny_text(s, r, url));
+    answer_denied(s, r, len);
+}
+
+static void deny_destination(struct session *s, const struct head_request *r, size_t len)
+{
+    static const char reason[] = "no endpoint allows its Destination";
+    struct scratch *t = &s->proxy->scratch;
+
+    log_deny(s->proxy, r->method, t->url_text, reason);
+    reply_failed(t->text, sizeof(t->text), reason, r->method, t->url_text);
     answer_denied(s, r, len);
 }
 
@@ -161,7 +203,8 @@ struct exchange *request_ahead(struct session *s, const struct exchange *x, size
         !url_authority_equal(&t->url.authority, &x->authority))
         return NULL;
     ep = policy_match_request(&s->proxy->policy, r->method, &t->url);
-    if (!ep || secrets_put(s->proxy->secrets, r, &t->url, &t->secrets, NULL) < 0)
+    if (!ep || !destinations_are_allowed(s, r) ||
+        secrets_put(s->proxy->secrets, r, &t->url, &t->secrets, NULL) < 0)
         return NULL;
     return exchange_make_ahead(s, r, &t->url, ep, len);
 }
@@ -193,6 +236,8 @@ void request_begin(struct session *s, size_t len)
                                              : policy_match_request(policy, r->method, &t->url);
     if (!ep && !policy->dry_run)
         deny(s, r, &t->url, len);
+    else if (!policy->dry_run && !destinations_are_allowed(s, r))
+        deny_destination(s, r, len);
     else if (put_secrets(s, r, ep, len))
         exchange_begin(s, r, &t->url, ep, len);
 }

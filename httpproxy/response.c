@@ -56,10 +56,14 @@ static void release(struct exchange *x)
                  x->request.done && buf_len(&x->send) == 0 && x->response.in != BODY_CLOSE;
 
     x->upstream = NULL;
+    up->personal |= x->personal;
     if (clean && pipeline_pass(x, up))
         return;
     pipeline_lost(x->session);
-    if (clean && !up->shared && buf_len(&x->recv) == 0)
+    clean = clean && !up->shared && buf_len(&x->recv) == 0;
+    if (clean && up->personal)
+        upstream_keep_for(x->session, up);
+    else if (clean)
         upstream_keep(up);
     else
         upstream_drop(up);
@@ -111,6 +115,8 @@ static void take_final(struct exchange *x, const struct head_response *r)
         return;
     x->status = r->status;
     x->upstream_keep_alive = r->keep_alive;
+    x->personal |=
+        r->status == 401 && exchange_is_personal(r->fields, r->field_count, "www-authenticate");
     x->responded = true;
     body_init(&x->response, r->body, r->content_length, out);
     x->response.keep_trailers = true;

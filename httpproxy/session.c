@@ -104,6 +104,7 @@ void session_free(struct session *s, const char *why)
         exchange_free(s->exchange);
     }
     pipeline_free(s);
+    upstream_drop(s->own);
     raw_free(s);
     if (s->queued) {
         TAILQ_REMOVE(&p->queue, s, waiting);

@@ -301,7 +301,7 @@ ssize_t stream_write(struct stream *s, const void *data, size_t len)
 {
     if (!s->ssl)
         return s->ops ? s->ops->write(s->impl, data, len) : raw_write(s, data, len);
-    if (s->broken)
+    if (s->broken || s->unwritable)
         return -ECONNABORTED;
     if (!s->writable)
         return -EAGAIN;
@@ -312,12 +312,16 @@ ssize_t stream_write(struct stream *s, const void *data, size_t len)
         return r;
     int err = tls_error(s, r, errno);
     ERR_clear_error();
+    if (err == -EPIPE || err == -ECONNRESET) {
+        s->unwritable = true;
+        s->broken = false;
+    }
     return err == 0 ? -EPIPE : err;
 }
 
 void stream_flush(struct stream *s)
 {
-    if (buf_len(&s->held) > 0 && !s->broken)
+    if (buf_len(&s->held) > 0 && !s->broken && !s->unwritable)
         (void)raw_write(s, NULL, 0);
 }
 
@@ -348,7 +352,7 @@ int stream_close_notify(struct stream *s)
 {
     int err = 0;
 
-    if (!s->ssl || s->broken || !SSL_is_init_finished(s->ssl))
+    if (!s->ssl || s->broken || s->unwritable || !SSL_is_init_finished(s->ssl))
         return 0;
     ERR_clear_error();
     errno = 0;

@@ -43,6 +43,7 @@ struct stream {
     bool emptied;    /* the last read got less than it asked for */
     bool closing;    /* the peer's FIN has come (EPOLLRDHUP) */
     bool broken;     /* TLS failed: no close_notify may be sent */
+    bool unwritable; /* the peer takes no more; what it has said may still be there to be read */
     bool distrusted; /* the peer's alert said that it does not accept our certificate */
 };
 

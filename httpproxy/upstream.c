@@ -212,6 +212,38 @@ void upstream_keep(struct upstream *up)
     proxy_changed(u->proxy);
 }
 
+static void on_own_ready(void *arg)
+{
+    struct session *s = arg;
+
+    if (!s->own || stream_is_quiet(&s->own->stream))
+        return;
+    upstream_drop(s->own);
+    s->own = NULL;
+}
+
+void upstream_keep_for(struct session *s, struct upstream *up)
+{
+    upstream_drop(s->own);
+    up->reused = up->personal = true;
+    s->own = up;
+    stream_set_owner(&up->stream, on_own_ready, s);
+}
+
+struct upstream *upstream_take_own(struct session *s, enum url_scheme scheme,
+                                   const struct url_authority *a)
+{
+    struct upstream *up = s->own;
+
+    if (!up || !serves(up, scheme, a))
+        return NULL;
+    s->own = NULL;
+    if (stream_is_quiet(&up->stream))
+        return up;
+    upstream_drop(up);
+    return NULL;
+}
+
 void upstreams_expire(struct upstreams *u, uint64_t now)
 {
     struct upstream *up = TAILQ_LAST(&u->idle, idle_list);

@@ -14,6 +14,7 @@ struct upstream {
     bool shared;         /* a stream of an HTTP/2 connection (h2_upstream.c): never kept */
     bool http1_only;     /* HTTP/2 is not offered */
     bool reused;         /* has served a request before */
+    bool personal;       /* the server knows its client by it: for one client alone */
     bool absolute;       /* a proxy of the host's network, which takes URLs (via.h) */
     uint64_t idle_since; /* now_ms() */
 };
@@ -32,6 +33,15 @@ void upstreams_expire(struct upstreams *u, uint64_t now);
  * it. */
 struct upstream *upstream_take(struct proxy *p, enum url_scheme scheme,
                                const struct url_authority *a, uint64_t max_idle);
+
+/* After a clean exchange by which the server may have come to know the client by this connection
+ * (RFC 4559, 6: Negotiate; NTLM): it stays with the client's session, in the place of one before.
+ * The caller no longer owns it. */
+void upstream_keep_for(struct session *s, struct upstream *up);
+
+/* That one, if it is of this authority and quiet, or NULL. The caller owns it. */
+struct upstream *upstream_take_own(struct session *s, enum url_scheme scheme,
+                                   const struct url_authority *a);
 
 /* Is a kept connection there that upstream_take may give? */
 bool upstream_has_kept(const struct proxy *p, enum url_scheme scheme,

@@ -73,6 +73,9 @@ static bool configure(SSL_CTX *ctx)
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_default_read_buffer_len(ctx, LIMIT_READ_AHEAD);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
+    /* Of TLS 1.2: servers ask in this way for a client's certificate on some of their paths, and
+     * are content with none. The server's own is verified anew. */
+    (void)SSL_CTX_clear_options(ctx, SSL_OP_NO_RENEGOTIATION);
     return SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0;
 }
 

@@ -59,11 +59,15 @@ static void read_servers(struct resolv_conf *r)
     size_t len;
 
     r->count = 0;
+    r->tcp = false;
     if (read_file(RESOLV_CONF, RESOLV_CONF_MAX, &text, &len, NULL) == 0)
-        for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+            r->tcp |= strncmp(line, "options", 7) == 0 &&
+                      (strstr(line, "use-vc") || strstr(line, "usevc"));
             if (r->count < RESOLV_CONF_SERVERS && sscanf(line, " nameserver %63s", server) == 1 &&
                 resolv_conf_address(server, DNS_PORT_UPSTREAM, &r->servers[r->count]))
                 r->count++;
+        }
     if (r->count == 0 && resolv_conf_address("127.0.0.1", DNS_PORT_UPSTREAM, &r->servers[0]))
         r->count = 1; /* as resolv.conf(5) has it */
 }

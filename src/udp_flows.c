@@ -156,14 +156,15 @@ int udp_open_host(const struct msg_tuple *t)
 /* An error of an earlier datagram is reported by a send, which then has sent nothing: once more. */
 int udp_flow_send(struct udp_flow *f, const void *data, size_t len)
 {
+    size_t counted = len > 0 ? len : 1; /* that it is sent, and where to, says something, too */
     int err = 0;
 
-    if (quota_left(f->flows->quota) < len) {
+    if (quota_left(f->flows->quota) < counted) {
         err = f->over ? 0 : -EDQUOT;
         f->over = true;
         return err;
     }
-    quota_count(f->flows->quota, len);
+    quota_count(f->flows->quota, counted);
     for (int tries = 0; tries < 2; tries++) {
         if (send(f->fd[UDP_HOST], data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
             break;

@@ -479,7 +479,7 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     q->channel = c;
     q->id = m->id;
     q->qtype = m->qtype;
-    q->tcp = m->transport == MSG_TCP;
+    q->tcp = m->transport == MSG_TCP || (u->conf.tcp && m->server.family == 0 && !u->fixed);
     q->fd = -1;
     q->deadline_ms = now_ms() + TOTAL_MS;
     set_server(&q->wanted, &m->server);

@@ -192,6 +192,14 @@ t_count 3 "$out" '^[Xx]-([Ff]orwarded-[Ff]or: 1|[Hh]ttp: 2|[Mm]ethod: 3)' # HTTP
 talk 'send:POST http://origin.example/upload HTTP/1.1\r\nHost: origin.example\r\nTransfer-Encoding: chunked\r\nTrailer: X-HTTP-Method\r\n\r\n3\r\nabc\r\n0\r\nX-HTTP-Method: PUT\r\n\r\n' response
 t_match "$out" '^POST 3 [0-9a-f]* chunked$' # trailers are not sent on
 
+t_case 'Destination (RFC 4918, 10.3) is judged as the URL that it is'
+for to in http://registry.example/echo/b /echo/b http://registry.example/other /other http://registry.example/echo/../b \
+    http://files.example/echo/b '/echo/a b'; do
+    echo "$to: $(cijail -q -e http://registry.example/echo -- curl -s -o /dev/null -w '%{http_code}' -X MOVE -H "Destination: $to" \
+        http://registry.example/echo/a)"
+done >moved
+t_eq "$(sed 's/.*: //' moved | tr '\n' ' ')" '200 200 403 403 403 403 403 '
+
 t_case 'a body where the list of methods has none is an upload, and refused'
 CIJAIL_ENDPOINTS='GET,HEAD,DELETE,OPTIONS:http://origin.example/ http://origin.example/upload'
 head='http://origin.example/head HTTP/1.1\r\nHost: origin.example\r\n'

@@ -168,7 +168,7 @@ static void test_responses(void **state)
         {"2000", true, false, NULL},
         {"abc", true, false, NULL},
         {"099", true, false, NULL},
-        {"600", true, false, NULL},
+        {"1000", true, false, NULL},
     };
 
     (void)state;
