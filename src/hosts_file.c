@@ -21,7 +21,8 @@ struct host {
 
 struct hosts_file {
     const char *path;
-    uint64_t looked_ms; /* 0: never */
+    uint64_t looked_ms;  /* 0: never */
+    uint64_t generation; /* how often it has been read */
     struct timespec changed;
     off_t size;
     struct host *hosts; /* by name, then as they stand in the file */
@@ -80,6 +81,7 @@ static void read_hosts(struct hosts_file *h)
     size_t len;
 
     clear(h);
+    h->generation++;
     if (read_file(h->path, FILE_MAX, &text, &len, NULL) < 0)
         return;
     for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -132,6 +134,22 @@ size_t hosts_file_find(struct hosts_file *h, const char *name, int family,
         if (h->hosts[i].family == family && n < HOSTS_FILE_ADDRESSES)
             memcpy(out[n++], h->hosts[i].address, 16);
     return n;
+}
+
+bool hosts_file_changed(struct hosts_file *h, uint64_t *generation)
+{
+    bool changed;
+
+    update(h);
+    changed = h->generation != *generation;
+    *generation = h->generation;
+    return changed;
+}
+
+void hosts_file_each(const struct hosts_file *h, hosts_file_cb *cb, void *arg)
+{
+    for (size_t i = 0; i < h->count; i++)
+        cb(arg, h->hosts[i].name, h->hosts[i].family, h->hosts[i].address);
 }
 
 bool hosts_file_has_below(struct hosts_file *h, const char *name)

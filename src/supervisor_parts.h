@@ -59,6 +59,7 @@ struct supervisor {
     struct progress *progress; /* NULL: none is shown */
     struct resolver *resolver;
     struct learned *learned;
+    uint64_t hosts_generation, hosts_learned_ms; /* of hosts(5), in learned */
     struct dialer *dialer;
     struct upstream_dns *upstream;
     struct upstream_dialer *upstream_dialer; /* NULL: no --upstream tls:// */

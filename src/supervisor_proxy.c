@@ -2,10 +2,12 @@
 #include "src/supervisor_parts.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "src/confine.h"
 #include "src/dialer.h"
+#include "src/hosts_file.h"
 #include "src/learn.h"
 #include "src/learned.h"
 #include "src/log.h"
@@ -148,12 +150,40 @@ void supervisor_on_proxy_message(struct channel *c, const struct msg_head *m, in
     }
 }
 
+static void learn_host(void *arg, const char *name, int family, const uint8_t address[16])
+{
+    struct supervisor *s = arg;
+    struct msg_learn m = {.ttl = LEARNED_TTL_MAX, .family = (uint8_t)family, .count = 1};
+
+    if (!policy_has_ports(s->policy, name))
+        return;
+    msg_init(&m, MSG_LEARN, sizeof(m));
+    memcpy(m.address[0], address, sizeof(m.address[0]));
+    copy_string(m.name, sizeof(m.name), name);
+    learned_add(s->learned, &m);
+}
+
+/* For names of hosts(5), which is the jail's as well, nobody is asked. */
+static void learn_hosts(struct supervisor *s)
+{
+    struct hosts_file *hosts = upstream_dns_hosts(s->upstream);
+    uint64_t now = now_ms();
+
+    if (!hosts_file_changed(hosts, &s->hosts_generation) &&
+        now - s->hosts_learned_ms < LEARNED_TTL_MAX * UINT64_C(500))
+        return;
+    s->hosts_learned_ms = now;
+    hosts_file_each(hosts, learn_host, s);
+}
+
 void supervisor_catch_up_with_dns(void *arg)
 {
     struct supervisor *s = arg;
 
     if (s->dns.channel)
         channel_catch_up(s->dns.channel);
+    if (policy_has_kind(s->policy, ENDPOINT_NAME_PORT))
+        learn_hosts(s);
 }
 
 static void drop_proxy(struct proxy *p)

@@ -534,3 +534,8 @@ void upstream_dns_set_learn(struct upstream_dns *u, struct learn *learn)
 {
     u->learn = learn;
 }
+
+struct hosts_file *upstream_dns_hosts(struct upstream_dns *u)
+{
+    return u->hosts;
+}

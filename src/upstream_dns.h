@@ -32,4 +32,7 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
 /* c is about to be freed: its queries are dropped. */
 void upstream_dns_forget(struct upstream_dns *u, struct channel *c);
 
+/* Its hosts(5), which is its own. */
+struct hosts_file *upstream_dns_hosts(struct upstream_dns *u);
+
 #endif

@@ -176,4 +176,27 @@ run cijail -e ns.example:53 -- true
 t_status 125
 t_match "$err" "-e:1: 'ns\.example:53': a DNS server is named by its address, .*; expected ADDRESS:53"
 
+t_case 'a name of hosts(5), for which the resolver of the jail asks nobody'
+if [[ -w /etc/hosts ]]; then
+    cp /etc/hosts hosts.kept
+    echo '198.51.100.10 web.hosted.test' | cat hosts.kept - >/etc/hosts
+    for name in web.hosted.test '*.hosted.test'; do
+        CIJAIL_ENDPOINTS="$name:80" direct curl -s -o /dev/null -w '%{http_code}' http://web.hosted.test/
+        t_match "$out" '^[1-5][0-9][0-9]$'
+        t_denials 0
+    done
+    CIJAIL_ENDPOINTS='other.hosted.test:80 web.hosted.test:443' direct curl -s http://web.hosted.test/
+    t_match "$err" ' cijail: deny connect 198\.51\.100\.10:80$'
+    # One that is written there while the jail runs.
+    CIJAIL_ENDPOINTS=later.hosted.test:80 direct sh -c 'curl -s http://later.hosted.test/; touch asked; until [ -e written ]; do sleep 0.05; done
+        sleep 1.1; curl -s -o /dev/null -w "%{http_code}" http://later.hosted.test/' &
+    jail=$!
+    until_true test -e asked
+    echo '198.51.100.10 later.hosted.test' | cat hosts.kept - >/etc/hosts
+    touch written
+    wait $jail
+    t_match "$(<"$T_TMP/out")" '^[1-5][0-9][0-9]$'
+    cat hosts.kept >/etc/hosts
+fi
+
 t_done

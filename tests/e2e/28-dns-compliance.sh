@@ -206,6 +206,13 @@ print(len({s.recv(4096)[:2] for _ in range(100)}))'
     t_match "$out" 'status: NXDOMAIN'
     t_eq "$(asked a.example)" 2
 
+    t_case 'options use-vc: by TCP alone'
+    upstream good
+    echo 'options use-vc' >>"$(readlink -f /etc/resolv.conf)"
+    run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example
+    t_eq "$out" 198.51.100.1
+    t_eq "$(grep asked upstream.log)" 'asked tcp a.example'
+
     t_case 'a truncated answer is asked for over TCP'
     upstream truncated
     run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example

@@ -199,4 +199,49 @@ run cijail -v -e "https://192.0.2.10:$port/" -- curl -s -Z --http2 -w '%{http_co
 t_count 20 "$out" '^502$'
 t_count 20 "$out" 'Connection refused'
 t_count 20 "$err" ' cijail: allow - GET https://192\.0\.2\.10:[0-9]+/[0-9]+: .*Connection refused'
+t_case 'TLS 1.2: a server that renegotiates, to ask for a certificate, say'
+mkfifo commands
+openssl s_server -accept 192.0.2.10:8555 -tls1_2 -cert leaf.pem -key leaf.key <commands >s_server.log 2>&1 &
+server=$!
+exec 9>commands
+until_true grep -q ACCEPT s_server.log
+{
+    until_true grep -q 'GET /' s_server.log
+    echo r >&9
+    until_true grep -q 'Read BLOCK\|SSL_do_handshake' s_server.log
+    sleep 0.5
+    printf 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n' >&9
+} &
+run cijail -e https://192.0.2.10:8555/ -- curl -sS --http1.1 -w '%{http_code}' https://192.0.2.10:8555/
+t_eq "$out" $'ok\n200'
+kill $server
+exec 9>&-
+wait
+
+t_case 'an answer that comes before a TLS server ends the connection, in the middle of an upload, is passed on'
+cat >early.py <<'END'
+import socket, ssl, time
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("leaf.pem", "leaf.key")
+listener = socket.create_server(("192.0.2.10", 8556))
+open("early.ready", "w").close()
+while True:
+    try:
+        s = context.wrap_socket(listener.accept()[0], server_side=True)
+        if s.recv(1000):
+            s.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            time.sleep(0.05)
+        s.close()  # a reset, since there is more to be read
+    except OSError:
+        pass
+END
+python3 early.py >/dev/null 2>&1 </dev/null &
+server=$!
+until_true test -e early.ready
+head -c 5000000 /dev/zero >upload
+run cijail -e https://192.0.2.10:8556/ -- sh -c 'for i in 1 2 3 4 5 6 7 8; do
+    curl -s -o /dev/null -w "%{http_code} " --http1.1 -H Expect: --data-binary @upload https://192.0.2.10:8556/; done'
+t_eq "$out" '413 413 413 413 413 413 413 413 '
+kill $server
+wait
 t_done
