@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,10 @@ struct log {
     struct progress *progress;
     int fd;
     bool is_stderr;
-    int error; /* 0, or the negative errno of what could not be written first */
+    struct stat file; /* as it was when it was opened */
+    char *path;       /* likewise; or NULL */
+    uint64_t written; /* bytes, since then */
+    int error;        /* 0, or the negative errno of what could not be written first */
     struct log_counts counts;
     uint64_t unlisted;
     size_t distinct;
@@ -144,6 +148,7 @@ static void write_out(struct log *l, const char *data, size_t len)
     if (l->is_stderr)
         progress_erase(l->progress);
     set_error(l, write_all(l->fd, data, len));
+    l->written += len;
 }
 
 static void write_text_line(struct log *l, const char *key, uint64_t count)
@@ -508,6 +513,17 @@ uint64_t log_denials(const struct log *l)
     return l->counts.denied;
 }
 
+/* Where an open file is now, for a process that may not look there. NULL: it cannot be told. */
+static char *path_of(int fd)
+{
+    char link[64], path[PATH_MAX];
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, path, sizeof(path));
+    return n < 0 ? NULL : xstrndup(path, (size_t)n);
+}
+
 int log_open(struct log **out, const struct options *options, const struct policy *policy,
              struct error *e)
 {
@@ -522,6 +538,9 @@ int log_open(struct log **out, const struct options *options, const struct polic
             free(l);
             return error_errno(e, err, "cannot open the log %s", options->log_path);
         }
+        if (fstat(l->fd, &l->file) < 0)
+            l->file.st_mode = 0;
+        l->path = path_of(l->fd);
         l->is_stderr = false;
     }
     *out = l;
@@ -539,6 +558,27 @@ static void write_counts(struct log *l)
                        (unsigned long long)l->unlisted);
         write_text_line(l, text, 1);
     }
+}
+
+/* The command may have the right to write where the log is. What it overwrites is not seen. */
+static void look_for_changes(struct log *l)
+{
+    cleanup_free char *path = NULL;
+    struct stat now;
+    bool lost;
+
+    if (l->is_stderr || l->error || !S_ISREG(l->file.st_mode) || fstat(l->fd, &now) < 0)
+        return;
+    lost = (uint64_t)now.st_size < (uint64_t)l->file.st_size + l->written || now.st_nlink == 0;
+    path = path_of(l->fd);
+    lost |= path && l->path && strcmp(path, l->path) != 0;
+    if (!lost)
+        return;
+    l->error = -ESTALE;
+    progress_erase(l->progress);
+    warn_text("the log %s was cut or replaced while the command ran: what it says is not to be "
+              "relied on; put it where the command cannot write",
+              l->options->log_path);
 }
 
 int log_close(struct log *l)
@@ -562,9 +602,11 @@ int log_close(struct log *l)
         free(s->json);
         free(s);
     }
+    look_for_changes(l);
     if (!l->is_stderr)
         set_error(l, close(l->fd) < 0 ? -errno : 0);
     r = l->is_stderr ? 0 : l->error;
+    free(l->path);
     free(l);
     return r;
 }

@@ -70,7 +70,8 @@ void log_count(const struct log *l, struct log_counts *out);
 uint64_t log_denials(const struct log *l);
 
 /* Writes the counts of folded denials and the closing line, closes the file and frees l. 0, or a
- * negative errno (which has been said) if a line is missing in the file. */
+ * negative errno (which has been said) if a line is missing in the file, or the file was cut or
+ * replaced by others. */
 int log_close(struct log *l);
 
 #endif

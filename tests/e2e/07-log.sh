@@ -154,4 +154,18 @@ for host in denied.example registry.example; do
     t_no_match "$err" 'did not end in time'
 done
 
+t_case 'a log that the command cuts or replaces is not taken for whole; the twin: others append'
+for change in ': >own.log' 'rm own.log' 'mv own.log away.log; echo forged >own.log' 'cp own.log copy.log; mv copy.log own.log'; do
+    rm -f own.log
+    echo 'of before' >own.log
+    run cijail -v -e registry.example --log own.log -- sh -c "getent ahosts registry.example >/dev/null; $change"
+    t_status 125
+    t_match "$err" 'cijail: the log own\.log was cut or replaced while the command ran'
+done
+rm -f own.log
+run cijail -v -e registry.example --log own.log -- sh -c 'getent ahosts registry.example >/dev/null; echo more >>own.log'
+t_status 0
+t_eq "$err" ''
+t_match "$(<own.log)" 'allow resolve registry\.example'
+
 t_done
