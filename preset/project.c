@@ -106,6 +106,15 @@ static bool is_outside(const struct project *p, const char *path)
     return path[0] == '/' && realpath(path, real) && !project_holds(p, real);
 }
 
+/* Of a project, even where nothing tells which: npm run has it first in PATH. */
+static bool is_of_modules(const char *path)
+{
+    static const char name[] = "/node_modules";
+    const char *at = strstr(path, name);
+
+    return at && (at[strlen(name)] == '/' || at[strlen(name)] == '\0');
+}
+
 bool project_find_program(const struct project *p, const char *name, char out[PATH_MAX],
                           char *clean, size_t clean_size)
 {
@@ -118,7 +127,7 @@ bool project_find_program(const struct project *p, const char *name, char out[PA
     clean[0] = '\0';
     for (char *d = strtok_r(copy, ":", &rest); d; d = strtok_r(NULL, ":", &rest)) {
         int n;
-        if (!is_outside(p, d) || used + strlen(d) + 2 > clean_size)
+        if (is_of_modules(d) || !is_outside(p, d) || used + strlen(d) + 2 > clean_size)
             continue;
         used += (size_t)snprintf(clean + used, clean_size - used, "%s%s", used ? ":" : "", d);
         n = snprintf(candidate, sizeof(candidate), "%s/%s", d, name);

@@ -95,6 +95,11 @@ for how in "PATH=$here/bin:$PATH" "PATH=bin:$PATH" "PATH=:.:$here/node_modules/.
     t_assert "with $how" t_has_not "$show" '^[^#].*attacker'
     t_false test -e ran
 done
+mkdir -p "$T_TMP/workspace/node_modules/.bin" # of a project that nothing tells of
+cp node_modules/.bin/npm "$T_TMP/workspace/node_modules/.bin/npm"
+show=$(env "PATH=$T_TMP/workspace/node_modules/.bin:$PATH" "$ctl" show npm 2>&1)
+t_assert 'with node_modules/.bin above' t_has "$show" "^GET,HEAD:${default%/}/ "
+t_false test -e ran
 mkdir -p "$T_TMP/shims"
 printf '#!/bin/sh\npwd >%s\necho %s\n' "$T_TMP/asked-in" "$default" >"$T_TMP/shims/npm"
 chmod +x "$T_TMP/shims/npm"
