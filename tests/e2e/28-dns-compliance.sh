@@ -19,9 +19,17 @@ upstream() {
         [[ $mode == - ]] || { python3 "$T_LIB/dns-server.py" 127.0.0.$i "$mode" >>upstream.log 2>upstream.$i.err </dev/null & }
     done
     for ((i = 1; i <= $#; i++)); do
-        [[ ${!i} == - ]] || until_true grep -q "ready 127.0.0.$i" upstream.log || t_fail "server $i: $(cat upstream.$i.err)"
+        [[ ${!i} == - ]] || listens $i || t_fail "server $i: $(cat upstream.$i.err; cat upstream.log; ps axf -o stat,etime,args)"
     done
     cat resolv.conf >"$(readlink -f /etc/resolv.conf)"
+}
+listens() { # NUMBER: that server does, within a minute
+    local n
+    for ((n = 0; n < 1200 * ${T_SLOW:-1}; n++)); do
+        [[ -n $(ss -Hlt "src 127.0.0.$1:53") ]] && return
+        sleep 0.05
+    done
+    return 1
 }
 stop_upstream() {
     local pid
