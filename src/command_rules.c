@@ -171,7 +171,7 @@ scmp_filter_ctx core_rules(void)
 {
     const struct scmp_arg_cmp set[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE)};
     const struct scmp_arg_cmp set_of[] = {SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE),
-                                          SCMP_A2(SCMP_CMP_NE, 0)};
+                                          SCMP_A2(SCMP_CMP_NE, 0, 0)};
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
