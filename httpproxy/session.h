@@ -53,8 +53,8 @@ struct session {
     uint64_t deadline;    /* of now_ms() */
     unsigned client_port; /* SESSION_TRANSPARENT: the client's own */
     struct exchange *exchange;
-    struct upstream *own;         /* kept for this client alone (upstream_keep_for), or NULL */
-    TAILQ_HEAD(, exchange) ahead; /* requests behind that one (pipeline.h) */
+    struct upstream *own; /* kept for this client alone (upstream_keep_for), or NULL */
+    TAILQ_HEAD(ahead_list, exchange) ahead; /* requests behind that one (pipeline.h) */
     unsigned ahead_count;
     bool ahead_ends;          /* what comes next in `in` waits for its turn */
     struct raw *raw;          /* SESSION_RAW */

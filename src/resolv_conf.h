@@ -12,7 +12,7 @@
 struct resolv_conf {
     union resolver_address servers[RESOLV_CONF_SERVERS]; /* at least one: 127.0.0.1 by default */
     size_t count;
-    bool tcp; /* "options use-vc": they are asked by TCP */
+    bool tcp;            /* "options use-vc": they are asked by TCP */
     uint64_t looked_ms;  /* now_ms(): when the file was looked at; 0: never */
     uint64_t changed[4]; /* what of stat(2) tells that it is another one */
 };
