@@ -248,15 +248,17 @@ static void note_host(struct writer *w, const char *url)
         (void)learn_table_add(&w->hosts, u.authority.host, 0, &once);
 }
 
-static bool line_is_within(const struct learn *l, const struct line *line)
+/* The line's methods by which the policy allows all that begins so. */
+static uint32_t methods_within(const struct learn *l, const struct line *line)
 {
+    uint32_t within = 0;
+
     if (line->methods & LEARN_METHOD_ANY)
-        return is_within(l, "", line->path.path, line->path.len);
+        return is_within(l, "", line->path.path, line->path.len) ? line->methods : 0;
     for (unsigned i = 0; i < LEARN_METHODS; i++)
-        if (line->methods & 1u << i &&
-            !is_within(l, l->methods[i], line->path.path, line->path.len))
-            return false;
-    return true;
+        if (line->methods & 1u << i && is_within(l, l->methods[i], line->path.path, line->path.len))
+            within |= 1u << i;
+    return within;
 }
 
 static bool may_have_been_used(const struct learn *l, const struct endpoint *ep,
@@ -294,23 +296,28 @@ static void put_host(struct writer *w, const struct learn_entry **entries, size_
                      const char *before)
 {
     struct line *lines;
-    size_t count = 0, all = 0;
+    size_t count = 0, most = 0;
     bool bounded = !w->l->options->dry_run && !before[0];
 
     for (size_t i = 0; i < n; i++)
-        all += (size_t)__builtin_popcount(entries[i]->bits);
-    lines = xcalloc(all + 1, sizeof(*lines));
+        most += (size_t)__builtin_popcount(entries[i]->bits);
+    lines = xcalloc(most + 1, sizeof(*lines));
     for (unsigned i = 0; i < LEARN_METHODS; i++)
         count += fold_class(w->l, entries, n, host, 1u << i, bounded, lines + count);
     count += fold_class(w->l, entries, n, host, LEARN_METHOD_ANY, bounded, lines + count);
     qsort(lines, count, sizeof(*lines), compare_lines);
     count = merge_same(lines, count);
     count = drop_narrower(lines, count);
-    for (size_t i = 0; i < count; i++)
-        if (bounded && !line_is_within(w->l, &lines[i]))
-            put_policy_words(w, &lines[i]);
-        else
+    for (size_t i = 0; i < count; i++) {
+        uint32_t all = lines[i].methods, within = bounded ? methods_within(w->l, &lines[i]) : all;
+
+        lines[i].methods = within;
+        if (within != 0)
             put_url(w, &lines[i], before);
+        lines[i].methods = all & ~within;
+        if (within != all)
+            put_policy_words(w, &lines[i]);
+    }
     free(lines);
 }
 

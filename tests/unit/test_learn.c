@@ -240,7 +240,8 @@ static void test_bounded(void **state)
 static void test_within(void **state)
 {
     static const char words[] = "https://h/search?q=a GET:https://h/search?q=b https://*.g/s?x= "
-                                "POST:https://h/api/v2/upload GET:https://h/a/ n";
+                                "POST:https://h/api/v2/upload GET:https://h/a/ "
+                                "PUT:https://h/a/up?y= n";
     char out[8192], url[64];
     struct fixture f;
 
@@ -250,6 +251,8 @@ static void test_within(void **state)
     learn_request(f.learn, MSG_ALLOW, 0, "GET", "https://h/search?q=a2");
     learn_request(f.learn, MSG_ALLOW, 2, "GET", "https://e.g/s?x=1");
     learn_request(f.learn, MSG_ALLOW, 3, "POST", "https://h/api/v2/upload");
+    learn_request(f.learn, MSG_ALLOW, 4, "GET", "https://h/a/up");
+    learn_request(f.learn, MSG_ALLOW, 5, "PUT", "https://h/a/up?y=1");
     learn_request(f.learn, MSG_ALLOW, 0, "GET", "https://evil.test/x");
     learn_request(f.learn, MSG_ALLOW, 0, "GET", "https://h/b/other");
     for (int i = 0; i < 6; i++) {
@@ -261,8 +264,10 @@ static void test_within(void **state)
     while (f.learn->segments_max > 1)
         assert_true(learn_coarsen(f.learn));
     finish(&f, false, out, sizeof(out));
-    assert_string_equal(out, "https://*.g/s?x=\nGET:https://h/a/\nPOST:https://h/api/v2/upload\n"
-                             "https://h/search?q=a\nGET:https://h/search?q=b\nn\n");
+    assert_string_equal(
+        out,
+        "https://*.g/s?x=\nGET:https://h/a/\nPUT:https://h/a/up?y=\nPOST:https://h/api/v2/upload\n"
+        "https://h/search?q=a\nGET:https://h/search?q=b\nn\n");
 }
 
 /* What was denied stands there as comments only. */
