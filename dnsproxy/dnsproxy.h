@@ -107,8 +107,8 @@ struct upstream *upstream_new(struct dnsproxy *p);
 void upstream_free(struct upstream *u);
 
 /* Asks for the name and type of q, which are those of key, and remembers the client. q->name has
- * been allowed by that endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run.
- * -ENOBUFS if too much is under way (the client is not remembered then), or an
+ * been allowed by that endpoint of the policy, or (POLICY_INDEX_NONE) passes in a dry run, which
+ * has been logged. -ENOBUFS if too much is under way (the client is not remembered then), or an
  * error of channel_send. */
 int upstream_ask(struct upstream *u, const struct client *c, const struct query *q,
                  const struct cache_key *key, uint32_t endpoint);
