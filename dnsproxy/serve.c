@@ -159,7 +159,7 @@ static void serve_good(struct dnsproxy *p, const struct client *c, const struct 
     if (serve_cached(p, c, q, &key) || serve_local(p, c, q))
         return;
     ep = q->name[0] ? policy_match_resolve(&p->policy, q->name) : NULL;
-    if (!ep && serve_completed(p, c, q))
+    if (!ep && !p->policy.dry_run && serve_completed(p, c, q))
         return;
     if (ep || (q->name[0] && p->policy.dry_run))
         serve_allowed(p, c, q, &key, ep);

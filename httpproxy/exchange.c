@@ -290,13 +290,13 @@ void exchange_connected(struct exchange *x, struct upstream *up)
 
 void exchange_connect(struct exchange *x)
 {
+    uint64_t max_idle = idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS;
     struct upstream *up = NULL;
 
     if (!x->upgrade[0])
-        up = upstream_take_own(x->session, x->scheme, &x->authority);
+        up = upstream_take_own(x->session, x->scheme, &x->authority, max_idle);
     if (!up && !x->upgrade[0])
-        up = upstream_take(x->session->proxy, x->scheme, &x->authority,
-                           idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS);
+        up = upstream_take(x->session->proxy, x->scheme, &x->authority, max_idle);
     if (!up && !x->http1_only)
         up = h2_upstream_take(x->session->proxy, x->scheme, &x->authority);
     if (up)

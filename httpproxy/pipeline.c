@@ -9,7 +9,8 @@
  *
  * Whatever else comes next in the client's bytes (what is denied, malformed, has a body) waits for
  * its turn, and so does all behind it. Nothing is sent ahead on a connection of which it is not
- * known that the server keeps it (the same section). */
+ * known that the server keeps it (the same section), and nothing after one was lost on which
+ * something had been, before another has served two requests. */
 #include "httpproxy/pipeline.h"
 
 #include <string.h>
@@ -27,9 +28,10 @@ static bool may_follow(const struct exchange *x)
     const struct upstream *up = x->upstream;
 
     return up && x->end == EXCHANGE_GOES_ON && x->phase == EXCHANGE_ACTIVE && !up->shared &&
-           !up->absolute && (up->reused || (x->responded && x->upstream_keep_alive)) &&
-           x->request.done && buf_len(&x->send) == 0 && !x->send_failed && !x->upstream_end &&
-           x->keep_alive && !x->upgrade[0] && is_safe(x->method);
+           !up->absolute && !x->session->ahead_off &&
+           (x->responded ? x->upstream_keep_alive : up->reused) && x->request.done &&
+           buf_len(&x->send) == 0 && !x->send_failed && !x->upstream_end && x->keep_alive &&
+           !x->upgrade[0] && is_safe(x->method);
 }
 
 /* The next request of the client, if it may go ahead. */
@@ -90,8 +92,10 @@ bool pipeline_pass(struct exchange *x, struct upstream *up)
 {
     struct exchange *next = TAILQ_FIRST(&x->session->ahead);
 
-    if (!next || (buf_len(&x->recv) > 0 && next->written < next->head_len))
-        return false; /* an answer to nothing that was asked */
+    if (!next || up->shared || up->absolute ||
+        (buf_len(&x->recv) > 0 && next->written < next->head_len)) /* nobody asked for it */
+        return false;
+    x->session->ahead_off = false;
     up->reused = true;
     stream_set_owner(&up->stream, exchange_ready, next);
     next->upstream = up;
@@ -109,6 +113,7 @@ void pipeline_lost(struct session *s)
     struct exchange *next;
 
     TAILQ_FOREACH (next, &s->ahead, ahead) {
+        s->ahead_off |= next->written > 0;
         buf_rewind(&next->send);
         next->written = 0;
         next->pinned = false;

@@ -70,19 +70,20 @@ static bool is_upload(const struct head_request *r)
 }
 
 /* Of COPY and MOVE (RFC 4918, 10.3): what is written is there, so that is judged by the same
- * method. A URL, or the path of one on the same host. */
+ * method. A URL, or the path of one on the same host; canonical, since it is sent as it stands. */
 static bool may_go_to(const struct session *s, const struct head_request *r,
                       const struct head_field *destination)
 {
     const char *base = s->proxy->scratch.url_text, *host = strstr(base, "://");
     const char *path = host ? strchr(host + 3, '/') : NULL;
     bool relative = destination->value_len > 0 && destination->value[0] == '/' && path;
-    char text[URL_TEXT_SIZE];
+    char text[URL_TEXT_SIZE], canonical[URL_TEXT_SIZE];
     struct url u;
     int n = snprintf(text, sizeof(text), "%.*s%.*s", relative ? (int)(path - base) : 0, base,
                      (int)destination->value_len, destination->value);
 
     return n >= 0 && (size_t)n < sizeof(text) && url_parse(text, (size_t)n, &u, NULL) == 0 &&
+           url_format(&u, canonical, sizeof(canonical)) >= 0 && strcmp(canonical, text) == 0 &&
            policy_match_upload(&s->proxy->policy, r->method, &u);
 }
 
@@ -138,19 +139,9 @@ static void deny(struct session *s, const struct head_request *r, const struct u
     answer_denied(s, r, len);
 }
 
-static void deny_destination(struct session *s, const struct head_request *r, size_t len)
-{
-    static const char reason[] = "no endpoint allows its Destination";
-    struct scratch *t = &s->proxy->scratch;
-
-    log_deny(s->proxy, r->method, t->url_text, reason);
-    reply_failed(t->text, sizeof(t->text), reason, r->method, t->url_text);
-    answer_denied(s, r, len);
-}
-
-/* A placeholder stands where its value may not: the endpoint alone would allow the request. */
-static void log_secret(struct session *s, const struct head_request *r, enum msg_decision decision,
-                       const struct endpoint *ep, const char *reason)
+/* The endpoint alone would allow the request. */
+static void log_more(struct session *s, const struct head_request *r, enum msg_decision decision,
+                     const struct endpoint *ep, const char *reason)
 {
     const struct log_entry l = {.decision = decision,
                                 .endpoint = ep,
@@ -159,6 +150,24 @@ static void log_secret(struct session *s, const struct head_request *r, enum msg
                                 .reason = reason};
 
     log_request(s->proxy, &l);
+}
+
+/* false: it was answered. In a dry run it goes anywhere. */
+static bool check_destinations(struct session *s, const struct head_request *r,
+                               const struct endpoint *ep, size_t len)
+{
+    static const char reason[] = "no endpoint allows its Destination";
+    struct scratch *t = &s->proxy->scratch;
+    bool dry_run = s->proxy->policy.dry_run;
+
+    if (destinations_are_allowed(s, r))
+        return true;
+    log_more(s, r, dry_run ? MSG_WOULD_DENY : MSG_DENY, ep, reason);
+    if (dry_run)
+        return true;
+    reply_failed(t->text, sizeof(t->text), reason, r->method, t->url_text);
+    answer_denied(s, r, len);
+    return false;
 }
 
 /* false: it was answered, for what is wrong with secrets in it. In a dry run placeholders go
@@ -171,14 +180,14 @@ static bool put_secrets(struct session *s, struct head_request *r, const struct 
     int n = secrets_put(s->proxy->secrets, r, &t->url, &t->secrets, &e);
 
     if (n == -EACCES && s->proxy->policy.dry_run)
-        log_secret(s, r, MSG_WOULD_DENY, ep, e.text);
+        log_more(s, r, MSG_WOULD_DENY, ep, e.text);
     if (n >= 0 || (n == -EACCES && s->proxy->policy.dry_run))
         return true;
     if (n == -ENOSPC) {
         request_refuse(s, buf_begin(&s->in), len, 431, e.text);
         return false;
     }
-    log_secret(s, r, MSG_DENY, ep, e.text);
+    log_more(s, r, MSG_DENY, ep, e.text);
     reply_failed(t->text, sizeof(t->text), e.text, r->method, t->url_text);
     answer_denied(s, r, len);
     return false;
@@ -236,8 +245,6 @@ void request_begin(struct session *s, size_t len)
                                              : policy_match_request(policy, r->method, &t->url);
     if (!ep && !policy->dry_run)
         deny(s, r, &t->url, len);
-    else if (!policy->dry_run && !destinations_are_allowed(s, r))
-        deny_destination(s, r, len);
-    else if (put_secrets(s, r, ep, len))
+    else if (check_destinations(s, r, ep, len) && put_secrets(s, r, ep, len))
         exchange_begin(s, r, &t->url, ep, len);
 }

@@ -56,6 +56,7 @@ struct session {
     struct upstream *own; /* kept for this client alone (upstream_keep_for), or NULL */
     TAILQ_HEAD(ahead_list, exchange) ahead; /* requests behind that one (pipeline.h) */
     unsigned ahead_count;
+    bool ahead_off;           /* nothing is sent ahead for now */
     bool ahead_ends;          /* what comes next in `in` waits for its turn */
     struct raw *raw;          /* SESSION_RAW */
     struct mitm_hello *hello; /* SESSION_HANDSHAKE */

@@ -226,19 +226,21 @@ void upstream_keep_for(struct session *s, struct upstream *up)
 {
     upstream_drop(s->own);
     up->reused = up->personal = true;
+    up->idle_since = now_ms();
     s->own = up;
     stream_set_owner(&up->stream, on_own_ready, s);
 }
 
 struct upstream *upstream_take_own(struct session *s, enum url_scheme scheme,
-                                   const struct url_authority *a)
+                                   const struct url_authority *a, uint64_t max_idle)
 {
     struct upstream *up = s->own;
 
-    if (!up || !serves(up, scheme, a))
+    if (!up)
         return NULL;
     s->own = NULL;
-    if (stream_is_quiet(&up->stream))
+    if (serves(up, scheme, a) && now_ms() - up->idle_since <= max_idle &&
+        stream_is_quiet(&up->stream))
         return up;
     upstream_drop(up);
     return NULL;

@@ -39,9 +39,10 @@ struct upstream *upstream_take(struct proxy *p, enum url_scheme scheme,
  * The caller no longer owns it. */
 void upstream_keep_for(struct session *s, struct upstream *up);
 
-/* That one, if it is of this authority and quiet, or NULL. The caller owns it. */
+/* That one, if it is of this authority, was used at most max_idle ms ago and is quiet: the caller
+ * owns it. Else it is dropped: NULL. */
 struct upstream *upstream_take_own(struct session *s, enum url_scheme scheme,
-                                   const struct url_authority *a);
+                                   const struct url_authority *a, uint64_t max_idle);
 
 /* Is a kept connection there that upstream_take may give? */
 bool upstream_has_kept(const struct proxy *p, enum url_scheme scheme,

@@ -110,9 +110,11 @@ static bool is_outside(const struct project *p, const char *path)
 static bool is_of_modules(const char *path)
 {
     static const char name[] = "/node_modules";
-    const char *at = strstr(path, name);
 
-    return at && (at[strlen(name)] == '/' || at[strlen(name)] == '\0');
+    for (const char *at = strstr(path, name); at; at = strstr(at + 1, name))
+        if (at[strlen(name)] == '/' || at[strlen(name)] == '\0')
+            return true;
+    return false;
 }
 
 bool project_find_program(const struct project *p, const char *name, char out[PATH_MAX],

@@ -171,14 +171,17 @@ scmp_filter_ctx core_rules(void)
 {
     const struct scmp_arg_cmp set[] = {SCMP_A0(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE)};
     const struct scmp_arg_cmp set_of[] = {SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE),
-                                          SCMP_A2(SCMP_CMP_NE, 0, 0)};
+                                          SCMP_A2(SCMP_CMP_NE, 0, 0), SCMP_A3(SCMP_CMP_EQ, 0, 0)};
+    const struct scmp_arg_cmp swap[] = {SCMP_A1(SCMP_CMP_MASKED_EQ, LOW32, RLIMIT_CORE),
+                                        SCMP_A2(SCMP_CMP_NE, 0, 0), SCMP_A3(SCMP_CMP_NE, 0, 0)};
     struct rules rules = {.ctx = seccomp_init(SCMP_ACT_ALLOW)};
 
     if (!rules.ctx)
         return NULL;
     rules.r = seccomp_attr_set(rules.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
     refuse(&rules, 0, SCMP_SYS(setrlimit), 1, set);
-    refuse(&rules, 0, SCMP_SYS(prlimit64), 2, set_of);
+    refuse(&rules, 0, SCMP_SYS(prlimit64), 3, set_of);
+    refuse(&rules, EPERM, SCMP_SYS(prlimit64), 3, swap); /* which is told the old one, too */
     if (rules.r == 0)
         return rules.ctx;
     seccomp_release(rules.ctx);
