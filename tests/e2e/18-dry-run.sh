@@ -130,7 +130,7 @@ run cijail --dry-run -v -- sh -c "$loop"
 t_count 3 "$err" 'DRYRUN deny 404 GET https://registry\.example/no$'
 
 t_case 'CONNECT to a port that is not of URLs: by what is said in it, TLS, HTTP, or a tunnel of any protocol'
-nc="nc -N -w 20 -X connect -x ${PROXY#http://}"
+nc="2>nc.err nc -N -w 20 -X connect -x ${PROXY#http://}" # what it says would stand in the midst of a line of the log
 run cijail --dry-run --learn learned -- sh -c "printf 'words\n' | $nc git.example 7000" # it says hello first
 t_status 99
 t_match "$out" '^hello$'
