@@ -60,7 +60,7 @@ struct head_request {
 };
 
 struct head_response {
-    int status; /* 100-599 */
+    int status; /* 100-999 */
     int minor;
     const char *reason; /* phrase as written; may be empty */
     size_t reason_len;

@@ -173,7 +173,7 @@ int head_write_response(const struct head_response *r, enum head_body body, bool
     const struct head_field *length =
         head_find_field(r->fields, r->field_count, "content-length", &many);
 
-    o.illegal = r->status < 100 || r->status > 599 || !head_is_text(r->reason, r->reason_len) ||
+    o.illegal = r->status < 100 || r->status > 999 || !head_is_text(r->reason, r->reason_len) ||
                 (body != BODY_NONE && never_has_body(r->status)) || many;
     put_text(&o, "HTTP/1.1 ");
     put_number(&o, (uint64_t)r->status);

@@ -244,4 +244,25 @@ run cijail -e https://192.0.2.10:8556/ -- sh -c 'for i in 1 2 3 4 5 6 7 8; do
 t_eq "$out" '413 413 413 413 413 413 413 413 '
 kill $server
 wait
+t_case 'a status that has a meaning of its own, and a length that is given twice alike'
+cat >odd.py <<'END'
+import socket
+listener = socket.create_server(("192.0.2.10", 8557))
+open("odd.ready", "w").close()
+while True:
+    s = listener.accept()[0]
+    s.recv(1000)
+    s.sendall(b"HTTP/1.1 999 Odd\r\nContent-Length: 3\r\ncontent-length: 3\r\n\r\nodd")
+    s.close()
+END
+python3 odd.py >/dev/null 2>&1 </dev/null &
+server=$!
+until_true test -e odd.ready
+run cijail -v -e http://192.0.2.10:8557/ -- curl -s -i http://192.0.2.10:8557/
+t_match "$out" '^HTTP/1\.1 999 Odd'
+t_match "$out" '^odd$'
+t_count 1 "$out" '^[Cc]ontent-[Ll]ength: 3'
+t_match "$err" ' allow 999 GET '
+kill $server
+wait
 t_done

@@ -39,7 +39,7 @@ static void check_response(const struct head_response *r, const char *method)
 {
     size_t framings = 0;
 
-    CHECK(r->status >= 100 && r->status <= 599);
+    CHECK(r->status >= 100 && r->status <= 999);
     CHECK(r->minor == 0 || r->minor == 1);
     CHECK(r->field_count <= HEAD_FIELDS_MAX);
     check_text(r->reason, r->reason_len);
