@@ -31,6 +31,7 @@
 #include <strings.h>
 
 #include "httpproxy/h2.h"
+#include "httpproxy/head_internal.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
 #include "httpproxy/opening.h"
@@ -293,10 +294,11 @@ void exchange_connect(struct exchange *x)
     uint64_t max_idle = idempotent(x->method) ? LIMIT_POOL_MS : LIMIT_POOL_FRESH_MS;
     struct upstream *up = NULL;
 
-    if (!x->upgrade[0])
+    if (!x->upgrade[0]) {
         up = upstream_take_own(x->session, x->scheme, &x->authority, max_idle);
-    if (!up && !x->upgrade[0])
-        up = upstream_take(x->session->proxy, x->scheme, &x->authority, max_idle);
+        if (!up)
+            up = upstream_take(x->session->proxy, x->scheme, &x->authority, max_idle);
+    }
     if (!up && !x->http1_only)
         up = h2_upstream_take(x->session->proxy, x->scheme, &x->authority);
     if (up)
@@ -571,8 +573,7 @@ bool exchange_is_personal(const struct head_field *fields, size_t count, const c
     static const char *const schemes[] = {"ntlm", "negotiate"};
 
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].name_len != strlen(name) ||
-            strncasecmp(fields[i].name, name, fields[i].name_len) != 0)
+        if (!head_equal_word(fields[i].name, fields[i].name_len, name))
             continue;
         for (size_t k = 0; k < ARRAY_LEN(schemes); k++)
             if (fields[i].value_len >= strlen(schemes[k]) &&

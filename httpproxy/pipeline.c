@@ -17,7 +17,7 @@
 
 #include "httpproxy/limits.h"
 
-static bool is_safe(const char *method)
+bool pipeline_has_method(const char *method)
 {
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
@@ -31,7 +31,7 @@ static bool may_follow(const struct exchange *x)
            !up->absolute && !x->session->ahead_off &&
            (x->responded ? x->upstream_keep_alive : up->reused) && x->request.done &&
            buf_len(&x->send) == 0 && !x->send_failed && !x->upstream_end && x->keep_alive &&
-           !x->upgrade[0] && is_safe(x->method);
+           !x->upgrade[0] && pipeline_has_method(x->method);
 }
 
 /* The next request of the client, if it may go ahead. */

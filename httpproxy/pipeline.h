@@ -5,6 +5,9 @@
 
 #include "httpproxy/exchange.h"
 
+/* Is it GET or HEAD, of which one may be sent before the response to another? */
+bool pipeline_has_method(const char *method);
+
 /* Sends what may be sent of the requests behind x, whose response is awaited or being read. True if
  * anything moved. */
 bool pipeline_step(struct exchange *x);

@@ -6,11 +6,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "httpproxy/exchange.h"
+#include "httpproxy/head_internal.h"
 #include "httpproxy/limits.h"
 #include "httpproxy/log.h"
+#include "httpproxy/pipeline.h"
 #include "httpproxy/reply.h"
 #include "httpproxy/secret.h"
 #include "httpproxy/session.h"
@@ -89,12 +90,9 @@ static bool may_go_to(const struct session *s, const struct head_request *r,
 
 static bool destinations_are_allowed(const struct session *s, const struct head_request *r)
 {
-    static const char name[] = "destination";
-
     for (size_t i = 0; i < r->field_count; i++) {
         const struct head_field *f = &r->fields[i];
-        if (f->name_len == strlen(name) && strncasecmp(f->name, name, f->name_len) == 0 &&
-            !may_go_to(s, r, f))
+        if (head_equal_word(f->name, f->name_len, "destination") && !may_go_to(s, r, f))
             return false;
     }
     return true;
@@ -195,9 +193,8 @@ static bool put_secrets(struct session *s, struct head_request *r, const struct 
 
 static bool is_simple(const struct head_request *r)
 {
-    return (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0) &&
-           r->body == BODY_NONE && !r->upgrade[0] && !r->expect_continue && r->keep_alive &&
-           r->minor >= 1;
+    return pipeline_has_method(r->method) && r->body == BODY_NONE && !r->upgrade[0] &&
+           !r->expect_continue && r->keep_alive && r->minor >= 1;
 }
 
 struct exchange *request_ahead(struct session *s, const struct exchange *x, size_t len)

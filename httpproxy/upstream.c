@@ -225,7 +225,7 @@ static void on_own_ready(void *arg)
 void upstream_keep_for(struct session *s, struct upstream *up)
 {
     upstream_drop(s->own);
-    up->reused = up->personal = true;
+    up->reused = true;
     up->idle_since = now_ms();
     s->own = up;
     stream_set_owner(&up->stream, on_own_ready, s);

@@ -62,20 +62,6 @@ const char *project_holds(const struct project *p, const char *path)
     return NULL;
 }
 
-/* Where the file of this descriptor is. */
-static int path_of(int fd, char out[PATH_MAX])
-{
-    char link[64];
-    ssize_t n;
-
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, out, PATH_MAX - 1);
-    if (n <= 0)
-        return n < 0 ? -errno : -EINVAL;
-    out[n] = '\0';
-    return out[0] == '/' ? 0 : -EINVAL;
-}
-
 int project_read_outside(const struct project *p, const char *path, char **text, size_t *len)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -89,7 +75,7 @@ int project_read_outside(const struct project *p, const char *path, char **text,
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -EINVAL;
-    r = path_of(fd, real);
+    r = fd_path(fd, real);
     if (r < 0)
         return r;
     if (project_holds(p, real))

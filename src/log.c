@@ -513,21 +513,11 @@ uint64_t log_denials(const struct log *l)
     return l->counts.denied;
 }
 
-/* Where an open file is now, for a process that may not look there. NULL: it cannot be told. */
-static char *path_of(int fd)
-{
-    char link[64], path[PATH_MAX];
-    ssize_t n;
-
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-    n = readlink(link, path, sizeof(path));
-    return n < 0 ? NULL : xstrndup(path, (size_t)n);
-}
-
 int log_open(struct log **out, const struct options *options, const struct policy *policy,
              struct error *e)
 {
     struct log *l = xcalloc(1, sizeof(*l));
+    char path[PATH_MAX];
 
     *l = (struct log){.options = options, .policy = policy, .fd = STDERR_FILENO, .is_stderr = true};
     l->last = &l->first;
@@ -540,7 +530,8 @@ int log_open(struct log **out, const struct options *options, const struct polic
         }
         if (fstat(l->fd, &l->file) < 0)
             l->file.st_mode = 0;
-        l->path = path_of(l->fd);
+        if (fd_path(l->fd, path) == 0)
+            l->path = xstrdup(path);
         l->is_stderr = false;
     }
     *out = l;
@@ -563,15 +554,14 @@ static void write_counts(struct log *l)
 /* The command may have the right to write where the log is. What it overwrites is not seen. */
 static void look_for_changes(struct log *l)
 {
-    cleanup_free char *path = NULL;
+    char path[PATH_MAX];
     struct stat now;
     bool lost;
 
     if (l->is_stderr || l->error || !S_ISREG(l->file.st_mode) || fstat(l->fd, &now) < 0)
         return;
     lost = (uint64_t)now.st_size < (uint64_t)l->file.st_size + l->written || now.st_nlink == 0;
-    path = path_of(l->fd);
-    lost |= path && l->path && strcmp(path, l->path) != 0;
+    lost |= l->path && fd_path(l->fd, path) == 0 && strcmp(path, l->path) != 0;
     if (!lost)
         return;
     l->error = -ESTALE;

@@ -229,6 +229,19 @@ int set_nonblocking(int fd)
     return 0;
 }
 
+int fd_path(int fd, char out[PATH_MAX])
+{
+    char link[64];
+    ssize_t n;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    n = readlink(link, out, PATH_MAX - 1);
+    if (n <= 0)
+        return n < 0 ? -errno : -EINVAL;
+    out[n] = '\0';
+    return out[0] == '/' ? 0 : -EINVAL;
+}
+
 void set_tcp_options(int fd)
 {
     static const struct {

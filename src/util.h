@@ -2,6 +2,7 @@
 #ifndef CIJAIL_UTIL_H
 #define CIJAIL_UTIL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -81,6 +82,10 @@ uint64_t now_us(void);
 
 /* O_NONBLOCK on. 0 or -errno. */
 int set_nonblocking(int fd);
+
+/* Where the file of this descriptor is now (/proc/self/fd, proc(5)), for a process that may not
+ * look there, too. 0, or -errno: -EINVAL if it is none that has a path. */
+int fd_path(int fd, char out[PATH_MAX]);
 
 /* Of a TCP connection, as far as fd is one: what was sent as one small segment does not wait for
  * the next; and a peer that is gone is noticed, however long it may be silent (tcp(7)): probes
