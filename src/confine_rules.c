@@ -3,15 +3,14 @@
  * These are lists of what is refused, with EPERM, not of what is allowed: the supervisor runs the
  * host's modules of nsswitch.conf(5), which may do without much, but whose calls nobody knows.
  *
- * Both: execute a program, trace, write into other processes; make a namespace, mount; go around a
- * filter (io_uring, file handles, bpf) or into the kernel; sockets of other families than the
- * command has; change files: their content, names, owners, modes.
+ * Both: execute a program, fork, trace, write into other processes; make or enter a namespace,
+ * mount; go around a filter (io_uring, file handles, bpf) or into the kernel; sockets of other
+ * families than the command has; change files: their content, names, owners, modes.
  *
- * The supervisor: a process, signals but to itself, and SIGKILL and SIGCONT to the keeper, the gate
- * and init, to enter a namespace, to look into other processes.
+ * The supervisor: signals but to itself, and SIGKILL and SIGCONT to the keeper, the gate and init,
+ * to look into other processes.
  *
- * The gate: sockets of the internet, a process but the child of unix_nested.c, signals but to its
- * own threads.
+ * The gate: sockets of the internet, signals but to its own threads.
  *
  * openat2(2) has its flags in memory, where a filter cannot see them. The supervisor does not have
  * it; the gate needs it, and so has a limit of 0 on files' sizes and no shared mappings: by openat2
@@ -41,9 +40,10 @@
 static const int refused_to_both[] = {
     SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_writev),
     /* namespaces and mounts */
-    SCMP_SYS(unshare), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-    SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(open_tree),
-    SCMP_SYS(move_mount), SCMP_SYS(mount_setattr), SCMP_SYS(swapon), SCMP_SYS(swapoff),
+    SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot), SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick),
+    SCMP_SYS(open_tree), SCMP_SYS(move_mount), SCMP_SYS(mount_setattr), SCMP_SYS(swapon),
+    SCMP_SYS(swapoff),
     /* ways around a filter, and into the kernel */
     SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(bpf),
     SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(open_by_handle_at),
@@ -63,8 +63,8 @@ static const int refused_to_both[] = {
     SCMP_SYS(fremovexattr), CALL_REMOVEXATTRAT, CALL_FILE_SETATTR};
 
 /* The keeper and the gate are ended, and init is continued, by pidfds that are there already. */
-static const int refused_to_supervisor[] = {SCMP_SYS(setns), SCMP_SYS(process_vm_readv),
-                                            SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd)};
+static const int refused_to_supervisor[] = {SCMP_SYS(process_vm_readv), SCMP_SYS(pidfd_open),
+                                            SCMP_SYS(pidfd_getfd)};
 
 static const int refused_ids[] = {SCMP_SYS(setuid),   SCMP_SYS(setgid),    SCMP_SYS(setreuid),
                                   SCMP_SYS(setregid), SCMP_SYS(setresuid), SCMP_SYS(setresgid),
@@ -131,21 +131,13 @@ static void refuse_controls(struct rules *f)
 
 /* --- processes --- */
 
-/* Of the supervisor's only threads; of the gate's the child that has no flag at all (unix_nested.c)
- * too. A rule compares an argument once, so there is one for each flag. clone3(2) has its flags in
- * memory; libc takes clone(2) where it is missing. */
-static void refuse_clone(struct rules *f, bool gate)
+/* All but threads. clone3(2) has its flags in memory; libc takes clone(2) where it is missing. */
+static void refuse_clone(struct rules *f)
 {
     const struct scmp_arg_cmp no_thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0);
 
     refuse(f, SCMP_SYS(clone3), ENOSYS, NULL);
-    if (!gate)
-        refuse(f, SCMP_SYS(clone), EPERM, &no_thread);
-    for (scmp_datum_t flag = 1; gate && flag <= LOW32; flag <<= 1) {
-        const struct scmp_arg_cmp flagged = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | flag, flag);
-        if (flag != CLONE_THREAD)
-            refuse(f, SCMP_SYS(clone), EPERM, &flagged);
-    }
+    refuse(f, SCMP_SYS(clone), EPERM, &no_thread);
 }
 
 /* All but SIGKILL and SIGCONT. */
@@ -209,7 +201,7 @@ scmp_filter_ctx confine_rules(const struct confine_seccomp *who)
     refuse_all(&f, refused_to_both, ARRAY_LEN(refused_to_both));
     refuse_families(&f, who->gate);
     refuse_controls(&f);
-    refuse_clone(&f, who->gate);
+    refuse_clone(&f);
     refuse_others(&f, who->gate);
     if (!who->gate)
         refuse_all(&f, refused_to_supervisor, ARRAY_LEN(refused_to_supervisor));

@@ -36,7 +36,7 @@ src_libcijail_a_SOURCES = \
 	src/host_listeners.c src/host_listeners.h src/jail_listen.c src/jail_listen.h src/unix_ids.c src/unix_ids.h \
 	src/unix_gate.c src/unix_gate.h src/gate_process.c src/gate_process.h src/confine.c src/confine.h src/confine_seccomp.c src/confine_seccomp.h \
 	src/jail_environment.c src/jail_environment.h src/jail_resolv_conf.c src/jail_resolv_conf.h src/container.c src/container.h src/supervisor_container.c src/jail_abort.c src/jail_abort.h src/unix_judge.c src/unix_judge.h src/unix_diag.c src/unix_diag.h \
-	src/unix_path.c src/unix_path.h src/unix_nested.c src/unix_nested.h
+	src/unix_path.c src/unix_path.h src/unix_holders.c src/unix_holders.h
 src_libcijail_a_CFLAGS = $(AM_CFLAGS) $(NL_CFLAGS) $(EVENT_CFLAGS)
 
 bin_PROGRAMS += src/cijail

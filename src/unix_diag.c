@@ -1,7 +1,8 @@
 /* unix_diag.c: a bound AF_UNIX socket's inode belongs to that socket for good: bind(2) makes a new
  * inode, and none is ever bound twice. So whether a listener is the jail's is a question about the
  * inode, with no race in it: is there a socket in the jail's network namespace that is bound to it?
- * The kernel answers it by UDIAG_SHOW_VFS, with the lower 32 bits of the inode's number.
+ * The kernel answers it by UDIAG_SHOW_VFS, with the lower 32 bits of the inode's number: good
+ * enough to find the socket by, not to believe it.
  *
  * Only sockets that a connect(2) can meet are asked for: those that listen, and those that are
  * bound and do not listen yet (TCP_CLOSE). The name that a socket was bound to stays its name,
@@ -41,7 +42,7 @@
 struct search {
     uint32_t ino, dev;
     const char *name; /* NULL: any */
-    bool found;
+    struct unix_diag_found *found;
 };
 
 int unix_diag_open(struct error *e)
@@ -82,12 +83,15 @@ static int on_attribute(const struct nlattr *attr, void *data)
 
 static int on_socket(const struct nlmsghdr *head, void *data)
 {
-    struct search *s = data;
+    const struct search *s = data;
+    const struct unix_diag_msg *m = mnl_nlmsg_get_payload(head);
     struct socket_entry entry = {.name = !s->name, .search = s};
 
-    if (head->nlmsg_type == SOCK_DIAG_BY_FAMILY)
-        (void)mnl_attr_parse(head, sizeof(struct unix_diag_msg), on_attribute, &entry);
-    s->found |= entry.inode && entry.name;
+    if (head->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(head) < sizeof(*m))
+        return MNL_CB_OK;
+    (void)mnl_attr_parse(head, sizeof(*m), on_attribute, &entry);
+    if (entry.inode && entry.name && s->found->count < UNIX_DIAG_FOUND_MAX)
+        s->found->numbers[s->found->count++] = m->udiag_ino;
     return MNL_CB_OK;
 }
 
@@ -120,7 +124,8 @@ static ssize_t recv_of_kernel(int fd, void *buf, size_t size)
     return -EPROTO;
 }
 
-int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)
+/* 0, or -errno. */
+static int dump(int fd, struct search *s)
 {
     struct {
         struct nlmsghdr head;
@@ -133,7 +138,6 @@ int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)
                    .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_NAME}};
     static _Atomic unsigned sequence;
     _Alignas(struct nlmsghdr) char buf[32768];
-    struct search s = {.ino = (uint32_t)inode->ino, .dev = kernel_dev(inode->dev), .name = name};
     int r = MNL_CB_OK;
 
     discard(fd, buf, sizeof(buf));
@@ -144,9 +148,22 @@ int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name)
         ssize_t n = recv_of_kernel(fd, buf, sizeof(buf));
         if (n < 0)
             return (int)n;
-        r = mnl_cb_run(buf, (size_t)n, q.head.nlmsg_seq, 0, on_socket, &s);
+        r = mnl_cb_run(buf, (size_t)n, q.head.nlmsg_seq, 0, on_socket, s);
     }
-    return r < 0 ? -errno : s.found;
+    return r < 0 ? -errno : 0;
+}
+
+int unix_diag_find(int fd, const struct unix_inode *inode, const char *name,
+                   struct unix_diag_found *found)
+{
+    struct search s = {(uint32_t)inode->ino, kernel_dev(inode->dev), name, found};
+    int r;
+
+    found->count = 0;
+    r = dump(fd, &s);
+    if (r < 0)
+        found->count = 0;
+    return r;
 }
 
 /* --- which inode --- */

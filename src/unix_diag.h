@@ -3,6 +3,7 @@
 #define CIJAIL_UNIX_DIAG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -21,9 +22,20 @@ struct unix_inode {
 /* The inode that fd (O_PATH) and its st are of, in the mount namespace of thread tid. */
 struct unix_inode unix_diag_inode(int fd, const struct stat *st, pid_t tid);
 
-/* Is a socket of the descriptor's network namespace bound to that inode, and by that name (NULL:
- * any)? 1, 0, or -errno. One caller at a time for each descriptor. */
-int unix_diag_is_bound(int fd, const struct unix_inode *inode, const char *name);
+#define UNIX_DIAG_FOUND_MAX 16
+
+/* Numbers of sockets (sockfs inodes). */
+struct unix_diag_found {
+    size_t count;
+    uint32_t numbers[UNIX_DIAG_FOUND_MAX];
+};
+
+/* Finds the sockets of the descriptor's network namespace that seem to be bound to that inode, by
+ * that name (NULL: any); not more than there is room for. Numbers of inodes are not unique: who
+ * lets something pass by this asks on (unix_holders.h). 0, or -errno, with none found. One caller
+ * at a time for each descriptor. */
+int unix_diag_find(int fd, const struct unix_inode *inode, const char *name,
+                   struct unix_diag_found *found);
 
 /* Is any socket of the machine bound to the inode that the O_PATH descriptor fd is of, as far as
  * the calling thread may know? Nobody's socket notices. */

@@ -5,13 +5,12 @@
  *   a path               opened once in the caller's root (O_PATH): from here on it is an inode,
  *                        (unix_path.h), not a name
  *   a listener inside    a socket of the jail's network namespace, or of one that was made in the
- *                        jail, is bound to that inode (unix_diag.h, unix_nested.h), and none of the
- *                        host's: free
- *   none at all          ECONNREFUSED, as outside: nobody is bound to the file any more
- *   one outside          must be a socket that the policy names (in a dry run any may be one)
- *   then                 connect(2) to the pinned inode by its descriptor, with the caller's ids
- *                        (unix_ids.h), so that the file's permissions and SO_PEERCRED at the
- *                        listener are as they would be outside; if the caller still waits for it
+ *                        jail, is bound to that inode (unix_diag.h finds it, unix_holders.h asks
+ * the socket itself): free none at all          ECONNREFUSED, as outside: nobody is bound to the
+ * file any more one outside          must be a socket that the policy names (in a dry run any may
+ * be one) then                 connect(2) to the pinned inode by its descriptor, with the caller's
+ * ids (unix_ids.h), so that the file's permissions and SO_PEERCRED at the listener are as they
+ * would be outside; if the caller still waits for it
  *
  * How the path was resolved decides nothing: the inode does. What the policy names is a path,
  * though, and the command may be able to rename, link and replace files there. So "the socket that
@@ -35,7 +34,7 @@
 #include <unistd.h>
 
 #include "src/unix_diag.h"
-#include "src/unix_nested.h"
+#include "src/unix_holders.h"
 #include "src/unix_path.h"
 #include "src/util.h"
 
@@ -55,7 +54,8 @@ struct unix_judge {
     struct named *named;
     size_t count;
     int jail, host; /* unix_diag.h: of either network namespace; -1 */
-    pthread_mutex_t diag_lock, nested_lock;
+    pthread_mutex_t diag_lock;
+    struct unix_holders *holders; /* NULL until the jail is known */
 };
 
 /* --- what the policy names --- */
@@ -103,13 +103,15 @@ struct unix_judge *unix_judge_new(const struct policy *policy)
         if (policy->endpoints[i].kind == ENDPOINT_UNIX)
             add_named(j, &policy->endpoints[i]);
     (void)pthread_mutex_init(&j->diag_lock, NULL);
-    (void)pthread_mutex_init(&j->nested_lock, NULL);
     return j;
 }
 
 int unix_judge_set_jail(struct unix_judge *j, int diag, struct error *e)
 {
     j->jail = diag;
+    j->holders = unix_holders_new(diag);
+    if (!j->holders)
+        return error_errno(e, errno, "cannot tell which network namespace is the jail's");
     if (j->host >= 0)
         return 0;
     j->host = unix_diag_open(e);
@@ -123,25 +125,28 @@ struct pinned {
     struct unix_inode inode;
 };
 
-/* 1, 0, or -errno. */
-static int is_bound(struct unix_judge *j, int diag, const struct pinned *p, const char *name)
+static void find_sockets(struct unix_judge *j, int diag, const struct pinned *p, const char *name,
+                         struct unix_diag_found *found)
 {
-    int r;
-
     (void)pthread_mutex_lock(&j->diag_lock);
-    r = unix_diag_is_bound(diag, &p->inode, name);
+    (void)unix_diag_find(diag, &p->inode, name, found);
     (void)pthread_mutex_unlock(&j->diag_lock);
-    return r;
 }
 
-static bool is_bound_nested(struct unix_judge *j, const struct pinned *p)
+static bool is_hosts(struct unix_judge *j, const struct pinned *p, const char *name)
 {
-    bool bound;
+    struct unix_diag_found found;
 
-    (void)pthread_mutex_lock(&j->nested_lock);
-    bound = unix_nested_is_bound(j->jail, &p->inode);
-    (void)pthread_mutex_unlock(&j->nested_lock);
-    return bound;
+    find_sockets(j, j->host, p, name, &found);
+    return found.count > 0;
+}
+
+static bool is_jails(struct unix_judge *j, const struct pinned *p)
+{
+    struct unix_diag_found found;
+
+    find_sockets(j, j->jail, p, NULL, &found);
+    return found.count > 0 && unix_holders_have(j->holders, p->fd, found.numbers, found.count);
 }
 
 static bool is_at(const char *path, const struct stat *st)
@@ -151,14 +156,24 @@ static bool is_at(const char *path, const struct stat *st)
     return stat(path, &at) == 0 && at.st_dev == st->st_dev && at.st_ino == st->st_ino;
 }
 
-static uint32_t find_endpoint(struct unix_judge *j, const struct pinned *p)
+/* The endpoint whose socket was there before the command started. */
+static uint32_t find_pinned(const struct unix_judge *j, const struct pinned *p)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        const struct named *n = &j->named[i];
+        if (n->pinned && n->dev == p->st.st_dev && n->ino == p->st.st_ino)
+            return policy_index(j->policy, n->endpoint);
+    }
+    return POLICY_INDEX_NONE;
+}
+
+/* The endpoint whose socket was made since then. */
+static uint32_t find_by_name(struct unix_judge *j, const struct pinned *p)
 {
     for (size_t i = 0; i < j->count; i++) {
         const struct named *n = &j->named[i];
         const char *path = n->endpoint->path;
-        if ((n->pinned && n->dev == p->st.st_dev && n->ino == p->st.st_ino) ||
-            (is_at(path, &p->st) &&
-             (is_bound(j, j->host, p, path) == 1 || is_bound(j, j->host, p, n->real) == 1)))
+        if (is_at(path, &p->st) && (is_hosts(j, p, path) || is_hosts(j, p, n->real)))
             return policy_index(j->policy, n->endpoint);
     }
     return POLICY_INDEX_NONE;
@@ -175,22 +190,20 @@ static void read_real(int pinned, char real[UNIX_JUDGE_REAL_SIZE])
     real[n > 0 && n < UNIX_JUDGE_REAL_SIZE && real[0] == '/' ? n : 0] = '\0';
 }
 
-/* Whose socket is it? 0: the jail's, or one that the policy names (or that passes in a dry run).
- * Numbers that agree in their lower 32 bits only, as the command could get by making files for some
- * hours, are the host's. */
+/* Whose socket is it? 0: the jail's, or one that the policy names (or that passes in a dry run). */
 static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdict *v)
 {
-    bool in_jail = is_bound(j, j->jail, p, NULL) == 1;
-    bool on_host = is_bound(j, j->host, p, NULL) != 0;
-
-    if (in_jail && !on_host)
+    if (is_jails(j, p))
         return 0;
-    if (!on_host && !unix_diag_is_bound_anywhere(p->fd))
+    if (!unix_diag_is_bound_anywhere(p->fd))
         return -ECONNREFUSED;
-    if (!on_host && is_bound_nested(j, p))
-        return 0;
+    v->endpoint = find_pinned(j, p);
+    if (v->endpoint == POLICY_INDEX_NONE) {
+        if (unix_holders_have(j->holders, p->fd, NULL, 0))
+            return 0;
+        v->endpoint = find_by_name(j, p);
+    }
     v->logged = true;
-    v->endpoint = find_endpoint(j, p);
     read_real(p->fd, v->real);
     if (v->endpoint == POLICY_INDEX_NONE)
         v->decision = j->policy->dry_run ? MSG_WOULD_DENY : MSG_DENY;

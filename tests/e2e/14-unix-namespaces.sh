@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Unix sockets by path whose file or whose network namespace is unlike others: bound by nobody any more, bound in a
-# namespace inside of the jail or beside it, on an overlayfs of several file systems.
+# namespace inside of the jail or beside it, on an overlayfs of several file systems, with numbers of inodes that agree
+# in 32 bits, held in unusual ways.
 . "$(dirname "$0")/../lib/lib.sh"
 in_test_internet "$@"
 
@@ -126,6 +127,164 @@ if need 'overlayfs in user namespaces' overlay_works; then
     t_status 0
     t_eq "$out" $'devices differ: True\nhello\nhello\nENETUNREACH\nhello\nhello\nENETUNREACH'
 fi
+
+# numbers.py FOLDER: a file system (FUSE) in which sockets can be made, and all inodes' numbers agree in their lower 32
+# bits. Those of btrfs's subvolumes agree in all.
+cat >numbers.py <<'END'
+import ctypes, errno, os, struct, sys, time
+ROOT, LOOKUP, FORGET, GETATTR, SETATTR, MKNOD, INIT, FORGET_SOME = 1, 1, 2, 3, 4, 8, 26, 42
+libc = ctypes.CDLL(None, use_errno=True)
+fuse = os.open("/dev/fuse", os.O_RDWR)
+options = "fd=%d,rootmode=40000,user_id=%d,group_id=%d" % (fuse, os.getuid(), os.getgid())
+if libc.mount(b"numbers", sys.argv[1].encode(), b"fuse", 0, options.encode()) < 0:
+    sys.exit("mount: " + os.strerror(ctypes.get_errno()))
+nodes, names, now = {ROOT: 0o40755}, {}, int(time.time())
+def attributes(node):
+    return struct.pack("<6Q10I", node << 32 | 77, 0, 0, now, now, now, 0, 0, 0, nodes[node], 1,
+                       os.getuid(), os.getgid(), 0, 4096, 0)
+def entry(node):
+    return struct.pack("<4Q2I", node, 1, 60, 60, 0, 0) + attributes(node)
+while True:
+    request = os.read(fuse, 200000)
+    length, call, unique, node = struct.unpack_from("<IIQQ", request)
+    rest, error, reply = request[40:length], 0, b""
+    if call in (FORGET, FORGET_SOME):
+        continue
+    if call == INIT:
+        reply = struct.pack("<4I2H2I2H7I", 7, 31, 65536, 0, 12, 10, 65536, 1, 1, 0, *[0] * 7)
+    elif call == LOOKUP:
+        name = rest.rstrip(b"\0")
+        error, reply = (0, entry(names[name])) if name in names else (errno.ENOENT, b"")
+    elif call == MKNOD:
+        name = rest[16:].rstrip(b"\0")
+        names[name] = len(nodes) + 1
+        nodes[names[name]] = struct.unpack_from("<I", rest)[0]
+        reply = entry(names[name])
+    elif call in (GETATTR, SETATTR):
+        reply = struct.pack("<Q2I", 60, 0, 0) + attributes(node)
+    else:
+        error = errno.ENOSYS
+    os.write(fuse, struct.pack("<IiQ", 16 + len(reply), -error, unique) + reply)
+END
+cat >name.py <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(64)
+open(sys.argv[2], "w").close()
+while True:
+    s.accept()[0].sendall(sys.argv[2].encode() + b"\n")
+END
+if ((EUID == 0)) || [[ -w /dev/fuse ]]; then # udev lets everyone have it
+    t_case 'a socket whose inode has the number of one of the jail'\''s, in 32 bits, is not the jail'\''s'
+    mkdir numbers
+    cat >numbers.sh <<'END'
+python3 numbers.py numbers &
+for i in $(seq 500); do mountpoint -q numbers && break; sleep 0.02; done
+unshare -rn python3 name.py numbers/third third >/dev/null 2>&1 </dev/null &
+sh wait.sh third || exit 1
+cijail -q -- sh -c '
+    python3 name.py numbers/jails jails >/dev/null 2>&1 </dev/null &
+    sh wait.sh jails || exit 1
+    stat -c %i numbers/third numbers/jails | while read -r number; do echo $((number & 0xffffffff)); done
+    python3 say.py numbers/third numbers/jails'
+cijail -q -e "$PWD/numbers/third" -- python3 say.py numbers/third
+END
+    run unshare -rm --kill-child --fork --pid --mount-proc sh numbers.sh
+    t_status 0
+    t_eq "$out" $'77\n77\nENETUNREACH\njails\nthird'
+fi
+
+t_case 'a listener of the jail is that, whoever there holds it: not dumpable, one thread alone, passed on, in a message'
+cat >held.py <<'END'
+import ctypes, os, socket, subprocess, sys, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+def check(r):
+    if r < 0:
+        sys.exit(os.strerror(ctypes.get_errno()))
+def listener():
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(sys.argv[1])
+    s.listen(64)
+    return s
+def serve(s):
+    s.accept()[0].sendall(b"hello\n")
+def say():
+    r = subprocess.run([sys.executable, "say.py", sys.argv[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(r.stdout.decode() or "nothing", end="", flush=True)
+    os._exit(0)
+how = sys.argv[2]
+if how == "not-dumpable":
+    s = listener()
+    check(libc.prctl(4, 0, 0, 0, 0))
+    threading.Thread(target=serve, args=(s,)).start()
+elif how == "thread": # with descriptors of its own
+    ready = threading.Event()
+    def alone():
+        check(libc.unshare(0x400)) # CLONE_FILES
+        s = listener()
+        ready.set()
+        serve(s)
+    threading.Thread(target=alone).start()
+    ready.wait()
+elif how == "passed-on": # to a process that goes into another network
+    s = listener()
+    if os.fork() == 0:
+        check(libc.unshare(0x50000000)) # CLONE_NEWUSER | CLONE_NEWNET
+        serve(s)
+        os._exit(0)
+    s.close()
+    time.sleep(0.2)
+elif how == "message": # that nobody takes for some time
+    a, b = socket.socketpair()
+    s = listener()
+    socket.send_fds(a, [b"x"], [s.fileno()])
+    s.close()
+    def later():
+        time.sleep(0.1)
+        serve(socket.socket(fileno=socket.recv_fds(b, 1, 1)[1][0]))
+    threading.Thread(target=later).start()
+say()
+END
+hows=(not-dumpable passed-on message)
+python3 -c 'import ctypes, os, threading
+def try_it(): os._exit(ctypes.CDLL(None).syscall(434, threading.get_native_id(), 0x80) < 0) # PIDFD_THREAD, Linux 6.9
+threading.Thread(target=try_it).start()' && hows+=(thread)
+for how in "${hows[@]}"; do
+    run cijail --fail-on-deny -- python3 held.py "$T_TMP/held-$how" $how
+    t_status 0
+    t_eq "$how: $out" "$how: hello"
+    t_denials 0
+done
+
+t_case 'one of the host'\''s that the jail holds, too, stays the host'\''s'
+cat >inherit.py <<'END'
+import socket, subprocess, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(64)
+s.settimeout(0.1)
+r = subprocess.run(["cijail", "-q", *sys.argv[2:], "--", sys.executable, "use.py", sys.argv[1]], stdin=s.fileno(),
+                   stdout=subprocess.PIPE)
+print(r.stdout.decode(), end="")
+try:
+    s.accept()
+    print("somebody came")
+except TimeoutError:
+    print("nobody came")
+END
+cat >use.py <<'END'
+import errno, os, socket, sys
+print(socket.socket(fileno=os.dup(0)).getsockname())
+try:
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+except OSError as e:
+    print(errno.errorcode[e.errno])
+END
+run python3 inherit.py "$T_TMP/inherited"
+t_eq "$out" "$T_TMP/inherited"$'\nENETUNREACH\nnobody came'
+run python3 inherit.py "$T_TMP/inherited2" -e "$T_TMP/inherited2"
+t_eq "$out" "$T_TMP/inherited2"$'\nsomebody came'
 
 kill "${servers[@]}" 2>/dev/null
 t_done

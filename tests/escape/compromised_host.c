@@ -305,7 +305,7 @@ static const struct attack {
     {"pidfd", take_descriptor, SUPERVISOR},
     {"process-vm-readv", read_memory, SUPERVISOR},
     {"process-vm-writev", write_memory, BOTH},
-    {"setns", enter_namespace, SUPERVISOR},
+    {"setns", enter_namespace, BOTH},
     {"socket-inet", internet_socket, GATE},
     {"socket-inet6", internet6_socket, GATE},
     {"socket-vsock", vsock_socket, BOTH},
