@@ -99,6 +99,49 @@ t_eq "$err" ''
 t_match "$(sed -n 4p <<<"$out")" 'true'
 t_eq "$(sed 4d <<<"$out" | paste -sd ' ')" '--fail-on-deny npm json doctor pip --json json npm --fail-on-deny npm ./ci.policy --dry-run'
 
+t_case 'zsh and fish complete'
+cat >lines <<'END'
+cijail --fail
+cijail -p np
+cijail --log-format j
+cijail -p npm --dry
+cijail --summary gith
+cijail -e https://registry.example/ --dry
+cijail -p npm -- ./only-o
+cijailctl do
+cijailctl show pi
+cijailctl explain --j
+cijailctl report -f mark
+END
+touch only-one && chmod +x only-one
+# zsh completes in a terminal alone: ^X notes the line as it is then.
+cat >complete.zsh <<'END'
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -D -u"
+zpty -w shell "note() { print -r -- \"\$BUFFER\" >>noted; BUFFER=; }; zle -N note; bindkey '^I' complete-word '^X' note; : >noted"
+while [[ ! -e noted ]] sleep 0.05
+n=0
+while read -r line; do
+    zpty -w -n shell "$line"$'\t\x18'
+    n=$((n + 1))
+    while [[ $(wc -l <noted) -lt n ]] sleep 0.02
+done
+cat noted
+END
+T_STDIN=lines run zsh -f complete.zsh "$T_SRC/contrib/completions"
+whole=$(sed 's/--fail$/&-on-deny/; s/np$/npm/; s/t j$/t json/; s/--dry$/&-run/; s/gith$/github/; s/-o$/-one/; s/do$/doctor/; s/pi$/pip/
+    s/--j$/&son/; s/mark$/markdown/' lines)
+t_eq "$(sed 's/ $//' <<<"$out")" "$whole"
+cat >complete.fish <<'END'
+source $argv[1]
+while read -l line
+    echo (string replace -r '[^ ]*$' '' $line)(complete -C $line | string replace -r '\t.*' '' | string join ' ')
+end
+END
+T_STDIN=lines run fish --no-config complete.fish "$T_SRC/contrib/completions/cijail.fish"
+t_eq "$out" "$whole"
+
 t_case 'the other files are what they should be'
 for file in github/action.yml gitlab/cijail.yml; do
     t_false grep -qP '\t' "$T_SRC/contrib/$file"
