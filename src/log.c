@@ -56,7 +56,7 @@ struct log {
     uint64_t unlisted;
     size_t distinct;
     struct seen *buckets[BUCKETS], *first, **last;
-    char line[LINE_SIZE];
+    char *line; /* LINE_SIZE bytes */
 };
 
 /* A line or object being built in a fixed buffer; what does not fit is cut. */
@@ -156,15 +156,15 @@ static void write_text_line(struct log *l, const char *key, uint64_t count)
     char stamp[64];
     time_t now = time(NULL);
     struct tm tm;
-    struct text t = {l->line, sizeof(l->line), 0};
+    struct text t = {l->line, LINE_SIZE, 0};
 
     if (!localtime_r(&now, &tm) || !strftime(stamp, sizeof(stamp), "%a %b %d %H:%M:%S %Y", &tm))
         copy_string(stamp, sizeof(stamp), "-");
     put(&t, "[%s] cijail: %s", stamp, key);
     if (count > 1)
         put(&t, " (%llu times)", (unsigned long long)count);
-    if (t.len > sizeof(l->line) - 2)
-        t.len = sizeof(l->line) - 2;
+    if (t.len > LINE_SIZE - 2)
+        t.len = LINE_SIZE - 2;
     put(&t, "\n");
     write_out(l, t.buf, t.len);
 }
@@ -175,7 +175,7 @@ static void write_json_line(struct log *l, const char *members, uint64_t count, 
     char stamp[64];
     time_t now = time(NULL);
     struct tm tm;
-    struct text t = {l->line, sizeof(l->line), 0};
+    struct text t = {l->line, LINE_SIZE, 0};
 
     if (!gmtime_r(&now, &tm) || !strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm))
         copy_string(stamp, sizeof(stamp), "");
@@ -521,10 +521,12 @@ int log_open(struct log **out, const struct options *options, const struct polic
 
     *l = (struct log){.options = options, .policy = policy, .fd = STDERR_FILENO, .is_stderr = true};
     l->last = &l->first;
+    l->line = xmalloc(LINE_SIZE);
     if (options->log_path) {
         l->fd = open(options->log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
         if (l->fd < 0) {
             int err = errno;
+            free(l->line);
             free(l);
             return error_errno(e, err, "cannot open the log %s", options->log_path);
         }
@@ -597,6 +599,7 @@ int log_close(struct log *l)
         set_error(l, close(l->fd) < 0 ? -errno : 0);
     r = l->is_stderr ? 0 : l->error;
     free(l->path);
+    free(l->line);
     free(l);
     return r;
 }
