@@ -416,13 +416,13 @@ static void set_up(struct init *in, bool *with_ca)
 
     if (mounts_setup(&mounts, &e) < 0)
         fail(in, &e);
-    link_jail(in);
-    if (policy_needs_ca(l->policy)) { /* which is made meanwhile */
+    if (policy_needs_ca(l->policy)) { /* which is made meanwhile, as the network is */
         ca = mounts_prepare_ca(l->root, &e);
         if (!ca)
             fail(in, &e);
         java = ca_bundle_java(&l->bundle);
     }
+    link_jail(in);
     wait_for_go(in, &go);
     *with_ca = ca != NULL;
     if (ca && mounts_add_ca(ca, &l->bundle, java, go.text, &e) < 0)

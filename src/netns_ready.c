@@ -30,7 +30,7 @@
 #include "src/util.h"
 
 #define WAIT_MS 2000
-#define PAUSE_NS 200000
+#define PAUSE_NS 50000
 #define MESSAGE_MAX 32768 /* a link's entry takes about 2 KiB */
 
 struct link_state {

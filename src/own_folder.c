@@ -29,7 +29,7 @@ static int copy_link(struct copy *c, int to, int from, const char *name)
     ssize_t n = readlinkat(from, name, target, sizeof(target) - 1);
 
     if (n < 0)
-        return 0; /* gone */
+        return 1; /* gone */
     target[n] = '\0';
     if (symlinkat(target, to, name) < 0)
         return error_errno(c->e, errno, "cannot make the link %s for the jail", name);
@@ -76,21 +76,37 @@ static int copy_inner(struct copy *c, int to, int from, const char *name)
     return copy_folder(c, out, in, false);
 }
 
-static int copy_entry(struct copy *c, int to, int from, const char *name, bool deeper)
+/* DT_*: of hundreds of certificates nearly all are links, and most file systems say so in the
+ * folder. */
+static unsigned char type_of(int from, const struct dirent *entry)
 {
     struct stat st;
 
-    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type;
+    return fstatat(from, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? DT_UNKNOWN
+                                                                      : IFTODT(st.st_mode);
+}
+
+static int copy_entry(struct copy *c, int to, int from, const struct dirent *entry, bool deeper)
+{
+    const char *name = entry->d_name;
+
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return 1;
     if (c->entries == 0)
         return 0;
     c->entries--;
-    if (S_ISLNK(st.st_mode))
+    switch (type_of(from, entry)) {
+    case DT_LNK:
         return copy_link(c, to, from, name);
-    if (S_ISREG(st.st_mode))
+    case DT_REG:
         return copy_file(c, to, from, name);
-    return S_ISDIR(st.st_mode) && deeper ? copy_inner(c, to, from, name) : 1;
+    case DT_DIR:
+        return deeper ? copy_inner(c, to, from, name) : 1;
+    default:
+        return 1;
+    }
 }
 
 /* 1, 0 if it is too much, or -errno. */
@@ -108,7 +124,7 @@ static int copy_folder(struct copy *c, int to, int from, bool deeper)
         return r;
     }
     while (r > 0 && (entry = readdir(d)))
-        r = copy_entry(c, to, from, entry->d_name, deeper);
+        r = copy_entry(c, to, from, entry, deeper);
     (void)closedir(d);
     if (r > 0 && fstat(from, &st) == 0) {
         (void)!fchown(to, st.st_uid, st.st_gid);

@@ -66,7 +66,7 @@ END2
 }
 
 t_case 'the gate: no socket of the internet, nothing is executed or written; it makes the connection'
-t_count 20 "$(attacks_of gate)" ': refused (EACCES|EPERM|ENOSYS|EAFNOSUPPORT)$'
+t_count 21 "$(attacks_of gate)" ': refused (EACCES|EPERM|ENOSYS|EAFNOSUPPORT)$'
 t_eq "$(attacks_of gate | grep -v ': refused E')" ''
 
 t_case 'the gate ends: the jail ends with it'
