@@ -194,8 +194,7 @@ void cache_put_cut(struct cache *c, const char *name, const struct msg_server *s
                    const struct answer *a, uint64_t now)
 {
     struct cache_key key = cache_key(c, name, strlen(name), CUT_TYPE, server);
-    if (!has_answer(c, name, LDNS_RR_TYPE_A, server, now) &&
-        !has_answer(c, name, LDNS_RR_TYPE_AAAA, server, now))
+    if (!has_answer(c, name, LDNS_RR_TYPE_AAAA, server, now))
         (void)cache_put(c, &key, a, now);
 }
 

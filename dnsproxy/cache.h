@@ -72,14 +72,14 @@ struct cached *cache_put(struct cache *c, const struct cache_key *key, const str
                          uint64_t now);
 
 /* A name that does not exist has no types, and nothing below it exists (RFC 8020, 2): keeps an
- * NXDOMAIN of name itself (no CNAME led away from it) for all of them; finds the one that holds now
- * for name or a name above it. name is canonical. */
+ * NXDOMAIN of name itself (no CNAME led away from it), which was asked for by its A, for all of
+ * them; finds the one that holds now for name or a name above it. name is canonical. */
 void cache_put_cut(struct cache *c, const char *name, const struct msg_server *server,
                    const struct answer *a, uint64_t now);
 struct cached *cache_find_cut(struct cache *c, const char *name, const struct msg_server *server,
                               uint64_t now);
-/* Some servers say NXDOMAIN where there is no AAAA (RFC 4074, 4.2): with an address of that name in
- * here none is kept, and what has been kept is dropped when one comes. */
+/* Some servers say NXDOMAIN of a name that has no such type (RFC 4074, 4.2): with an AAAA of that
+ * name in here none is kept, and what has been kept is dropped when any answer comes. */
 void cache_drop_cut(struct cache *c, const char *name, const struct msg_server *server);
 
 void cache_each(struct cache *c, cache_visit_cb *visit, void *arg);

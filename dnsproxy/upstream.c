@@ -256,6 +256,13 @@ static void remember(struct upstream *u, const struct slot *s, const struct answ
     upstream_teach(u, s->name, a->address, a->address_count, a->ttl);
 }
 
+/* Of a question for A alone: there are servers that know no other type, and say NXDOMAIN to AAAA,
+ * or to HTTPS, of a name that has an A (RFC 4074, 4.2). */
+static bool tells_of_nothing(const struct slot *s, const struct answer *a)
+{
+    return a->rcode == LDNS_RCODE_NXDOMAIN && a->ancount == 0 && s->key.qtype == LDNS_RR_TYPE_A;
+}
+
 static void succeed(struct upstream *u, uint32_t i, const struct answer *a, bool hosts_below)
 {
     struct slot *s = &u->slots[i];
@@ -270,7 +277,7 @@ static void succeed(struct upstream *u, uint32_t i, const struct answer *a, bool
         e->endpoint = s->endpoint;
         e->taught_s = now / 1000;
     }
-    if (a->rcode == LDNS_RCODE_NXDOMAIN && a->ancount == 0 && !hosts_below)
+    if (tells_of_nothing(s, a) && !hosts_below)
         cache_put_cut(u->p->cache, s->name, &s->server, a, now);
     else if (a->rcode == LDNS_RCODE_NOERROR)
         cache_drop_cut(u->p->cache, s->name, &s->server);

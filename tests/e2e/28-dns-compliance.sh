@@ -213,6 +213,11 @@ print(len({s.recv(4096)[:2] for _ in range(100)}))'
     t_count 3 "$out" '^198\.51\.100\.1$'
     t_match "$out" 'status: NXDOMAIN'
     t_eq "$(asked a.example)" 2
+    : >upstream.log
+    run cijail -e a.example -- sh -c 'dig a.example AAAA; dig +short a.example'
+    t_match "$out" 'status: NXDOMAIN'
+    t_match "$out" '^198\.51\.100\.1$'
+    t_eq "$(asked a.example)" 2
 
     t_case 'options use-vc: by TCP alone'
     upstream good

@@ -19,6 +19,10 @@
 #define CLIENTS 100
 #define WAITERS_MAX 8192 /* of upstream.c */
 #define RCODE_SERVFAIL 2
+#define RCODE_NXDOMAIN 3
+#define TYPE_A 1
+#define TYPE_AAAA 28
+#define TYPE_HTTPS 65
 
 struct setup {
     struct dnsproxy *p;
@@ -277,6 +281,75 @@ static void test_waiters_are_bounded(void **state)
     expect_one_query(s, "a.example", &m);
 }
 
+/* NAME.example's record of that type is asked for: is upstream, too? m: its question. */
+static bool goes_up(const struct setup *s, const char *name, uint8_t qtype, struct msg_query *m)
+{
+    uint8_t wire[128];
+    size_t len = make_query(wire, 1, name);
+
+    wire[len - 3] = qtype;
+    serve_query(s->p, &s->c, wire, len);
+    turn(s);
+    return next_query(s, m);
+}
+
+/* The supervisor's answer to m: the name does not exist, for a minute (RFC 2308, 5). */
+static void reply_nxdomain(const struct setup *s, const struct msg_query *m, const char *name)
+{
+    static const uint8_t soa[] = {0, 0, 6, 0, 1, 0, 0, 0, 60, 0, 22, 0, 0, 0, 0, 0, 1,
+                                  0, 0, 0, 1, 0, 0, 0, 1, 0,  0, 0,  1, 0, 0, 0, 60};
+    static struct msg_reply r;
+    size_t len;
+
+    memset(&r, 0, sizeof(r));
+    r.id = m->id;
+    r.dns_id = 0x4d4d;
+    len = make_query(r.data, r.dns_id, name);
+    r.data[2] = 0x81;
+    r.data[3] = 0x80 | RCODE_NXDOMAIN;
+    r.data[9] = 1;
+    r.data[len - 3] = (uint8_t)m->qtype;
+    memcpy(r.data + len, soa, sizeof(soa));
+    r.data_len = (uint16_t)(len + sizeof(soa));
+    msg_init(&r, MSG_REPLY, offsetof(struct msg_reply, data) + r.data_len);
+    assert_true(send(s->supervisor, &r, msg_length(&r), 0) > 0);
+    turn(s);
+}
+
+/* RFC 4074, 4.2: NXDOMAIN to what an old server does not know says nothing of the A, and of no
+ * other name. */
+static void test_nxdomain_of_other_types(void **state)
+{
+    const struct setup *s = *state;
+    struct msg_query m;
+
+    assert_true(goes_up(s, "a", TYPE_AAAA, &m));
+    reply_nxdomain(s, &m, "a");
+    assert_int_equal(answers(s, RCODE_NXDOMAIN), 1);
+    assert_true(goes_up(s, "a", TYPE_HTTPS, &m));
+    reply_nxdomain(s, &m, "a");
+    assert_int_equal(answers(s, RCODE_NXDOMAIN), 1);
+    assert_true(goes_up(s, "a", TYPE_A, &m));
+    reply(s, &m, "a", 0);
+    assert_int_equal(answers(s, 0), 1);
+    assert_false(goes_up(s, "a", TYPE_AAAA, &m)); /* it is kept as what it was said of */
+    assert_int_equal(answers(s, RCODE_NXDOMAIN), 1);
+}
+
+/* RFC 8020, 2: NXDOMAIN to an A says that there is nothing, of any type. */
+static void test_nxdomain_of_a(void **state)
+{
+    const struct setup *s = *state;
+    struct msg_query m;
+
+    assert_true(goes_up(s, "a", TYPE_AAAA, &m));
+    reply_nxdomain(s, &m, "a");
+    assert_true(goes_up(s, "a", TYPE_A, &m));
+    reply_nxdomain(s, &m, "a");
+    assert_false(goes_up(s, "a", TYPE_HTTPS, &m));
+    assert_true(goes_up(s, "b", TYPE_HTTPS, &m)); /* the twin */
+}
+
 static void look_up(const struct setup *s, uint64_t id, const char *name)
 {
     struct msg_lookup m = {.id = id};
@@ -394,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late_clients_join, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_is_everybodys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_waiters_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nxdomain_of_other_types, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nxdomain_of_a, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lookup, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lookup_fails, set_up, tear_down),
     };
