@@ -13,9 +13,9 @@
  * (dnsproxy/secure.c): the name was judged here all the same.
  *
  * The servers are asked in their order. One that was silent comes behind the others for a while,
- * which doubles each time. Three rounds, each with twice the patience of the one before, and from
- * the second on without EDNS; the last attempt has what is left. An error of the server (SERVFAIL
- * and the like) counts as soon as all have been asked. */
+ * which doubles each time. Three rounds, each with twice the patience of the one before; the last
+ * attempt has what is left. A server that was silent with EDNS is asked without in the next round.
+ * An error of the server (SERVFAIL and the like) counts as soon as all have been asked. */
 #include "src/upstream_dns.h"
 
 #include <arpa/inet.h>
@@ -250,7 +250,8 @@ static struct upstream_server *next_server(struct upstream_query *q)
     }
     if (best == count)
         return NULL;
-    q->tried |= 1u << best;
+    q->asked = 1u << best;
+    q->tried |= q->asked;
     return get_server(q->owner, &list[best]);
 }
 
@@ -272,14 +273,22 @@ static uint64_t patience(const struct upstream_query *q)
     return q->round == ROUNDS - 1 && all_tried(q) ? TOTAL_MS : (uint64_t)UDP_MS << q->round;
 }
 
+/* Without EDNS? As that server is known, whatever others have made of it; or because it has not
+ * answered this query with it, which over TCP has other reasons. */
+static bool wants_plain(const struct upstream_query *q, const struct upstream_server *s)
+{
+    return s->plain_ms > now_ms() || (!q->tcp && (q->with_edns & q->asked));
+}
+
 /* 0 or a negative errno. */
 static int start_at(struct upstream_query *q, struct upstream_server *s)
 {
     q->server = s;
     s->users++;
     q->attempt_ms = now_ms() + patience(q);
-    if (!q->tcp && (q->round > 0 || s->plain_ms > now_ms()))
-        upstream_packet_make_plain(q);
+    upstream_packet_set_plain(q, wants_plain(q, s));
+    if (!q->plain)
+        q->with_edns |= q->asked;
     return q->tcp ? upstream_tcp_start(s, q) : upstream_udp_start(s, q);
 }
 
@@ -320,7 +329,7 @@ static void learn_edns(const struct upstream_query *q, struct upstream_server *s
         return;
     if (!q->plain)
         s->edns = true;
-    else if (!s->edns && q->round > 0)
+    else if (!s->edns && (q->with_edns & q->asked))
         s->plain_ms = now_ms() + PLAIN_MS;
 }
 
@@ -335,7 +344,6 @@ void upstream_answered(struct upstream_query *q, const uint8_t *data, size_t len
     case UPSTREAM_NO_EDNS:
         s->plain_ms = now_ms() + PLAIN_MS;
         stop_attempt(q);
-        upstream_packet_make_plain(q);
         r = start_at(q, s);
         if (r < 0)
             upstream_failed(q, -r);

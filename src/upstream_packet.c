@@ -52,14 +52,14 @@ void upstream_packet_set_id(struct upstream_query *q, uint16_t id)
     put16(q->packet + 2, id);
 }
 
-void upstream_packet_make_plain(struct upstream_query *q)
+void upstream_packet_set_plain(struct upstream_query *q, bool plain)
 {
-    if (q->plain)
+    if (q->plain == plain)
         return;
-    q->plain = true;
-    q->packet_len -= OPT_LEN;
+    q->plain = plain;
+    q->packet_len = plain ? q->packet_len - OPT_LEN : q->packet_len + OPT_LEN;
     put16(q->packet, (unsigned)q->packet_len);
-    put16(q->packet + 2 + 10, 0);
+    put16(q->packet + 2 + 10, plain ? 0 : 1);
 }
 
 /* The option stands behind the OPT record's length, which is the last field. */

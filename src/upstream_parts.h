@@ -26,9 +26,10 @@ struct upstream_query {
     struct channel *channel; /* NULL: nobody waits any more */
     uint64_t id;
     uint16_t dns_id, qtype;
-    bool tcp, plain;                  /* plain: without EDNS */
+    bool tcp, plain;                  /* plain: the packet, without EDNS */
     union resolver_address wanted;    /* the server to ask; family 0: the host's in turn */
     unsigned round, tried;            /* servers of this round: bits */
+    unsigned asked, with_edns;        /* the one of the attempt; those asked with EDNS: bits */
     uint64_t attempt_ms, deadline_ms; /* now_ms(): their ends */
     struct upstream_server *server;   /* of the attempt; NULL: between two */
     struct upstream_socket *socket;   /* UDP */
@@ -87,8 +88,8 @@ void upstream_tcp_stop(struct upstream_query *q);
 /* RFC 1035, 4.1; RFC 6891, 6.1.2. The name is canonical: labels of 1 to 63, 253 in all. */
 void upstream_packet_build(struct upstream_query *q, const char *name);
 void upstream_packet_set_id(struct upstream_query *q, uint16_t id);
-/* Takes the OPT record off, if it is there. */
-void upstream_packet_make_plain(struct upstream_query *q);
+/* Takes the OPT record off, or puts it back. */
+void upstream_packet_set_plain(struct upstream_query *q, bool plain);
 
 /* To a multiple of UPSTREAM_PADDING (RFC 7830), once. */
 void upstream_packet_pad(struct upstream_query *q);

@@ -22,6 +22,7 @@
 
 #define SERVERS_MAX 64 /* of upstream_dns.c */
 #define ROTATE_MS 100  /* of upstream_udp.c */
+#define RCODE_FORMERR 1
 #define RCODE_SERVFAIL 2
 #define QUESTION_MAX 64
 
@@ -89,10 +90,12 @@ static int enter_network(void **state)
 static int set_up(void **state)
 {
     static const char words[] = "*.example 192.0.2.0/24:53";
-    static struct setup all[2]; /* what is under way belongs to the process, as in cijail */
-    struct setup *s = all[0].base ? &all[1] : &all[0];
+    static struct setup all[3]; /* what is under way belongs to the process, as in cijail */
+    struct setup *s = all;
     int fds[2];
 
+    while (s->base)
+        s++;
     policy_init(&s->policy);
     assert_int_equal(policy_parse(&s->policy, "-e", words, strlen(words), NULL), 0);
     policy_seal(&s->policy);
@@ -140,8 +143,8 @@ static void turn(const struct setup *s, int times)
         (void)event_base_loop(s->base, EVLOOP_NONBLOCK);
 }
 
-/* Waits for a query at that socket, and answers it so often with that code. */
-static void answer(const struct setup *s, int fd, unsigned rcode, int times)
+/* Waits for a query at that socket, and answers it so often with that code. Had it EDNS? */
+static bool answer(const struct setup *s, int fd, unsigned rcode, int times)
 {
     struct sockaddr_in from;
     socklen_t len = sizeof(from);
@@ -160,6 +163,7 @@ static void answer(const struct setup *s, int fd, unsigned rcode, int times)
     packet[3] = (uint8_t)rcode;
     for (int i = 0; i < times; i++)
         assert_int_equal(sendto(fd, packet, (size_t)n, 0, (struct sockaddr *)&from, len), n);
+    return packet[11] != 0;
 }
 
 static struct msg_reply reply_to(const struct setup *s, uint64_t id)
@@ -213,11 +217,29 @@ static void socket_in_use_stays(void **state)
     assert_int_equal(m.data[3] & 15, 0);
 }
 
+/* A server that refuses EDNS is asked without, at once and from then on; the one that is asked
+ * after it is asked with. */
+static void edns_is_each_servers(void **state)
+{
+    struct setup *s = *state;
+
+    ask(s, 1, NULL);
+    assert_true(answer(s, s->first, RCODE_FORMERR, 1));
+    assert_false(answer(s, s->first, RCODE_SERVFAIL, 1));
+    assert_true(answer(s, s->third, 0, 1));
+    assert_int_equal(reply_to(s, 1).error, 0);
+    ask(s, 2, NULL);
+    assert_false(answer(s, s->first, RCODE_SERVFAIL, 1));
+    assert_true(answer(s, s->third, 0, 1));
+    assert_int_equal(reply_to(s, 2).error, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(fails_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(socket_in_use_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(edns_is_each_servers, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, enter_network, NULL);

@@ -44,9 +44,14 @@ static void test_query(void **state)
                         "\x12\x34\1\0\0\1\0\0\0\0\0\1\1a\7example\0\0\1\0\1"
                         "\0\0\x29\4\xd0\0\0\0\0\0\0",
                         query.packet_len);
-    upstream_packet_make_plain(&query);
+    upstream_packet_set_plain(&query, true);
     assert_int_equal(query.packet_len, 12 + 11 + 4);
+    assert_int_equal(query.packet[1], query.packet_len);
     assert_int_equal(query.packet[2 + 11], 0);
+    upstream_packet_set_plain(&query, false); /* for the next server */
+    assert_int_equal(query.packet_len, 12 + 11 + 4 + 11);
+    assert_int_equal(query.packet[1], query.packet_len);
+    assert_int_equal(query.packet[2 + 11], 1);
 }
 
 /* RFC 7830; RFC 8467, 4.1 */
@@ -132,7 +137,7 @@ static void test_errors(void **state)
     expect(UPSTREAM_NO_EDNS); /* FORMERR */
     data[3] = 4;
     expect(UPSTREAM_NO_EDNS); /* NOTIMP */
-    upstream_packet_make_plain(&query);
+    upstream_packet_set_plain(&query, true);
     expect(UPSTREAM_ERROR);
     begin();
     data[3] = 1;
