@@ -16,7 +16,9 @@
 #include "src/policy_word.h"
 #include "src/util.h"
 
-#define LOCAL_PREFIX_MIN 3 /* bits of a network that can be local: 224.0.0.0/3, fe80::/10 */
+#define LOCAL_PREFIX_MIN 3   /* bits of a network that can be local: 224.0.0.0/3, fe80::/10 */
+#define LOCAL_IPV6_FROM 0xfc /* first byte of the IPv6 ones: fd00:ec2::/48, fe80::/10, ff00::/8 */
+#define EMBEDDED_PREFIX_MIN (96 + LOCAL_PREFIX_MIN)
 
 void policy_init(struct policy *p)
 {
@@ -576,6 +578,16 @@ bool policy_is_raw(const struct endpoint *ep)
            !policy_is_loopback(ep) && !is_spelling_of_loopback(ep);
 }
 
+/* Bits that a network has at least if all of it is local, which its ends alone do not tell where
+ * IPv4 addresses are embedded (NAT64, Teredo): the first and the last of these are local, too. */
+static unsigned local_prefix_min(const struct endpoint *ep)
+{
+    const uint8_t *bytes = (const uint8_t *)&ep->address;
+
+    return ep->family == AF_INET6 && bytes[0] < LOCAL_IPV6_FROM ? EMBEDDED_PREFIX_MIN
+                                                                : LOCAL_PREFIX_MIN;
+}
+
 /* What is local (link-local, a cloud's metadata, multicast, the jail's link) is not meant by a
  * network around it, such as 0.0.0.0/0: only by one that is local itself. */
 static bool means_it(const struct endpoint *ep, int family, const void *address)
@@ -587,7 +599,7 @@ static bool means_it(const struct endpoint *ep, int family, const void *address)
     memcpy(last, &ep->address, sizeof(last));
     for (unsigned i = ep->prefix_len; i < (family == AF_INET ? 32 : 128); i++)
         last[i / 8] |= (uint8_t)(0x80 >> i % 8);
-    return ep->prefix_len >= LOCAL_PREFIX_MIN &&
+    return ep->prefix_len >= local_prefix_min(ep) &&
            address_classify(family, &ep->address) == ADDRESS_LOCAL &&
            address_classify(family, last) == ADDRESS_LOCAL;
 }
