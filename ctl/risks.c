@@ -96,31 +96,44 @@ static const char *const metadata_addresses[] = {
     "fd20:ce::254",       /* Google */
 };
 
-/* An IPv6 address that embeds this IPv4 one: mapped, or NAT64 (RFC 6052). */
-static bool embeds(const char *v6, const uint8_t v4[4])
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
-    uint8_t a[16];
-
-    return inet_pton(AF_INET6, v6, a) == 1 && memcmp(a + 12, v4, 4) == 0 &&
-           (memcmp(a, mapped, 12) == 0 || memcmp(a, nat64, 12) == 0);
-}
-
-/* Does a URL of an address, or a network, lead to one of these? As the jail has it: a network
- * around what is local does not mean it. */
-static bool leads_to(const struct endpoint *ep, const char *const *known, size_t count)
+/* Does a URL of an address, or a network, lead to that one? As the jail has it: a network around
+ * what is local does not mean it. */
+static bool means(const struct endpoint *ep, int family, const uint8_t *address)
 {
     const struct policy one = {.endpoints = (struct endpoint *)(uintptr_t)ep, .count = 1};
+    uint8_t host[16];
 
+    if (ep->kind == ENDPOINT_ADDRESS)
+        return policy_match_address(&one, family, address, ep->port) != NULL;
+    return inet_pton(family, ep->host, host) == 1 &&
+           memcmp(host, address, family == AF_INET ? 4 : 16) == 0;
+}
+
+/* The same, by an IPv6 address that embeds this IPv4 one: mapped, or by NAT64 (RFC 6052), a
+ * network's own (RFC 8215) too. */
+static bool means_embedded(const struct endpoint *ep, const uint8_t v4[4])
+{
+    static const uint8_t prefixes[][12] = {
+        {[10] = 0xff, [11] = 0xff}, {0x00, 0x64, 0xff, 0x9b}, {0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}};
+    uint8_t v6[16];
+
+    memcpy(v6 + 12, v4, 4);
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        memcpy(v6, prefixes[i], sizeof(prefixes[i]));
+        if (means(ep, AF_INET6, v6))
+            return true;
+    }
+    return false;
+}
+
+static bool leads_to(const struct endpoint *ep, const char *const *known, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         int family = strchr(known[i], ':') ? AF_INET6 : AF_INET;
         uint8_t bytes[16];
-        if (inet_pton(family, known[i], bytes) != 1)
-            continue;
-        if (ep->kind == ENDPOINT_ADDRESS
-                ? policy_match_address(&one, family, bytes, ep->port) != NULL
-                : strcmp(ep->host, known[i]) == 0 || (family == AF_INET && embeds(ep->host, bytes)))
+
+        if (inet_pton(family, known[i], bytes) == 1 &&
+            (means(ep, family, bytes) || (family == AF_INET && means_embedded(ep, bytes))))
             return true;
     }
     return false;

@@ -57,18 +57,33 @@ static const struct block6 cloud6[] = {
     {{0xfd, 0x20, 0x00, 0xce, 0x00, 0x00}, ADDRESS_LOCAL}, /* fd20:ce::254: Google */
 };
 
-/* The higher one is the worse one. */
-static enum address_class worse(enum address_class a, enum address_class b)
-{
-    return a > b ? a : b;
-}
-
 /* fc00::/7 (RFC 4193). */
 static enum address_class classify_unique_local(const uint8_t a[16])
 {
     for (size_t i = 0; i < ARRAY_LEN(cloud6); i++)
         if (!memcmp(a, cloud6[i].base, sizeof(cloud6[i].base)))
             return cloud6[i].class;
+    return ADDRESS_PRIVATE;
+}
+
+/* 64:ff9b:1::/48 (RFC 8215): a private network's own, in which the prefix of its NAT64 may have any
+ * length. So the IPv4 address may stand at any of these places (RFC 6052, 2.2; byte 8 is none).
+ * What is 0/8 or, but for the last, 224/3 there is taken for a part of the prefix, or for filling,
+ * and leads nowhere if it is neither. */
+static enum address_class classify_nat64_local(const uint8_t a[16])
+{
+    static const uint8_t places[][4] = {
+        {6, 7, 9, 10}, {7, 9, 10, 11}, {9, 10, 11, 12}, {12, 13, 14, 15}};
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        const uint8_t *at = places[i];
+        uint32_t v4 = get32((const uint8_t[]){a[at[0]], a[at[1]], a[at[2]], a[at[3]]});
+
+        if (v4 >> 24 == 0 || (v4 >> 29 == 7 && i + 1 < ARRAY_LEN(places)))
+            continue;
+        if (classify4(v4) == ADDRESS_LOCAL)
+            return ADDRESS_LOCAL;
+    }
     return ADDRESS_PRIVATE;
 }
 
@@ -87,7 +102,7 @@ static enum address_class classify6(const uint8_t a[16])
     if (!memcmp(a, mapped, 12) || !memcmp(a, translated, 12) || !memcmp(a, nat64, 12))
         return classify4(get32(a + 12));
     if (!memcmp(a, nat64_local, 6))
-        return worse(ADDRESS_PRIVATE, classify4(get32(a + 12)));
+        return classify_nat64_local(a);
     if (!memcmp(a, teredo, 4))
         return classify4(~get32(a + 12));
     if (!memcmp(a, zero, 12)) /* ::, ::1 and the IPv4-compatible ones */

@@ -99,10 +99,11 @@ for word in 192.0.2.0/24:443 10.0.0.0/8:443 172.16.0.0/12:22 100.64.0.0/10:22 '[
 done
 for word in 169.254.169.254:80 169.254.0.0/16:80 168.63.129.16:80 '[fd00:ec2::254]:80' '[fd00:ec2::]/48:80' \
     http://169.254.169.254/ 'GET:http://[fd00:ec2::254]/latest/' http://168.63.129.16:32526/ \
-    'http://[::ffff:169.254.169.254]/'; do
+    'http://[::ffff:169.254.169.254]/' 'http://[64:ff9b::a9fe:a9fe]/' 'http://[64:ff9b:1::a9fe:a9fe]/' \
+    '[64:ff9b::a9fe:a9fe]:80' '[64:ff9b::a9fe:0]/112:80' '[64:ff9b:1::a9fe:a9fe]:80'; do
     says warning metadata "$word"
 done
-for word in 168.63.0.0/16:80 10.0.0.0/8:80 http://192.0.2.1/ 0.0.0.0/0:80; do says_not metadata "$word"; done # the jail does not reach it by these
+for word in 168.63.0.0/16:80 10.0.0.0/8:80 http://192.0.2.1/ 0.0.0.0/0:80 '[64:ff9b::c000:201]:80' '[64:ff9b::]/96:80'; do says_not metadata "$word"; done # the jail does not reach it by these
 for word in https://1.1.1.1/dns-query/ GET:https://8.8.8.8/ 'https://[2606:4700:4700::1111]/dns-query/' 9.9.9.9:443 8.8.8.0/24:853; do
     says warning dns-over-https "$word"
 done

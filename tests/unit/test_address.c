@@ -84,6 +84,17 @@ static const struct {
     {"64:ff9b:1::8.8.8.8", ADDRESS_PRIVATE},
     {"64:ff9b:1::169.254.169.254", ADDRESS_LOCAL},
     {"64:ff9b:1::10.0.0.1", ADDRESS_PRIVATE},
+    {"64:ff9b:1:a9fe:a9:fe00::", ADDRESS_LOCAL},       /* 169.254.169.254 behind 48, 56, 64 bits */
+    {"64:ff9b:1:a9fe:a9:fe00:808:808", ADDRESS_LOCAL}, /* filling is not looked at */
+    {"64:ff9b:1:a9:fe:a9fe::", ADDRESS_LOCAL},
+    {"64:ff9b:1:2a9:fe:a9fe::", ADDRESS_LOCAL},
+    {"64:ff9b:1:0:a9:fea9:fe00:0", ADDRESS_LOCAL},
+    {"64:ff9b:1:2:a9:fea9:fe00:0", ADDRESS_LOCAL},
+    {"64:ff9b:1:7f00:0:100::", ADDRESS_LOCAL},
+    {"64:ff9b:1:808:8:800::", ADDRESS_PRIVATE}, /* 8.8.8.8, and 10.0.0.1 */
+    {"64:ff9b:1:a00:0:100::", ADDRESS_PRIVATE},
+    {"64:ff9b:1:fffe::8.8.8.8", ADDRESS_PRIVATE}, /* a prefix that is no address */
+    {"64:ff9b:1:fffe::169.254.169.254", ADDRESS_LOCAL},
     {"2002:7f00:1::", ADDRESS_LOCAL},
     {"2002:a9fe:a9fe::1", ADDRESS_LOCAL},
     {"2002:a00:1::", ADDRESS_PRIVATE},
