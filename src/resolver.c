@@ -1,7 +1,9 @@
 /* resolver.c: up to THREADS threads call getaddrinfo(3), as every program of the host does:
  * /etc/hosts, nsswitch.conf and the host's resolver hold. The event loop and the threads share one
  * queue of lookups under one lock; a finished lookup goes to a list that an eventfd announces.
- * Everything else (waiters, cache) belongs to the loop alone.
+ * Everything else (waiters, cache) belongs to the loop alone. A lookup whose server is dead keeps
+ * its thread for half a minute or longer, so each has a thread of its own as long as there are
+ * fewer than THREADS, and waits behind others only then. Of those that are done some stay.
  *
  * With --upstream there are no threads: dnsproxy is asked (LOOKUP), which asks those servers, in
  * the end by way of upstream_dns.c, and parses what they say (ADDRESSES). It answers each. */
@@ -20,7 +22,8 @@
 #include "src/name.h"
 #include "src/util.h"
 
-#define THREADS 8
+#define THREADS 64
+#define IDLE_MAX 8
 #define LOOKUPS_MAX 4096
 #define WAITERS_MAX 65536
 #define CACHE_MS 5000
@@ -54,10 +57,11 @@ struct resolver {
     resolver_ask_fn *ask; /* NULL: getaddrinfo */
     void *ask_arg;
     uint64_t last_id;
-    unsigned threads, idle;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
+    unsigned threads, idle; /* idle: that wait, or have been woken and not run yet */
     struct lookup *pending, **pending_end;
+    unsigned pending_count;
     struct lookup *finished;
 };
 
@@ -82,6 +86,8 @@ static void *thread_main(void *arg)
     (void)pthread_mutex_lock(&r->lock);
     for (;;) {
         struct lookup *l = r->pending;
+        if (!l && r->idle == IDLE_MAX)
+            break;
         if (!l) {
             r->idle++;
             (void)pthread_cond_wait(&r->wake, &r->lock);
@@ -89,6 +95,7 @@ static void *thread_main(void *arg)
             continue;
         }
         r->pending = l->queue_next;
+        r->pending_count--;
         if (!r->pending)
             r->pending_end = &r->pending;
         (void)pthread_mutex_unlock(&r->lock);
@@ -98,24 +105,39 @@ static void *thread_main(void *arg)
         r->finished = l;
         (void)write_all(r->eventfd, &one, sizeof(one));
     }
+    r->threads--;
+    (void)pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
+/* It could not be made: those that there are go on. */
+static void no_thread(struct resolver *r, int err)
+{
+    unsigned left;
+
+    (void)pthread_mutex_lock(&r->lock);
+    left = --r->threads;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (left == 0)
+        die("cannot start a thread to resolve names: %s", strerror(err));
+}
+
+/* One that has been counted. */
 static void start_thread(struct resolver *r)
 {
     pthread_attr_t attr;
     pthread_t thread;
     sigset_t all, old;
+    int err;
 
     (void)sigfillset(&all); /* signals are the event loop's */
     (void)pthread_sigmask(SIG_BLOCK, &all, &old);
     (void)pthread_attr_init(&attr);
     (void)pthread_attr_setstacksize(&attr, THREAD_STACK);
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attr, thread_main, r) == 0)
-        r->threads++;
-    else if (r->threads == 0)
-        die("cannot start a thread to resolve names: %s", strerror(errno));
+    err = pthread_create(&thread, &attr, thread_main, r);
+    if (err)
+        no_thread(r, err);
     (void)pthread_attr_destroy(&attr);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
@@ -127,7 +149,9 @@ static void enqueue(struct resolver *r, struct lookup *l)
     (void)pthread_mutex_lock(&r->lock);
     *r->pending_end = l;
     r->pending_end = &l->queue_next;
-    more = r->idle == 0 && r->threads < THREADS;
+    r->pending_count++;
+    more = r->idle < r->pending_count && r->threads < THREADS;
+    r->threads += more;
     (void)pthread_cond_signal(&r->wake);
     (void)pthread_mutex_unlock(&r->lock);
     if (more)
