@@ -48,7 +48,7 @@ SRC_TESTS = tests/unit/test_address tests/unit/test_log tests/unit/test_progress
 	tests/unit/test_relay tests/unit/test_host_listeners tests/unit/test_unix_judge tests/unit/test_packet_relay \
 	tests/unit/test_dialer tests/unit/test_autofs tests/unit/test_own_folder tests/unit/test_java_store tests/unit/test_learn \
 	tests/unit/test_learned tests/unit/test_raw_judge tests/unit/test_upstream_packet tests/unit/test_parent \
-	tests/unit/test_upstream_dns tests/unit/test_resolver
+	tests/unit/test_upstream_dns tests/unit/test_resolver tests/unit/test_resolv_conf
 check_PROGRAMS += $(SRC_TESTS)
 TESTS += $(SRC_TESTS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
@@ -59,6 +59,8 @@ tests_unit_test_upstream_dns_SOURCES = tests/unit/test_upstream_dns.c
 tests_unit_test_upstream_dns_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c
 tests_unit_test_resolver_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_resolv_conf_SOURCES = tests/unit/test_resolv_conf.c
+tests_unit_test_resolv_conf_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
 tests_unit_test_progress_LDADD = src/libcijail.a $(COMMON_LIBS) $(NFT_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c

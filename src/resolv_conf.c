@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@
 
 #define DNS_PORT_UPSTREAM 53
 #define LOOK_MS 1000
+#define BLANKS " \t\r"
 
 /* A link-local one has its interface behind a '%'. */
 static bool parse_ipv6(const char *text, struct sockaddr_in6 *v6)
@@ -51,25 +53,66 @@ bool resolv_conf_address(const char *text, uint16_t port, union resolver_address
     return true;
 }
 
+/* The number behind that word and a colon: 1 to max. False: it is another option. */
+static bool read_number(const char *option, const char *word, unsigned max, unsigned *out)
+{
+    size_t n = strlen(word);
+    long value;
+
+    if (strncmp(option, word, n) != 0 || option[n] != ':')
+        return false;
+    value = strtol(option + n + 1, NULL, 10);
+    *out = value < 1 ? 1 : value > (long)max ? max : (unsigned)value;
+    return true;
+}
+
+static void read_option(struct resolv_conf *r, const char *option)
+{
+    if (strcmp(option, "use-vc") == 0 || strcmp(option, "usevc") == 0)
+        r->tcp = true;
+    else if (strcmp(option, "rotate") == 0)
+        r->rotate = true;
+    else if (!read_number(option, "timeout", RESOLV_CONF_TIMEOUT_MAX, &r->timeout_s))
+        (void)read_number(option, "attempts", RESOLV_CONF_ATTEMPTS_MAX, &r->attempts);
+}
+
+static void read_line(struct resolv_conf *r, char *line)
+{
+    char server[64], *save = NULL, *word;
+
+    if (r->count < RESOLV_CONF_SERVERS && sscanf(line, " nameserver %63s", server) == 1) {
+        if (resolv_conf_address(server, DNS_PORT_UPSTREAM, &r->servers[r->count]))
+            r->count++;
+        return;
+    }
+    word = strtok_r(line, BLANKS, &save);
+    if (!word || strcmp(word, "options") != 0)
+        return;
+    while ((word = strtok_r(NULL, BLANKS, &save)))
+        read_option(r, word);
+}
+
+void resolv_conf_parse(struct resolv_conf *r, char *text)
+{
+    char *save = NULL;
+
+    r->count = 0;
+    r->tcp = r->rotate = false;
+    r->timeout_s = r->attempts = 0;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        read_line(r, line);
+    if (r->count == 0 && resolv_conf_address("127.0.0.1", DNS_PORT_UPSTREAM, &r->servers[0]))
+        r->count = 1; /* as resolv.conf(5) has it */
+}
+
 static void read_servers(struct resolv_conf *r)
 {
     cleanup_free char *text = NULL;
-    char *line, *save = NULL;
-    char server[64];
     size_t len;
 
-    r->count = 0;
-    r->tcp = false;
-    if (read_file(RESOLV_CONF, RESOLV_CONF_MAX, &text, &len, NULL) == 0)
-        for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-            r->tcp |= strncmp(line, "options", 7) == 0 &&
-                      (strstr(line, "use-vc") || strstr(line, "usevc"));
-            if (r->count < RESOLV_CONF_SERVERS && sscanf(line, " nameserver %63s", server) == 1 &&
-                resolv_conf_address(server, DNS_PORT_UPSTREAM, &r->servers[r->count]))
-                r->count++;
-        }
-    if (r->count == 0 && resolv_conf_address("127.0.0.1", DNS_PORT_UPSTREAM, &r->servers[0]))
-        r->count = 1; /* as resolv.conf(5) has it */
+    if (read_file(RESOLV_CONF, RESOLV_CONF_MAX, &text, &len, NULL) < 0)
+        text = xstrdup("");
+    resolv_conf_parse(r, text);
 }
 
 void resolv_conf_update(struct resolv_conf *r)

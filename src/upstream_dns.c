@@ -15,7 +15,12 @@
  * The servers are asked in their order. One that was silent comes behind the others for a while,
  * which doubles each time. Three rounds, each with twice the patience of the one before; the last
  * attempt has what is left. A server that was silent with EDNS is asked without in the next round.
- * An error of the server (SERVFAIL and the like) counts as soon as all have been asked. */
+ * An error of the server (SERVFAIL and the like) counts as soon as all have been asked.
+ *
+ * Of resolv.conf's options "attempts" is the number of rounds, and "rotate" has each question begin
+ * with another server. "timeout" does not lengthen an attempt: a C library that has one question
+ * can wait 5 s for a dead server, but who asks here does not wait for that and for the next one,
+ * too. It shortens the whole: where a program of the host would have given up, so does this. */
 #include "src/upstream_dns.h"
 
 #include <arpa/inet.h>
@@ -32,8 +37,8 @@
 
 #define QUERIES_MAX 4096
 #define SERVERS_MAX 64 /* that are remembered, in use or not */
-#define ROUNDS 3
-#define UDP_MS 1000 /* of an attempt in the first round */
+#define ROUNDS 3       /* if resolv.conf says nothing of attempts */
+#define UDP_MS 1000    /* of an attempt in the first round */
 #define TCP_MS 4000
 #define TOTAL_MS 10000
 #define TICK_MS 100
@@ -59,6 +64,7 @@ struct upstream_dns {
     struct hosts_file *hosts;
     struct upstream_server *servers;
     size_t server_count;
+    size_t turn; /* "rotate": how many questions have begun */
     struct upstream_query *active, *free;
     size_t used; /* of pool, ever */
     uint16_t random[RANDOM_STORE];
@@ -230,15 +236,18 @@ static bool failed_lately(const struct upstream_dns *u, const union resolver_add
     return s && s->penalty_ms > now_ms();
 }
 
-/* The next one of this round: the first that has not been asked and did not fail lately, else the
- * first that has not been asked; NULL: all have been, or too many servers are in use. */
+/* The next one of this round: the first (of those from q->first on) that has not been asked and did
+ * not fail lately, else the first that has not been asked; NULL: all have been, or too many servers
+ * are in use. */
 static struct upstream_server *next_server(struct upstream_query *q)
 {
     size_t count, best;
     const union resolver_address *list = candidates(q, &count);
 
     best = count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t k = 0; k < count; k++) {
+        size_t i = (q->first + k) % count;
+
         if (q->tried & 1u << i)
             continue;
         if (!failed_lately(q->owner, &list[i])) {
@@ -270,7 +279,7 @@ static uint64_t patience(const struct upstream_query *q)
 {
     if (q->tcp)
         return TCP_MS;
-    return q->round == ROUNDS - 1 && all_tried(q) ? TOTAL_MS : (uint64_t)UDP_MS << q->round;
+    return q->round + 1 == q->rounds && all_tried(q) ? TOTAL_MS : (uint64_t)UDP_MS << q->round;
 }
 
 /* Without EDNS? As that server is known, whatever others have made of it; or because it has not
@@ -301,7 +310,7 @@ static void start_attempt(struct upstream_query *q)
         struct upstream_server *s = next_server(q);
 
         stop_attempt(q);
-        if (!s && ++q->round < ROUNDS) {
+        if (!s && ++q->round < q->rounds) {
             q->tried = 0;
             s = next_server(q);
         }
@@ -411,6 +420,36 @@ static void set_server(union resolver_address *out, const struct msg_server *s)
         memset(out, 0, sizeof(*out));
 }
 
+/* How long a program of the host would try, which waits twice as long in each round, of which each
+ * server has its share, but for the first (glibc's res_send.c). */
+static uint64_t host_patience(const struct resolv_conf *c, unsigned rounds)
+{
+    uint64_t timeout = c->timeout_s ? c->timeout_s : RESOLV_CONF_TIMEOUT;
+    uint64_t seconds = timeout * c->count;
+
+    for (unsigned i = 1; i < rounds; i++)
+        seconds += timeout << i > c->count ? timeout << i : c->count;
+    return seconds * 1000;
+}
+
+/* When and where its attempts begin and end. */
+static void set_schedule(struct upstream_query *q)
+{
+    struct upstream_dns *u = q->owner;
+    uint64_t ms = TOTAL_MS;
+
+    q->rounds = ROUNDS;
+    if (!u->fixed && q->wanted.sa.sa_family == 0) {
+        if (u->conf.attempts)
+            q->rounds = u->conf.attempts;
+        if (!q->tcp && host_patience(&u->conf, q->rounds) < ms)
+            ms = host_patience(&u->conf, q->rounds);
+        if (u->conf.rotate)
+            q->first = u->turn++ % u->conf.count;
+    }
+    q->deadline_ms = now_ms() + ms;
+}
+
 /* NULL: too many are under way. */
 static struct upstream_query *take_query(struct upstream_dns *u)
 {
@@ -489,8 +528,8 @@ void upstream_dns_query(struct upstream_dns *u, struct channel *c, const struct 
     q->qtype = m->qtype;
     q->tcp = m->transport == MSG_TCP || (u->conf.tcp && m->server.family == 0 && !u->fixed);
     q->fd = -1;
-    q->deadline_ms = now_ms() + TOTAL_MS;
     set_server(&q->wanted, &m->server);
+    set_schedule(q);
     upstream_packet_build(q, m->name);
     link_active(u, q);
     copy_string(q->name, sizeof(q->name), m->name);

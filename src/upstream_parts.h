@@ -28,7 +28,8 @@ struct upstream_query {
     uint16_t dns_id, qtype;
     bool tcp, plain;                  /* plain: the packet, without EDNS */
     union resolver_address wanted;    /* the server to ask; family 0: the host's in turn */
-    unsigned round, tried;            /* servers of this round: bits */
+    unsigned round, rounds, tried;    /* tried: servers of this round: bits */
+    size_t first;                     /* index of the server that a round begins with */
     unsigned asked, with_edns;        /* the one of the attempt; those asked with EDNS: bits */
     uint64_t attempt_ms, deadline_ms; /* now_ms(): their ends */
     struct upstream_server *server;   /* of the attempt; NULL: between two */

@@ -226,6 +226,31 @@ print(len({s.recv(4096)[:2] for _ in range(100)}))'
     t_eq "$out" 198.51.100.1
     t_eq "$(grep asked upstream.log)" 'asked tcp a.example'
 
+    t_case 'options attempts, timeout: as often as that, and no longer than a program of the host would wait'
+    for n in 1 2; do
+        upstream silent
+        echo "options timeout:1 attempts:$n" >>"$(readlink -f /etc/resolv.conf)"
+        run cijail -e a.example -- dig +timeout=15 +tries=1 a.example
+        t_eq "$(dig_status "$out") $(asked a.example)" "SERVFAIL $n"
+    done
+    upstream good
+    echo 'options timeout:5 attempts:1' >>"$(readlink -f /etc/resolv.conf)"
+    run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example
+    t_eq "$out" 198.51.100.1
+
+    t_case 'options rotate: the servers in turn; without it the first one' # that the time of an answer tells
+    upstream good ttl1
+    run cijail -e '*.example' -- sh -c 'for i in a b c d; do dig +noall +answer $i.example; done'
+    t_count 4 "$out" $'\t60\tIN'
+    echo 'options rotate' >>"$(readlink -f /etc/resolv.conf)"
+    run cijail -e '*.example' -- sh -c 'for i in a b c d; do dig +noall +answer $i.example; done'
+    t_count 2 "$out" $'\t60\tIN'
+    t_count 2 "$out" $'\t1\tIN'
+    upstream - ttl1
+    echo 'options rotate' >>"$(readlink -f /etc/resolv.conf)"
+    run cijail -e '*.example' -- sh -c 'for i in a b c d; do dig +noall +answer $i.example; done'
+    t_count 4 "$out" $'\t1\tIN'
+
     t_case 'a truncated answer is asked for over TCP'
     upstream truncated
     run cijail -e a.example -- dig +short +timeout=15 +tries=1 a.example
