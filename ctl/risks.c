@@ -279,20 +279,31 @@ static void check_url(struct findings *f, const struct endpoint *ep)
 
 /* --- addresses --- */
 
+/* How many bits stand before a network's IPv4 addresses, which are all there is in it: none; those
+ * of NAT64 (RFC 6052); or -1: it has IPv6 ones. */
+static int bits_before_ipv4(const struct endpoint *ep)
+{
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+
+    if (ep->family == AF_INET)
+        return 0;
+    return ep->prefix_len >= 48 && memcmp(&ep->address, nat64, sizeof(nat64)) == 0 ? 96 : -1;
+}
+
 /* A large part of the internet: by its length alone, but for a network of which nothing is public.
  * Networks are aligned, so both ends of such a one say that (address.c), where no IPv4 address may
- * stand inside. */
+ * stand inside of some. */
 static bool is_wide(const struct endpoint *ep)
 {
-    bool v4 = ep->family == AF_INET;
+    int before = bits_before_ipv4(ep), length = (int)ep->prefix_len;
     uint8_t last[16];
 
-    if (ep->prefix_len >= (v4 ? 16 : 48))
+    if (length >= (before < 0 ? 48 : before + 16))
         return false;
     memcpy(last, &ep->address, sizeof(last));
-    if (v4 ? ep->prefix_len < CLASS_PREFIX_MIN : last[0] < 0xfc)
+    if (before < 0 ? last[0] < 0xfc : length < before + CLASS_PREFIX_MIN)
         return true;
-    for (unsigned i = ep->prefix_len; i < (v4 ? 32 : 128); i++)
+    for (unsigned i = ep->prefix_len; i < (before == 0 ? 32 : 128); i++)
         last[i / 8] |= (uint8_t)(0x80 >> i % 8);
     return address_classify(ep->family, &ep->address) == ADDRESS_PUBLIC ||
            address_classify(ep->family, last) == ADDRESS_PUBLIC;
