@@ -172,6 +172,13 @@ static int try_unix_diag(struct error *e)
     return 0;
 }
 
+static int try_mounts(const struct mounts *mounts, struct error *e)
+{
+    struct stage *stage = mounts_setup(mounts, e);
+
+    return stage ? mounts_finish(stage, e) : -EPROTO;
+}
+
 static void init_main_of(struct probe *p, int prepared, int linked) __attribute__((noreturn));
 static void init_main_of(struct probe *p, int prepared, int linked)
 {
@@ -190,7 +197,7 @@ static void init_main_of(struct probe *p, int prepared, int linked)
         _exit(1);
     }
     command = start_command(p, &go);
-    (void)report(p, DOCTOR_MOUNTS, mounts_setup(&mounts, &e), &e);
+    (void)report(p, DOCTOR_MOUNTS, try_mounts(&mounts, &e), &e);
     (void)report(p, DOCTOR_UNIX_DIAG, try_unix_diag(&e), &e);
     (void)write_all(prepared, &byte, 1);
     if (read(linked, &byte, 1) == 1)

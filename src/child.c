@@ -411,13 +411,15 @@ static void set_up(struct init *in, bool *with_ca)
     struct mounts mounts = {.root = l->root, .ipv6 = in->ipv6, .policy = l->policy};
     struct java_store *java = NULL;
     struct ca_stage *ca = NULL;
+    struct stage *stage;
     struct launch_msg go;
     struct error e;
 
-    if (mounts_setup(&mounts, &e) < 0)
+    stage = mounts_setup(&mounts, &e);
+    if (!stage)
         fail(in, &e);
     if (policy_needs_ca(l->policy)) { /* which is made meanwhile, as the network is */
-        ca = mounts_prepare_ca(l->root, &e);
+        ca = mounts_prepare_ca(stage, l->root, &e);
         if (!ca)
             fail(in, &e);
         java = ca_bundle_java(&l->bundle);
@@ -425,7 +427,8 @@ static void set_up(struct init *in, bool *with_ca)
     link_jail(in);
     wait_for_go(in, &go);
     *with_ca = ca != NULL;
-    if (ca && mounts_add_ca(ca, &l->bundle, java, go.text, &e) < 0)
+    if ((ca && mounts_add_ca(ca, &l->bundle, java, go.text, &e) < 0) ||
+        mounts_finish(stage, &e) < 0)
         fail(in, &e);
     java_store_free(java);
 }

@@ -17,8 +17,8 @@
  *   /proc and its like in other as root: read-only: those of a chroot, say
  *   places
  *
- * The new files live in one tmpfs that is seen at no path: it is mounted on /proc for the moment of
- * set-up only, and clones of its files are moved onto their places (open_tree(2), move_mount(2)).
+ * The new files live in one tmpfs that is seen at no path: it is mounted on /proc, and the jail's
+ * procfs over it; clones of its files are moved onto their places (open_tree(2), move_mount(2)).
  * Nothing is written to a disk.
  *
  * Network file systems of the host (NFS, sshfs and the like) are files as all others: the host
@@ -42,7 +42,7 @@
 #include "src/own_folder.h"
 #include "src/util.h"
 
-#define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs at the end */
+#define STAGE "/proc" /* exists everywhere, and is covered by the jail's own procfs in the end */
 
 #define MOUNT_TABLE "/proc/self/mounts"
 
@@ -79,8 +79,11 @@ bool mounts_is_covered_device(dev_t number)
     return false;
 }
 
+/* A tmpfs of what covers other files. It stays below the jail's procfs: to take a mount away costs
+ * a grace period of the kernel's (RCU), some twentieth of the time that a jail needs to begin. */
 struct stage {
-    int fd;         /* the tmpfs's root */
+    int fd;         /* its root; -1: it has been taken away */
+    bool covered;   /* by the jail's procfs */
     unsigned count; /* of files made in it */
 };
 
@@ -375,9 +378,13 @@ static int open_stage(struct stage *s, struct error *e)
     return s->fd < 0 ? error_errno(e, errno, "cannot open the jail's tmpfs") : 0;
 }
 
-static int close_stage(struct stage *s, struct error *e)
+/* Unless it is covered, what was at its place is there again. */
+static int take_stage_away(struct stage *s, struct error *e)
 {
+    if (s->fd < 0 || s->covered)
+        return 0;
     (void)close(s->fd);
+    s->fd = -1;
     return umount2(STAGE, MNT_DETACH) < 0 ? error_errno(e, errno, "cannot take the stage away") : 0;
 }
 
@@ -425,46 +432,77 @@ static int protect_knobs(struct error *e)
  * There the outer /proc stays. It also shows processes outside of the jail, by number and command
  * line; over these the command has no capability (ptrace(2), access check), and its signals cannot
  * name them. */
-static int mount_proc(const struct mounts *m, struct error *e)
+static int mount_proc(const struct mounts *m, struct stage *s, struct error *e)
 {
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
-        errno != EPERM)
+    int r;
+
+    s->covered = mount("proc", STAGE, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+    if (!s->covered && errno != EPERM)
         return error_errno(e, errno, "cannot mount /proc in the jail");
-    return m->root ? protect_knobs(e) : 0;
+    r = take_stage_away(s, e);
+    return r == 0 && m->root ? protect_knobs(e) : r;
 }
 
-int mounts_setup(const struct mounts *m, struct error *e)
+/* The folders first: /etc/resolv.conf's target may stand in one of them. */
+static int cover_all(const struct mounts *m, struct stage *s, const struct autofs *mounts,
+                     struct error *e)
 {
-    struct stage s = {.fd = -1};
-    struct autofs mounts;
     char resolv[PATH_MAX];
     int r;
 
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return error_errno(e, errno, "cannot make the jail's mounts private");
     if (!realpath(RESOLV_CONF, resolv))
         return error_errno(e, errno,
                            "%s cannot be resolved, so the jail's resolver has no place; make it a "
                            "file (it may be empty)",
                            RESOLV_CONF);
+    r = cover_services(s, m, resolv, e);
+    if (r == 0)
+        r = cover_automounters(s, mounts, e);
+    if (r == 0)
+        r = renew_queues(s, mounts, e);
+    if (r == 0 && m->root)
+        r = protect_elsewhere(mounts, e);
+    return r == 0 ? cover_resolv_conf(s, m, resolv, e) : r;
+}
+
+static int set_up(const struct mounts *m, struct stage *s, struct error *e)
+{
+    struct autofs mounts;
+    int r;
+
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_errno(e, errno, "cannot make the jail's mounts private");
     if ((r = autofs_read(&mounts, MOUNT_TABLE, e)) < 0)
         return r;
-    if ((r = open_stage(&s, e)) < 0)
-        return r;
-    /* The folders first: /etc/resolv.conf's target may stand in one of them. */
-    r = cover_services(&s, m, resolv, e);
+    r = open_stage(s, e);
     if (r == 0)
-        r = cover_automounters(&s, &mounts, e);
-    if (r == 0)
-        r = renew_queues(&s, &mounts, e);
-    if (r == 0 && m->root)
-        r = protect_elsewhere(&mounts, e);
+        r = cover_all(m, s, &mounts, e);
     autofs_free(&mounts);
-    if (r == 0)
-        r = cover_resolv_conf(&s, m, resolv, e);
-    if (r == 0)
-        r = close_stage(&s, e);
-    return r < 0 ? r : mount_proc(m, e);
+    return r == 0 ? mount_proc(m, s, e) : r;
+}
+
+static struct stage *free_stage(struct stage *s)
+{
+    if (s->fd >= 0)
+        (void)close(s->fd);
+    free(s);
+    return NULL;
+}
+
+struct stage *mounts_setup(const struct mounts *m, struct error *e)
+{
+    struct stage *s = xcalloc(1, sizeof(*s));
+
+    s->fd = -1;
+    return set_up(m, s, e) == 0 ? s : free_stage(s);
+}
+
+int mounts_finish(struct stage *s, struct error *e)
+{
+    int r = take_stage_away(s, e);
+
+    (void)free_stage(s);
+    return r;
 }
 
 /* --- the jail's CA --- */
@@ -478,7 +516,7 @@ static const char *const trust_folders[TRUST_FOLDERS] = {"/etc/ssl/certs",
 #define LOCAL_CA "/usr/local/share/ca-certificates/cijail.crt"
 
 struct ca_stage {
-    struct stage stage;
+    struct stage *stage;
     char copies[TRUST_FOLDERS][16]; /* the names in the stage; empty: there is none */
 };
 
@@ -487,10 +525,10 @@ static int copy_trust_folders(struct ca_stage *c, struct error *e)
     for (size_t i = 0; i < TRUST_FOLDERS; i++) {
         cleanup_close int fd = -1;
         char name[16];
-        int r = stage_folder(&c->stage, name, e);
+        int r = stage_folder(c->stage, name, e);
         if (r < 0)
             return r;
-        fd = openat(c->stage.fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(c->stage->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
             return error_errno(e, errno, "cannot open a folder of the jail");
         if ((r = own_folder_copy(fd, trust_folders[i], e)) < 0)
@@ -507,7 +545,7 @@ static int attach_trust_folders(struct ca_stage *c, struct error *e)
 
     for (size_t i = 0; r == 0 && i < TRUST_FOLDERS; i++)
         if (c->copies[i][0])
-            r = attach(c->stage.fd, c->copies[i], trust_folders[i], 0, e);
+            r = attach(c->stage->fd, c->copies[i], trust_folders[i], 0, e);
     return r;
 }
 
@@ -520,8 +558,8 @@ static int write_copy(struct ca_stage *c, const char *copy, const char *rest, co
 
     if (snprintf(path, sizeof(path), "%s%s", copy, rest) >= (int)sizeof(path))
         return error_set(e, ENAMETOOLONG, "%s is too long", rest);
-    (void)unlinkat(c->stage.fd, path, 0);
-    fd = openat(c->stage.fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    (void)unlinkat(c->stage->fd, path, 0);
+    fd = openat(c->stage->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return error_errno(e, errno, "cannot make %s for the jail", rest);
     (void)fchmod(fd, 0644);
@@ -535,7 +573,7 @@ static int place(struct ca_stage *c, const char *target, const char *text, size_
         if (c->copies[i][0] && path_is_within(target, trust_folders[i]))
             return write_copy(c, c->copies[i], target + strlen(trust_folders[i]), text, len, more,
                               e);
-    return cover_with_text(&c->stage, target, text, len, more, e);
+    return cover_with_text(c->stage, target, text, len, more, e);
 }
 
 static int place_java_stores(struct ca_stage *c, const struct java_stores *stores,
@@ -552,15 +590,13 @@ static int place_java_stores(struct ca_stage *c, const struct java_stores *store
     return r;
 }
 
-struct ca_stage *mounts_prepare_ca(bool root, struct error *e)
+struct ca_stage *mounts_prepare_ca(struct stage *stage, bool root, struct error *e)
 {
     struct ca_stage *c = xcalloc(1, sizeof(*c));
 
-    c->stage.fd = -1;
-    if (open_stage(&c->stage, e) == 0 && (!root || copy_trust_folders(c, e) == 0))
+    c->stage = stage;
+    if ((stage->fd >= 0 || open_stage(stage, e) == 0) && (!root || copy_trust_folders(c, e) == 0))
         return c;
-    if (c->stage.fd >= 0)
-        (void)close(c->stage.fd);
     free(c);
     return NULL;
 }
@@ -586,8 +622,6 @@ int mounts_add_ca(struct ca_stage *c, const struct ca_bundle *bundle, struct jav
 {
     int r = place_ca(c, bundle, java, ca_pem, e);
 
-    if (r == 0)
-        r = close_stage(&c->stage, e);
     free(c);
     return r;
 }

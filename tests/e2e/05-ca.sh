@@ -23,6 +23,25 @@ t_assert 'the same CA twice' test "$out" != "$first"
 CIJAIL_ENDPOINTS='http://registry.example/' run cijail -- cat $bundle
 t_eq "$(sha256sum <<<"$out")" "$before"
 
+t_case 'where parts of /proc are covered, as in a container, it stays, and the CA is there all the same'
+in_mounts=(unshare --mount --propagation private)
+((EUID == 0)) || in_mounts+=(--user --map-root-user)
+cat >look.sh <<'END'
+echo "certificates $(grep -c 'BEGIN CERTIFICATE' "$1"), mounts $(grep -c ' /proc ' /proc/self/mounts)"
+[ "$(readlink /proc/self)" -lt 100 ] && echo 'a number of its own' || echo 'a number of the outer /proc'
+END
+cat >covered.sh <<'END'
+mount --bind /dev/null /proc/interrupts
+grep -c ' /proc ' /proc/self/mounts
+cijail -q -- sh -c 'sh look.sh "$1"; curl -sS https://registry.example/pkg/lodash' - "$1"
+END
+run "${in_mounts[@]}" sh covered.sh $bundle
+t_status 0
+t_eq "$(sed 1d <<<"$out")" "certificates 2, mounts $(sed 1q <<<"$out")"$'\na number of the outer /proc\na package'
+run cijail -q -- sh look.sh $bundle # the twin
+t_match "$out" 'certificates 2,'
+t_match "$out" 'a number of its own'
+
 t_case 'the CA is ECDSA P-256, a CA, and short of life'
 cijail -- tail -n "+$(($(wc -l <$bundle) + 1))" $bundle | sed -n '/BEGIN/,/END/p' >jail.pem
 run openssl x509 -in jail.pem -noout -text
