@@ -26,19 +26,43 @@ void body_free(struct body *b)
     buf_free(&b->trailers);
 }
 
+/* With the ends that lines should have they are at most twice as long. */
+static int mend_trailers(struct buf *trailers, struct error *e)
+{
+    struct buf mended = {0};
+    size_t size = 2 * buf_len(trailers);
+
+    buf_reserve(&mended, size);
+    int n = head_mend(buf_begin(trailers), buf_len(trailers), false, buf_tail(&mended), size, e);
+    if (n <= 0) {
+        buf_free(&mended);
+        return n;
+    }
+    buf_added(&mended, (size_t)n);
+    buf_free(trailers);
+    *trailers = mended;
+    return 0;
+}
+
+static int settle_trailers(struct body *b, struct error *e)
+{
+    int n = b->chunk.odd ? mend_trailers(&b->trailers, e) : 0;
+
+    if (n == 0)
+        n = head_filter_trailers(buf_begin(&b->trailers), buf_len(&b->trailers), e);
+    if (n < 0)
+        return n;
+    b->trailers.end = b->trailers.start + (size_t)n;
+    return 0;
+}
+
 /* What chunk_read has read of the trailers, whose length it bounds. */
 static int take_trailers(struct body *b, bool end, struct error *e)
 {
     if (!b->keep_trailers || b->chunk.trailer_len == 0)
         return 0;
     buf_append(&b->trailers, b->chunk.trailer, b->chunk.trailer_len);
-    if (!end)
-        return 0;
-    int n = head_filter_trailers(buf_begin(&b->trailers), buf_len(&b->trailers), e);
-    if (n < 0)
-        return n;
-    b->trailers.end = b->trailers.start + (size_t)n;
-    return 0;
+    return end ? settle_trailers(b, e) : 0;
 }
 
 void body_init(struct body *b, enum head_body in, uint64_t length, enum head_body out)

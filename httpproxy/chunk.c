@@ -87,12 +87,23 @@ static int expect(struct chunk_reader *c, unsigned char byte, char wanted, enum 
     return 0;
 }
 
+/* A trailer may go on in another line, but nothing can be gone on with before the first. */
+static bool goes_on(struct chunk_reader *c, unsigned char byte)
+{
+    if (!c->lenient || c->overhead <= 1 || (byte != ' ' && byte != '\t'))
+        return false;
+    c->odd = true;
+    return true;
+}
+
 static int begin_line(struct chunk_reader *c, unsigned char byte, struct error *e)
 {
     if (byte == '\r')
         c->state = LAST_LF;
     else if (head_is_tchar(byte))
         c->state = NAME;
+    else if (goes_on(c, byte))
+        c->state = VALUE;
     else
         return bad(e, "has a trailer line that begins with no field name");
     return 0;
@@ -143,6 +154,21 @@ static int step(struct chunk_reader *c, unsigned char byte, struct error *e)
     return bad(e, "cannot be read on");
 }
 
+/* A bare LF where a line may end is read as CRLF. */
+static bool lacks_cr(const struct chunk_reader *c, unsigned char byte)
+{
+    return c->lenient && byte == '\n' && c->state != SIZE_LF && c->state != DATA_LF &&
+           c->state != VALUE_LF && c->state != LAST_LF;
+}
+
+static int step_bare_lf(struct chunk_reader *c, struct error *e)
+{
+    int r = step(c, '\r', e);
+
+    c->odd = true;
+    return r < 0 ? r : step(c, '\n', e);
+}
+
 static int take(struct chunk_reader *c, unsigned char byte, struct error *e)
 {
     size_t max = c->state >= LINE ? CHUNK_TRAILER_MAX : CHUNK_LINE_MAX;
@@ -151,7 +177,7 @@ static int take(struct chunk_reader *c, unsigned char byte, struct error *e)
     if (++c->overhead > max)
         r = bad(e, "has an extension or a trailer section that is too long");
     else
-        r = step(c, byte, e);
+        r = lacks_cr(c, byte) ? step_bare_lf(c, e) : step(c, byte, e);
     if (r < 0)
         c->state = BROKEN;
     return r;

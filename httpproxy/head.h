@@ -4,7 +4,9 @@
  * forgive: one bare CR or LF, obs-fold, space before a colon, an empty or non-token field name, two
  * Host fields, Host missing in HTTP/1.1, Content-Length with Transfer-Encoding, two unlike
  * Content-Lengths, "+5" or "5,5", a transfer coding other than exactly "chunked", NUL or control
- * characters in a value: each is an error with its reason, and the connection ends. The writer
+ * characters in a value: each is an error with its reason, and the connection ends. Of servers,
+ * whom clients forgive some of that, it is taken, too, and made what it should be: bare LF,
+ * obs-fold, "5, 5", Content-Length with Transfer-Encoding (head_read_response). The writer
  * never copies a raw head: what goes upstream is built from the parsed fields and the canonical
  * URL, without the hop-by-hop fields (RFC 9110, 7.6.1). */
 #ifndef CIJAIL_HEAD_H
@@ -67,6 +69,7 @@ struct head_response {
     enum head_body body;
     uint64_t content_length;
     bool keep_alive;                 /* the server lets the connection go on */
+    bool mended;                     /* it was not written as it should be: keep_alive is false */
     char upgrade[HEAD_UPGRADE_SIZE]; /* 101: what it has switched to; empty: it does not say */
     struct head_field fields[HEAD_FIELDS_MAX];
     size_t field_count;
@@ -84,9 +87,22 @@ int head_find_end(const char *buf, size_t len, size_t from);
 int head_parse_request(const char *buf, size_t len, struct head_request *out, struct error *e);
 
 /* Parses a whole response head. request_method: of the request that it answers (HEAD: no body;
- * CONNECT is never sent this way). -EPROTO and the reason. */
+ * CONNECT is never sent this way). Content-Length is one number or is not there: it may be given
+ * several times alike (RFC 9110, 8.6), and is left out beside Transfer-Encoding: chunked (RFC 9112,
+ * 6.3). -EPROTO and the reason. */
 int head_parse_response(const char *buf, size_t len, const char *request_method,
                         struct head_response *out, struct error *e);
+
+/* The same of a head that a server has written, after head_mend. room: of HEAD_MAX bytes, into
+ * which out may point. */
+int head_read_response(const char *buf, size_t len, const char *request_method, char *room,
+                       struct head_response *out, struct error *e);
+
+/* What came from a server, a head (with a status line) or the lines of its trailers, written as RFC
+ * 9112 has it: each line ends in CRLF (2.2), and each field is one line (5.2). Returns the length
+ * in out, 0 if that is what it was, -EPROTO and the reason if it cannot be mended, or -EMSGSIZE. */
+int head_mend(const char *buf, size_t len, bool status_line, char *out, size_t size,
+              struct error *e);
 
 /* The canonical URL of a request: from an absolute-form target, or of scheme and authority (what
  * CONNECT, SNI or the transparent listener said) and an origin-form one. Host must name the same
@@ -127,13 +143,15 @@ const char *head_phrase(int status);
 
 /* Chunked bodies (RFC 9112, 7.1): strict: hex size of at most 15 digits, CRLF only; extensions and
  * trailers are read within bounds and checked for bare CR, LF and NUL; extensions are dropped.
- * White space behind a size (7.1.1, BWS) is taken from servers, some of which fill up with it. */
+ * From servers is taken what clients take, too: white space behind a size (7.1.1, BWS), with which
+ * some fill up, a bare LF as the end of a line, and trailers that go on in another line. */
 #define CHUNK_LINE_MAX 4096
 #define CHUNK_TRAILER_MAX 16384
 
 struct chunk_reader {
     int state;
-    bool lenient; /* set after chunk_init: white space may stand behind a size */
+    bool lenient; /* set after chunk_init: a server's */
+    bool odd;     /* what was read had bare LFs, or lines that go on */
     unsigned digits;
     uint64_t left;   /* of the chunk at hand */
     size_t overhead; /* bytes of the present line or of the trailer section */

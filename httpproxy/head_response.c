@@ -2,7 +2,9 @@
  *
  * Servers are read as strictly as clients in all that says where a response ends: a response that
  * ends elsewhere for the client is put before another request's. Only what cannot be mistaken is
- * let through: a status line without a reason phrase, Content-Length with a 204. */
+ * let through: a status line without a reason phrase, Content-Length with a 204, a length that is
+ * given twice alike. A length beside chunks has a rule of its own, but not everybody follows it, so
+ * that the connection ends with it. */
 #include <errno.h>
 #include <string.h>
 
@@ -32,6 +34,27 @@ static int parse_status_line(const char *p, size_t len, struct head_response *r,
     return 0;
 }
 
+/* "5, 5" is 5 (RFC 9110, 8.6); what is no such list stays, and is refused as a length. */
+static void join_equal_lengths(struct head_field *f)
+{
+    const char *end = f->value + f->value_len, *at = f->value, *first, *token;
+    size_t first_len, len, count = 1, commas = 0;
+
+    if (!head_next_element(&at, end, &first, &first_len))
+        return;
+    while (head_next_element(&at, end, &token, &len)) {
+        if (len != first_len || memcmp(token, first, len) != 0)
+            return;
+        count++;
+    }
+    for (const char *p = f->value; p < end; p++)
+        commas += *p == ',';
+    if (commas + 1 != count) /* an empty element */
+        return;
+    f->value = first;
+    f->value_len = (uint16_t)first_len;
+}
+
 /* RFC 9112, 6.3: a length that is given several times, always as the same number, is that. */
 static void drop_equal_lengths(struct head_response *r)
 {
@@ -39,9 +62,11 @@ static void drop_equal_lengths(struct head_response *r)
     size_t kept = 0;
 
     for (size_t i = 0; i < r->field_count; i++) {
-        const struct head_field *f = &r->fields[i];
-        bool length = head_equal_word(f->name, f->name_len, "content-length");
+        struct head_field *f = &r->fields[i];
+        bool length = head_field_is(f, "content-length");
 
+        if (length)
+            join_equal_lengths(f);
         if (length && first && f->value_len == first->value_len &&
             memcmp(f->value, first->value, f->value_len) == 0)
             continue;
@@ -51,6 +76,29 @@ static void drop_equal_lengths(struct head_response *r)
         kept++;
     }
     r->field_count = kept;
+}
+
+/* A length beside chunks: the chunks count, and the length goes no further (RFC 9112, 6.3). What
+ * would be refused as a length, or as a coding, still is (head_parse_framing). */
+static int drop_overridden_length(struct head_response *r, struct error *e)
+{
+    bool many_codings, many_lengths;
+    enum head_body body;
+    uint64_t n;
+    const struct head_field *length =
+        head_find_field(r->fields, r->field_count, "content-length", &many_lengths);
+
+    if (!length || many_lengths || r->minor == 0 ||
+        !head_find_field(r->fields, r->field_count, "transfer-encoding", &many_codings))
+        return 0;
+    int err = head_parse_framing(length, 1, r->minor, &body, &n, e);
+    if (err < 0)
+        return err;
+    size_t at = (size_t)(length - r->fields);
+    r->field_count--;
+    memmove(&r->fields[at], &r->fields[at + 1], (r->field_count - at) * sizeof(r->fields[0]));
+    r->mended = true;
+    return 0;
 }
 
 static bool has_no_body(int status, const char *request_method)
@@ -100,7 +148,8 @@ int head_parse_response(const char *buf, size_t len, const char *request_method,
         return r;
     r = head_parse_fields(buf + next, len - next, out->fields, &out->field_count, e);
     drop_equal_lengths(out);
-    if (r < 0 || head_mark_hops(out->fields, out->field_count, &connection, e) < 0 ||
+    if (r < 0 || drop_overridden_length(out, e) < 0 ||
+        head_mark_hops(out->fields, out->field_count, &connection, e) < 0 ||
         head_parse_framing(out->fields, out->field_count, out->minor, &out->body,
                            &out->content_length, e) < 0 ||
         (out->status == 101 && out->minor >= 1 && connection.upgrade &&
@@ -111,7 +160,7 @@ int head_parse_response(const char *buf, size_t len, const char *request_method,
     r = settle_body(out, request_method, &unsure, e);
     if (r < 0)
         return r;
-    out->keep_alive = !connection.close && !unsure && out->body != BODY_CLOSE &&
+    out->keep_alive = !connection.close && !unsure && !out->mended && out->body != BODY_CLOSE &&
                       (out->minor >= 1 || connection.keep_alive);
     return 0;
 }

@@ -1,7 +1,7 @@
 # The HTTP/1 reader and writer; its unit tests and fuzz targets.
 HTTP_PARSER_SOURCES = \
 	httpproxy/head.h httpproxy/head_internal.h httpproxy/head_field.c httpproxy/head_request.c \
-	httpproxy/head_response.c httpproxy/head_trailer.c httpproxy/head_upgrade.c httpproxy/head_write.c \
+	httpproxy/head_response.c httpproxy/head_mend.c httpproxy/head_trailer.c httpproxy/head_upgrade.c httpproxy/head_write.c \
 	httpproxy/head_phrase.c httpproxy/chunk.c \
 	httpproxy/client_hello.c httpproxy/client_hello.h
 

@@ -33,6 +33,7 @@ struct scratch {
     char url_text[URL_TEXT_SIZE];
     char text[URL_TEXT_SIZE * 2];
     char head[HEAD_MAX + URL_TEXT_SIZE];
+    char mended[HEAD_MAX]; /* a response head */
     struct secret_text secrets;
 };
 

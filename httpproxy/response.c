@@ -1,10 +1,11 @@
 /* response.c: the way of a response: from the server to the client.
  *
- * The head is parsed strictly and written anew. The body keeps its framing if that is a length;
- * chunks are made anew; a body that ends with the connection becomes chunks for an HTTP/1.1 client,
- * so that its end can be told from a connection that broke. What the server cut off is cut off for
- * the client, too (no last chunk, fewer bytes than the length, or a reset): a proxy that ended such
- * a body properly would make a broken download look whole.
+ * The head is mended where that is safe (head_mend.c), parsed strictly and written anew. The body
+ * keeps its framing if that is a length; chunks are made anew; a body that ends with the connection
+ * becomes chunks for an HTTP/1.1 client, so that its end can be told from a connection that broke.
+ * What the server cut off is cut off for the client, too (no last chunk, fewer bytes than the
+ * length, or a reset): a proxy that ended such a body properly would make a broken download look
+ * whole.
  *
  * The server's connection is given back as soon as the response has been read, whatever the
  * client's pace. */
@@ -52,8 +53,9 @@ bool response_pull(struct exchange *x)
 static void release(struct exchange *x)
 {
     struct upstream *up = x->upstream;
-    bool clean = !x->upgrade[0] && x->upstream_keep_alive && !x->upstream_end && !x->send_failed &&
-                 x->request.done && buf_len(&x->send) == 0 && x->response.in != BODY_CLOSE;
+    bool clean = !x->upgrade[0] && x->upstream_keep_alive && !x->mended && !x->upstream_end &&
+                 !x->send_failed && x->request.done && buf_len(&x->send) == 0 &&
+                 x->response.in != BODY_CLOSE;
 
     x->upstream = NULL;
     up->personal |= x->personal;
@@ -103,6 +105,16 @@ static void take_informational(struct exchange *x, const struct head_response *r
         (void)put_head(x, r, BODY_NONE, false);
 }
 
+/* Secrets stay out of the jail (secret.h). */
+static int hide_secrets(const struct exchange *x, struct head_response *r)
+{
+    struct proxy *p = x->session->proxy;
+
+    if (x->scheme != URL_HTTPS)
+        return 0;
+    return secrets_hide(p->secrets, &x->authority, r, &p->scratch.secrets);
+}
+
 static void take_final(struct exchange *x, const struct head_response *r)
 {
     enum head_body out = framing(x, r);
@@ -114,7 +126,7 @@ static void take_final(struct exchange *x, const struct head_response *r)
     if (!put_head(x, r, out, !x->keep_alive))
         return;
     x->status = r->status;
-    x->upstream_keep_alive = r->keep_alive;
+    x->upstream_keep_alive = r->keep_alive && !x->mended;
     x->personal |=
         r->status == 401 && exchange_is_personal(r->fields, r->field_count, "www-authenticate");
     x->responded = true;
@@ -136,22 +148,33 @@ static void ended_early(struct exchange *x)
                       stream_error(x->upstream_error));
 }
 
-/* Secrets stay out of the jail (secret.h). */
-static int hide_secrets(const struct exchange *x, struct head_response *r)
+/* A whole head is at the beginning of recv. */
+static void take_head(struct exchange *x, size_t len)
 {
-    struct proxy *p = x->session->proxy;
+    struct scratch *t = &x->session->proxy->scratch;
+    struct head_response *r = &t->response;
+    struct error e;
 
-    if (x->scheme != URL_HTTPS)
-        return 0;
-    return secrets_hide(p->secrets, &x->authority, r, &p->scratch.secrets);
+    if (head_read_response(buf_begin(&x->recv), len, x->method, t->mended, r, &e) < 0) {
+        exchange_fail(x, 502, "the response head of %s is malformed: %s", x->authority.host,
+                      e.text);
+        return;
+    }
+    if (hide_secrets(x, r) < 0) {
+        exchange_fail(x, 502, "the response head of %s is too long", x->authority.host);
+        return;
+    }
+    x->mended |= r->mended;
+    if (r->status < 200)
+        take_informational(x, r);
+    else
+        take_final(x, r);
 }
 
 static bool process_head(struct exchange *x)
 {
-    struct head_response *r = &x->session->proxy->scratch.response;
     size_t len = buf_len(&x->recv);
     int end = len > x->scanned ? head_find_end(buf_begin(&x->recv), len, x->scanned) : 0;
-    struct error e;
 
     if (buf_len(&x->session->out) > LIMIT_BUFFER)
         return false; /* interim responses that the client does not read */
@@ -167,15 +190,7 @@ static bool process_head(struct exchange *x)
         ended_early(x);
         return true;
     }
-    if (head_parse_response(buf_begin(&x->recv), (size_t)end, x->method, r, &e) < 0)
-        exchange_fail(x, 502, "the response head of %s is malformed: %s", x->authority.host,
-                      e.text);
-    else if (hide_secrets(x, r) < 0)
-        exchange_fail(x, 502, "the response head of %s is too long", x->authority.host);
-    else if (r->status < 200)
-        take_informational(x, r);
-    else
-        take_final(x, r);
+    take_head(x, (size_t)end);
     buf_consume(&x->recv, (size_t)end);
     x->scanned = 0;
     return true;
@@ -202,6 +217,7 @@ static bool process_body(struct exchange *x)
     if (buf_len(&s->out) == 0)
         buf_reserve(&s->out, LIMIT_BUFFER);
     int r = body_move(&x->response, &x->recv, &s->out, &e);
+    x->mended |= x->response.chunk.odd;
     if (r < 0)
         exchange_cut(x, "the response body of %s is malformed: %s", x->authority.host, e.text);
     else if (!x->response.done && x->upstream_end && buf_len(&x->recv) == 0)

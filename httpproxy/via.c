@@ -201,12 +201,13 @@ static int take_head(struct via *c, size_t len)
 /* A head is there: true if that ended c. */
 static bool judge(struct via *c, size_t len)
 {
-    struct head_response *r = &c->vias->proxy->scratch.response;
+    struct scratch *t = &c->vias->proxy->scratch;
+    struct head_response *r = &t->response;
     char text[MSG_TEXT_SIZE];
     struct error e;
     int status;
 
-    if (head_parse_response(c->answer, len, "CONNECT", r, &e) < 0) {
+    if (head_read_response(c->answer, len, "CONNECT", t->mended, r, &e) < 0) {
         fail(c, EPROTO, "the answer of this host's proxy is malformed");
         return true;
     }

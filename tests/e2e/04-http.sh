@@ -420,10 +420,12 @@ t_status 18
 t_eq "$out" 0123456789
 run cijail -- curl -sS https://origin.example/truncated # curl forgets what came before RST_STREAM
 t_status 92
-for path in reset nothing both twolengths badhead hugehead; do
+for path in reset nothing twolengths badhead hugehead; do
     run cijail -- curl -s -m 20 -o /dev/null -w '%{http_code}' https://origin.example/$path
     t_eq "$out" 502
 done
+run cijail -- curl -sS https://origin.example/both # the chunks count: see 43-odd-responses
+t_eq "$out" abc
 run cijail -- curl -s -m 20 -w '%{http_code}' https://origin.example/switch
 t_no_match "$out" 'raw bytes'
 run cijail -- curl -s https://origin.example/head

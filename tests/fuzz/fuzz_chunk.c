@@ -1,7 +1,8 @@
 /* fuzz_chunk.c: chunked bodies. The first byte says how the rest is cut into pieces; the outcome
  * must be the same as that of the whole at once and of byte after byte. A second reader, which is
  * slow and simple, must come to the same end and the same data; and the data, coded anew in chunks
- * of that size, must be read again as what they are. */
+ * of that size, must be read again as what they are. All that for a client's body and for a
+ * server's, of which more is taken. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,13 +27,14 @@ struct result {
     char data[INPUT_MAX];
 };
 
-static void feed(const char *in, size_t len, unsigned piece, struct result *out)
+static void feed(const char *in, size_t len, unsigned piece, bool lenient, struct result *out)
 {
     struct chunk_reader c;
     unsigned state = piece;
     bool end = false;
 
     chunk_init(&c);
+    c.lenient = lenient;
     memset(out, 0, offsetof(struct result, data));
     while (out->consumed < len && !end) {
         const char *at = in + out->consumed, *data = NULL;
@@ -70,15 +72,29 @@ static bool is_text(const char *p, size_t len)
     return true;
 }
 
-/* Length of the line at p without its CRLF, or SIZE_MAX. */
-static size_t line_len(const char *p, size_t len)
+/* Length of the line at p without its end, or SIZE_MAX; *next: with it. */
+static size_t line_len(const char *p, size_t len, bool lenient, size_t *next)
 {
-    const char *crlf = len > 0 ? memmem(p, len, "\r\n", 2) : NULL;
+    const char *lf = len > 0 ? memchr(p, '\n', len) : NULL;
+    size_t n;
 
-    return crlf && is_text(p, (size_t)(crlf - p)) ? (size_t)(crlf - p) : SIZE_MAX;
+    if (!lf)
+        return SIZE_MAX;
+    n = (size_t)(lf - p);
+    *next = n + 1;
+    if (n > 0 && p[n - 1] == '\r')
+        n--;
+    else if (!lenient)
+        return SIZE_MAX;
+    return is_text(p, n) ? n : SIZE_MAX;
 }
 
-static bool size_of(const char *p, size_t len, uint64_t *size)
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool size_of(const char *p, size_t len, bool lenient, uint64_t *size)
 {
     char digits[17] = "";
     size_t n = 0;
@@ -87,24 +103,31 @@ static bool size_of(const char *p, size_t len, uint64_t *size)
         n++;
     memcpy(digits, p, n);
     *size = strtoull(digits, NULL, 16);
-    return n > 0 && n < 16 && (n == len || p[n] == ';') && len + 2 <= CHUNK_LINE_MAX;
+    if (n == 0 || n >= 16)
+        return false;
+    while (lenient && n < len && is_space(p[n]))
+        n++;
+    return n == len || p[n] == ';';
 }
 
-static bool trailers(const char *p, size_t len, size_t *at)
+static bool trailers(const char *p, size_t len, bool lenient, size_t *at)
 {
-    size_t begin = *at;
+    size_t begin = *at, next;
 
     for (;;) {
-        size_t n = line_len(p + *at, len - *at);
+        size_t n = line_len(p + *at, len - *at, lenient, &next);
         if (n == SIZE_MAX)
             return false;
         const char *line = p + *at;
         const char *colon = memchr(line, ':', n);
-        *at += n + 2;
+        bool goes_on = lenient && *at > begin && n > 0 && is_space(*line);
+        *at += next;
         if (*at - begin > CHUNK_TRAILER_MAX)
             return false;
         if (n == 0)
             return true;
+        if (goes_on)
+            continue;
         if (!colon || colon == line)
             return false;
         for (; line < colon; line++)
@@ -115,26 +138,26 @@ static bool trailers(const char *p, size_t len, size_t *at)
 }
 
 /* Is the beginning of the input a whole, legal body? */
-static bool decode(const char *p, size_t len, struct result *out)
+static bool decode(const char *p, size_t len, bool lenient, struct result *out)
 {
-    size_t at = 0;
+    size_t at = 0, next;
 
     out->len = 0;
     for (;;) {
         uint64_t size;
-        size_t n = line_len(p + at, len - at);
-        if (n == SIZE_MAX || !size_of(p + at, n, &size))
+        size_t n = line_len(p + at, len - at, lenient, &next);
+        if (n == SIZE_MAX || !size_of(p + at, n, lenient, &size) || next > CHUNK_LINE_MAX)
             return false;
-        at += n + 2;
+        at += next;
         if (size == 0)
             break;
-        if (size > len - at || len - at - size < 2 || memcmp(p + at + size, "\r\n", 2) != 0)
+        if (size > len - at || line_len(p + at + size, len - at - size, lenient, &next) != 0)
             return false;
         memcpy(out->data + out->len, p + at, size);
         out->len += size;
-        at += size + 2;
+        at += size + next;
     }
-    if (!trailers(p, len, &at))
+    if (!trailers(p, len, lenient, &at))
         return false;
     out->consumed = at;
     return true;
@@ -161,30 +184,42 @@ static void check_encoded(const struct result *body, unsigned piece)
     static struct result again;
     size_t len = encode(body, piece, wire);
 
-    feed(wire, len, piece, &again);
+    feed(wire, len, piece, false, &again);
     CHECK(again.r == 1 && again.consumed == len && again.len == body->len);
     CHECK(memcmp(again.data, body->data, body->len) == 0);
 }
 
+static void fuzz(const char *in, size_t len, unsigned piece, bool lenient, struct result *whole)
+{
+    static struct result pieces, simple;
+
+    feed(in, len, 0, lenient, whole);
+    for (unsigned i = 0; i < 2; i++) {
+        feed(in, len, i == 0 ? 1 : piece + 2, lenient, &pieces);
+        CHECK(pieces.r == whole->r && pieces.len == whole->len);
+        CHECK(whole->r < 0 || pieces.consumed == whole->consumed);
+        CHECK(memcmp(pieces.data, whole->data, whole->len) == 0);
+    }
+    CHECK(decode(in, len, lenient, &simple) == (whole->r == 1));
+    if (whole->r == 1) {
+        CHECK(simple.consumed == whole->consumed && simple.len == whole->len);
+        CHECK(memcmp(simple.data, whole->data, whole->len) == 0);
+        check_encoded(whole, piece + 1);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct result whole, pieces, simple;
+    static struct result client, server;
     const char *in = (const char *)data + 1;
 
     if (size == 0 || size > INPUT_MAX)
         return 0;
-    feed(in, size - 1, 0, &whole);
-    for (unsigned i = 0; i < 2; i++) {
-        feed(in, size - 1, i == 0 ? 1 : data[0] + 2u, &pieces);
-        CHECK(pieces.r == whole.r && pieces.len == whole.len);
-        CHECK(whole.r < 0 || pieces.consumed == whole.consumed);
-        CHECK(memcmp(pieces.data, whole.data, whole.len) == 0);
-    }
-    CHECK(decode(in, size - 1, &simple) == (whole.r == 1));
-    if (whole.r == 1) {
-        CHECK(simple.consumed == whole.consumed && simple.len == whole.len);
-        CHECK(memcmp(simple.data, whole.data, whole.len) == 0);
-        check_encoded(&whole, data[0] + 1u);
+    fuzz(in, size - 1, data[0], false, &client);
+    fuzz(in, size - 1, data[0], true, &server);
+    if (client.r == 1) {
+        CHECK(server.r == 1 && server.consumed == client.consumed && server.len == client.len);
+        CHECK(memcmp(server.data, client.data, client.len) == 0);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 /* fuzz_response.c: response heads. What the reader takes must hold nothing that head.h refuses, and
  * what the writer makes of it must be read again as the same response, with the framing that was
- * chosen for it. */
+ * chosen for it. What was mended costs the connection, has nothing left to be mended, and changes
+ * nothing of a head that the strict reader takes. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ static void check_response(const struct head_response *r, const char *method)
     CHECK(never_has_body(r->status, method) == (r->body == BODY_NONE));
     CHECK((r->body == BODY_LENGTH || r->body == BODY_CHUNKED) <= (framings == 1));
     CHECK(r->body != BODY_CLOSE || !r->keep_alive);
+    CHECK(!r->mended || !r->keep_alive);
     CHECK(r->content_length <= INT64_MAX);
 }
 
@@ -99,6 +101,7 @@ static void check_written(const struct head_response *a, const char *method, enu
         return;
     }
     check_response(&b, method);
+    CHECK(!b.mended);
     CHECK(b.minor == 1 && b.status == a->status && b.body == body);
     CHECK(b.reason_len == a->reason_len && memcmp(b.reason, a->reason, a->reason_len) == 0);
     CHECK(body != BODY_LENGTH || b.content_length == a->content_length);
@@ -107,12 +110,36 @@ static void check_written(const struct head_response *a, const char *method, enu
     check_same_fields(a, &b);
 }
 
-static void fuzz(const char *text, size_t len, const char *method)
+static void check_mended(const char *text, size_t len, const char *method)
 {
+    static char out[HEAD_MAX], again[HEAD_MAX];
     static struct head_response r;
     struct error e = {.text = ""};
-    int status = head_parse_response(text, len, method, &r, &e);
+    int n = head_mend(text, len, true, out, sizeof(out), &e);
 
+    if (head_parse_response(text, len, method, &r, &e) == 0)
+        CHECK(n == 0);
+    if (n < 0)
+        CHECK((n == -EPROTO || n == -EMSGSIZE) && e.text[0] != '\0');
+    for (int i = 0; i < n; i++)
+        CHECK(out[i] != '\n' || (i > 0 && out[i - 1] == '\r'));
+    if (n <= 0)
+        return;
+    int m = head_mend(out, (size_t)n, true, again, sizeof(again), &e);
+    if (head_parse_response(out, (size_t)n, method, &r, &e) == 0)
+        CHECK(m == 0 && head_find_end(out, (size_t)n, 0) == n);
+    CHECK(m == 0 || (m == n && memcmp(out, again, (size_t)n) == 0));
+}
+
+static void fuzz(const char *text, size_t len, const char *method)
+{
+    static char room[HEAD_MAX];
+    static struct head_response r;
+    struct error e = {.text = ""};
+    int status = head_read_response(text, len, method, room, &r, &e);
+
+    if (len <= HEAD_MAX)
+        check_mended(text, len, method);
     if (status < 0) {
         CHECK(status == -EPROTO && e.text[0] != '\0');
         return;

@@ -133,7 +133,18 @@ static const struct head_case fields[] = {
     {FIELD("A: \0"), "control character"},
     {FIELD("A: b\nB: c"), "bare CR or LF"},
     {FIELD("Content-Length: 5"), NULL},
-    {FIELD("Content-Length: 5, 5"), "plain decimal"},
+    {FIELD("Content-Length: 5, 5"), NULL},
+    {FIELD("Content-Length: 5 ,5,\t5"), NULL},
+    {FIELD("Content-Length: 5, 5\r\nContent-Length: 5"), NULL},
+    {FIELD("Content-Length: 5, 6"), "plain decimal"},
+    {FIELD("Content-Length: 5, 05"), "plain decimal"},
+    {FIELD("Content-Length: 5,"), "plain decimal"},
+    {FIELD("Content-Length: ,5"), "plain decimal"},
+    {FIELD("Content-Length: 5,,5"), "plain decimal"},
+    {FIELD("Content-Length: ,"), "plain decimal"},
+    {FIELD("Content-Length: x, x"), "plain decimal"},
+    {FIELD("Content-Length: 5 5"), "plain decimal"},
+    {FIELD("Content-Length: 5, 5\r\nContent-Length: 6"), "more than once"},
     {FIELD("Content-Length: -1"), "plain decimal"},
     {FIELD("Content-Length: 9223372036854775808"), "below 2^63"},
     {FIELD("Content-Length: 5\r\ncontent-length: 5\r\nContent-Length: 5"), NULL},
@@ -143,7 +154,12 @@ static const struct head_case fields[] = {
     {FIELD("Transfer-Encoding: gzip, chunked"), "not exactly chunked"},
     {FIELD("Transfer-Encoding: identity"), "not exactly chunked"},
     {FIELD("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"), "not exactly chunked"},
-    {FIELD("Transfer-Encoding: chunked\r\nContent-Length: 5"), "both"},
+    {FIELD("Transfer-Encoding: chunked\r\nContent-Length: 5"), NULL},
+    {FIELD("Content-Length: 5, 5\r\nTransfer-Encoding: chunked"), NULL},
+    {FIELD("Transfer-Encoding: chunked\r\nContent-Length: 5\r\nContent-Length: 6"), "both"},
+    {FIELD("Transfer-Encoding: chunked\r\nContent-Length: -5"), "plain decimal"},
+    {FIELD("Transfer-Encoding: gzip, chunked\r\nContent-Length: 5"), "not exactly chunked"},
+    {TEXT("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"), "both"},
     {TEXT("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), "HTTP/1.0"},
     {FIELD("Connection: close, x"), NULL},
     {FIELD("Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked"), NULL},
@@ -154,6 +170,8 @@ static const struct head_case fields[] = {
     {TEXT("HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n"), NULL},
     {TEXT("HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n"), "announces a body"},
     {TEXT("HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n"), "announces a body"},
+    {TEXT("HTTP/1.1 100 Go\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"),
+     "announces a body"},
 };
 
 static void test_fields(void **state)
@@ -189,6 +207,12 @@ static const struct body_case bodies[] = {
     {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", BODY_LENGTH, 0, true},
     {"POST", "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n", BODY_CHUNKED, 0, true},
     {"GET", "HTTP/1.1 205 OK\r\nContent-Length: 0\r\n\r\n", BODY_LENGTH, 0, true},
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", BODY_LENGTH, 5, true},
+    /* chunks count, and nothing is read behind them */
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+     BODY_CHUNKED, 0, false},
+    {"HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+     BODY_NONE, 0, false},
     /* never a body */
     {"HEAD", "HTTP/1.1 200 OK\r\n\r\n", BODY_NONE, 0, true},
     {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", BODY_NONE, 0, true},
@@ -228,6 +252,111 @@ static void test_body(void **state)
             fail_msg("case %zu: body %d, keep_alive %d: %s", i, (int)response.body,
                      response.keep_alive, c->head);
     }
+}
+
+static void test_both(void **state)
+{
+    (void)state;
+    take("GET", "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n"
+                "C: d\r\n\r\n");
+    assert_true(response.mended);
+    assert_int_equal(response.field_count, 3);
+    assert_memory_equal(response.fields[0].name, "A", 1);
+    assert_memory_equal(response.fields[1].name, "Transfer-Encoding", 17);
+    assert_memory_equal(response.fields[2].name, "C", 1);
+    take("GET", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n");
+    assert_false(response.mended);
+    assert_int_equal(response.fields[0].value_len, 1);
+}
+
+#define OK "HTTP/1.1 200 OK\r\n"
+
+struct mend_case {
+    const char *in;
+    const char *out; /* NULL: as it was; for what cannot be mended, words of the reason */
+    bool refused;
+};
+
+static const struct mend_case mends[] = {
+    {OK "A: b\r\n\r\n", NULL, false},
+    {"HTTP/1.1 200 OK\n\n", OK "\r\n", false},
+    {"HTTP/1.1 200 OK\nA: b\nC: d\n\n", OK "A: b\r\nC: d\r\n\r\n", false},
+    {OK "A: b\nC: d\r\n\n", OK "A: b\r\nC: d\r\n\r\n", false},
+    {OK "A: b\r\n c\r\n\r\n", OK "A: b c\r\n\r\n", false},
+    {OK "A: b \r\n \t c\n\td\r\nE: f\r\n\r\n", OK "A: b  c d\r\nE: f\r\n\r\n", false},
+    {OK "A:\r\n b\r\n\r\n", OK "A: b\r\n\r\n", false},
+    {OK "A: b\r\n \r\n\r\n", OK "A: b \r\n\r\n", false},
+    {OK "Connection: a,\r\n close\r\n\r\n", OK "Connection: a, close\r\n\r\n", false},
+    /* these are mended, but stay malformed */
+    {OK " A: b\n\n", OK " A: b\r\n\r\n", false},
+    {OK "A\r\n : b\r\n\r\n", OK "A : b\r\n\r\n", false},
+    {OK "A: b\rC: d\n\n", OK "A: b\rC: d\r\n\r\n", false},
+    {OK "A: b\r\r\n\n", OK "A: b\r\r\n\r\n", false},
+    {OK "\r\n a\r\n\r\n", OK "\r\n a\r\n\r\n", false},
+    /* where the message ends */
+    {OK "Content-Length:\r\n 5\r\n\r\n", "is folded", true},
+    {OK "content-length: 5\n 5\n\n", "is folded", true},
+    {OK "Transfer-Encoding: chunked\r\n \r\n\r\n", "is folded", true},
+};
+
+static void test_mend(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(mends); i++) {
+        const struct mend_case *c = &mends[i];
+        char out[256];
+        struct error e;
+        int n = head_mend(c->in, strlen(c->in), true, out, sizeof(out), &e);
+
+        if (c->refused) {
+            assert_int_equal(n, -EPROTO);
+            assert_non_null(strstr(e.text, c->out));
+            continue;
+        }
+        assert_int_equal(n, c->out ? strlen(c->out) : 0);
+        if (n > 0)
+            assert_memory_equal(out, c->out, (size_t)n);
+        if (n > 0)
+            assert_int_equal(head_mend(c->in, strlen(c->in), true, out, (size_t)n - 1, &e),
+                             -EMSGSIZE);
+    }
+}
+
+/* Trailers have no line before them that cannot go on. */
+static void test_mend_trailers(void **state)
+{
+    static const char in[] = "A: b\n c\n\n", wanted[] = "A: b c\r\n\r\n";
+    char out[32];
+    struct error e;
+
+    (void)state;
+    assert_int_equal(head_mend(TEXT(in), false, out, sizeof(out), &e), sizeof(wanted) - 1);
+    assert_memory_equal(out, wanted, sizeof(wanted) - 1);
+}
+
+static int read_head(const char *text)
+{
+    static char room[HEAD_MAX];
+    struct error e;
+
+    memset(&response, 0xa5, sizeof(response));
+    return head_read_response(text, strlen(text), "GET", room, &response, &e);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    assert_int_equal(read_head(OK "Content-Length: 5\r\nA: b\r\n\r\n"), 0);
+    assert_true(response.keep_alive && !response.mended);
+    assert_int_equal(read_head(OK "Content-Length: 5\r\nA: b\r\n c\r\n\r\n"), 0);
+    assert_true(!response.keep_alive && response.mended);
+    assert_int_equal(response.body, BODY_LENGTH);
+    assert_int_equal(response.fields[1].value_len, 3);
+    assert_memory_equal(response.fields[1].value, "b c", 3);
+    assert_int_equal(read_head("HTTP/1.1 200 OK\nContent-Length: 5\n\n"), 0);
+    assert_true(!response.keep_alive && response.mended);
+    for (size_t i = 9; i < ARRAY_LEN(mends); i++)
+        assert_int_equal(read_head(mends[i].in), -EPROTO);
 }
 
 static void test_hop(void **state)
@@ -270,10 +399,12 @@ static void test_head_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status_line), cmocka_unit_test(test_status_line_parts),
-        cmocka_unit_test(test_fields),      cmocka_unit_test(test_field_order),
-        cmocka_unit_test(test_body),        cmocka_unit_test(test_hop),
-        cmocka_unit_test(test_field_count), cmocka_unit_test(test_head_bound),
+        cmocka_unit_test(test_status_line),   cmocka_unit_test(test_status_line_parts),
+        cmocka_unit_test(test_fields),        cmocka_unit_test(test_field_order),
+        cmocka_unit_test(test_body),          cmocka_unit_test(test_hop),
+        cmocka_unit_test(test_field_count),   cmocka_unit_test(test_head_bound),
+        cmocka_unit_test(test_both),          cmocka_unit_test(test_mend),
+        cmocka_unit_test(test_mend_trailers), cmocka_unit_test(test_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
