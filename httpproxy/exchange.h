@@ -70,7 +70,8 @@ struct exchange {
     bool responded; /* its head is on the way to the client */
     bool upstream_keep_alive;
     unsigned informational;
-    bool mended; /* not all of the response was written as it should be */
+    size_t interim; /* bytes of their heads */
+    bool mended;    /* not all of the response was written as it should be */
     int status;
     struct body response;
     /* EXCHANGE_UPGRADED */

@@ -9,6 +9,7 @@
 #define LIMIT_KEPT_MEMORY (1 << 20) /* free, of the heap, before it goes back to the system */
 #define LIMIT_HANDSHAKES_KEPT 64    /* so many, and then none for a while: it all goes back */
 #define LIMIT_LINGER (16u << 20)    /* read and thrown away before a close */
+#define LIMIT_INTERIM_HEADS 307200  /* of 1xx responses to one request; curl takes as much */
 #define LIMIT_VIA_HEAD 16384        /* of the answer to CONNECT of a proxy of the host's network */
 
 /* Counts. */
@@ -19,15 +20,15 @@
 #define LIMIT_TLS_SESSIONS 256 /* authorities whose TLS session is kept, and what they speak */
 #define LIMIT_OPENINGS 64      /* connections on their way that no request owns; half: early ones */
 #define LIMIT_EARLY_PER_AUTHORITY 16
-#define LIMIT_LEAVES 1024      /* leaf certificates in the cache */
-#define LIMIT_INFORMATIONAL 64 /* 1xx responses to one request */
-#define LIMIT_PIPELINE 64      /* requests of a client that are sent before their turn comes */
-#define LIMIT_PIPELINED 4096   /* the same, of all clients */
-#define LIMIT_REFUSALS 32      /* of one request, by servers that say that they did nothing of it */
-#define LIMIT_STEPS 32         /* of one session before the others have their turn */
-#define LIMIT_RELAYS_PART 4    /* tunnels: at most this part of the clients */
-#define LIMIT_ACCEPTS 64       /* in one turn of the loop */
-#define LIMIT_QUEUED 1024      /* messages waiting in the channel before new requests wait, too */
+#define LIMIT_LEAVES 1024        /* leaf certificates in the cache */
+#define LIMIT_INFORMATIONAL 4096 /* 1xx responses to one request */
+#define LIMIT_PIPELINE 64        /* requests of a client that are sent before their turn comes */
+#define LIMIT_PIPELINED 4096     /* the same, of all clients */
+#define LIMIT_REFUSALS 32   /* of one request, by servers that say that they did nothing of it */
+#define LIMIT_STEPS 32      /* of one session before the others have their turn */
+#define LIMIT_RELAYS_PART 4 /* tunnels: at most this part of the clients */
+#define LIMIT_ACCEPTS 64    /* in one turn of the loop */
+#define LIMIT_QUEUED 1024   /* messages waiting in the channel before new requests wait, too */
 
 /* Times. */
 #define LIMIT_HEAD_MS 30000        /* a request head, from its first byte */

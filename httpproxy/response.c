@@ -95,11 +95,12 @@ static bool put_head(struct exchange *x, const struct head_response *r, enum hea
 }
 
 /* 100 Continue, 103 Early Hints: on to a client that can know them (RFC 9110, 15.2). */
-static void take_informational(struct exchange *x, const struct head_response *r)
+static void take_informational(struct exchange *x, const struct head_response *r, size_t len)
 {
+    x->interim += len;
     if (r->status == 101)
         upgrade_begin(x, r);
-    else if (++x->informational > LIMIT_INFORMATIONAL)
+    else if (++x->informational > LIMIT_INFORMATIONAL || x->interim > LIMIT_INTERIM_HEADS)
         exchange_fail(x, 502, "%s sent too many interim responses", x->authority.host);
     else if (x->minor >= 1)
         (void)put_head(x, r, BODY_NONE, false);
@@ -166,7 +167,7 @@ static void take_head(struct exchange *x, size_t len)
     }
     x->mended |= r->mended;
     if (r->status < 200)
-        take_informational(x, r);
+        take_informational(x, r, len);
     else
         take_final(x, r);
 }
