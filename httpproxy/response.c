@@ -7,9 +7,15 @@
  * length, or a reset): a proxy that ended such a body properly would make a broken download look
  * whole.
  *
+ * If both connections are TLS, though, a body that ends with the server's ends with the client's.
+ * Many servers close TCP without close_notify; whether the body is whole then, clients judge
+ * differently (RFC 9112, 9.8), and each sees the end that the server has made. HTTP/2 has no such
+ * end: the stream is reset, since what may be half a download must not look whole.
+ *
  * The server's connection is given back as soon as the response has been read, whatever the
  * client's pace. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "httpproxy/exchange.h"
@@ -75,6 +81,8 @@ static enum head_body framing(const struct exchange *x, const struct head_respon
 {
     if (r->body == BODY_NONE || r->body == BODY_LENGTH)
         return r->body;
+    if (r->body == BODY_CLOSE && x->upstream->stream.ssl && x->session->client.ssl)
+        return BODY_CLOSE;
     return x->minor >= 1 ? BODY_CHUNKED : BODY_CLOSE;
 }
 
@@ -197,12 +205,24 @@ static bool process_head(struct exchange *x)
     return true;
 }
 
+/* The server has ended TCP, but not TLS, and the client can be shown the same. */
+static bool ends_unsaid(const struct exchange *x)
+{
+    return x->upstream_error == -ECONNABORTED && !x->send_failed && x->response.out == BODY_CLOSE &&
+           x->session->client.ssl;
+}
+
 /* recv is empty and no more comes. */
 static bool end_body(struct exchange *x)
 {
     struct session *s = x->session;
 
-    if (x->response.in != BODY_CLOSE || x->upstream_error != 0) {
+    if (x->response.in == BODY_CLOSE && ends_unsaid(x)) {
+        s->client.no_notify = true;
+        (void)snprintf(x->reason, sizeof(x->reason),
+                       "%s ended the response without close_notify: it may be cut off",
+                       x->authority.host);
+    } else if (x->response.in != BODY_CLOSE || x->upstream_error != 0) {
         exchange_cut(x, "%s ended the response too early: %s", x->authority.host,
                      stream_error(x->upstream_error));
         return true;

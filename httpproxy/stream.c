@@ -352,7 +352,7 @@ int stream_close_notify(struct stream *s)
 {
     int err = 0;
 
-    if (!s->ssl || s->broken || s->unwritable || !SSL_is_init_finished(s->ssl))
+    if (!s->ssl || s->broken || s->unwritable || s->no_notify || !SSL_is_init_finished(s->ssl))
         return 0;
     ERR_clear_error();
     errno = 0;

@@ -44,6 +44,7 @@ struct stream {
     bool closing;    /* the peer's FIN has come (EPOLLRDHUP) */
     bool broken;     /* TLS failed: no close_notify may be sent */
     bool unwritable; /* the peer takes no more; what it has said may still be there to be read */
+    bool no_notify;  /* it ends without close_notify: whether that is the end is not known */
     bool distrusted; /* the peer's alert said that it does not accept our certificate */
 };
 
