@@ -53,7 +53,7 @@ static int settle_trailers(struct body *b, struct error *e)
     if (n < 0)
         return n;
     b->trailers.end = b->trailers.start + (size_t)n;
-    return 0;
+    return b->change_trailers ? b->change_trailers(b->change_arg, &b->trailers, e) : 0;
 }
 
 /* What chunk_read has read of the trailers, whose length it bounds. */

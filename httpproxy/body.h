@@ -13,14 +13,19 @@
 /* Room that the framing of one run of data and the last chunk take. */
 #define BODY_OVERHEAD 32
 
+/* What is to be changed in trailers that may be sent on. 0, or a negative errno and the reason. */
+typedef int body_trailers_cb(const void *arg, struct buf *trailers, struct error *e);
+
 struct body {
     enum head_body in, out;
     uint64_t left; /* BODY_LENGTH: content still to come */
     struct chunk_reader chunk;
     bool keep_trailers;  /* BODY_CHUNKED: set after body_init: trailers are not dropped */
     struct buf trailers; /* once it is done: what may be sent on, and an empty line */
-    uint64_t bytes;      /* content that was moved */
-    bool done;           /* the end was moved, too: nothing more comes */
+    body_trailers_cb *change_trailers; /* or NULL; set after body_init */
+    const void *change_arg;
+    uint64_t bytes; /* content that was moved */
+    bool done;      /* the end was moved, too: nothing more comes */
 };
 
 /* length counts for in == BODY_LENGTH only. With BODY_NONE, or a length of 0, the body is done at

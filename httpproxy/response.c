@@ -124,6 +124,18 @@ static int hide_secrets(const struct exchange *x, struct head_response *r)
     return secrets_hide(p->secrets, &x->authority, r, &p->scratch.secrets);
 }
 
+static int hide_in_trailers(const void *arg, struct buf *trailers, struct error *e)
+{
+    const struct exchange *x = arg;
+    struct proxy *p = x->session->proxy;
+
+    if (x->scheme != URL_HTTPS)
+        return 0;
+    if (secrets_hide_trailers(p->secrets, &x->authority, trailers, &p->scratch.secrets) < 0)
+        return error_set(e, EPROTO, "the trailers are too long");
+    return 0;
+}
+
 static void take_final(struct exchange *x, const struct head_response *r)
 {
     enum head_body out = framing(x, r);
@@ -141,6 +153,8 @@ static void take_final(struct exchange *x, const struct head_response *r)
     x->responded = true;
     body_init(&x->response, r->body, r->content_length, out);
     x->response.keep_trailers = true;
+    x->response.change_trailers = hide_in_trailers;
+    x->response.change_arg = x;
     x->response.chunk.lenient = true;
 }
 

@@ -9,8 +9,9 @@
  *           parsed, and are written anew; after the request was judged, by its canonical URL
  *   where   in Authorization and its like, or in the one field that the option names: servers keep
  *           other fields, and show them to others (object stores, logs)
- *   back    an answer's fields are looked through; TRACE, whose answer is the request, is refused.
- *           An answer's content is not: a host that repeats what it is sent gives it to the jail
+ *   back    an answer's fields and trailers are looked through; TRACE, whose answer is the request,
+ *           is refused. An answer's content is not: a host that repeats what it is sent gives it to
+ *           the jail
  *
  * A placeholder in a field for credentials that does not get its value there is refused, with the
  * reason, and not sent on: the server's answer would only say that a login failed. */
@@ -404,5 +405,68 @@ int secrets_hide(const struct secrets *s, const struct url_authority *a, struct 
             if (hide_in(g, &r->fields[k], text) < 0)
                 return -ENOSPC;
     }
+    return 0;
+}
+
+static bool had_any(const struct secrets *s, const struct url_authority *a)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (policy_match_authority(&s->grants[i]->places, URL_HTTPS, a))
+            return true;
+    return false;
+}
+
+static int hide_in_line(const struct secrets *s, const struct url_authority *a,
+                        struct head_field *f, struct secret_text *text)
+{
+    text->len = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (policy_match_authority(&s->grants[i]->places, URL_HTTPS, a) &&
+            hide_in(s->grants[i], f, text) < 0)
+            return -ENOSPC;
+    return 0;
+}
+
+/* Adds the trailers to out, each as its field is written, and the empty line. */
+static int copy_trailers(const struct secrets *s, const struct url_authority *a,
+                         const struct buf *trailers, struct secret_text *text, struct buf *out)
+{
+    const char *at = buf_begin(trailers), *end = at + buf_len(trailers);
+
+    for (;;) {
+        struct head_field f;
+        size_t next;
+        long line = head_take_line(at, (size_t)(end - at), &next);
+        if (line < 0 || (line > 0 && head_parse_field(at, (size_t)line, &f, NULL) < 0))
+            return -EPROTO;
+        if (line > 0 && hide_in_line(s, a, &f, text) < 0)
+            return -ENOSPC;
+        if (line > 0) {
+            buf_append(out, f.name, f.name_len);
+            buf_append(out, ": ", 2);
+            buf_append(out, f.value, f.value_len);
+        }
+        buf_append(out, "\r\n", 2);
+        if (line == 0)
+            return buf_len(out) > CHUNK_TRAILER_MAX ? -ENOSPC : 0;
+        at += next;
+    }
+}
+
+int secrets_hide_trailers(const struct secrets *s, const struct url_authority *a,
+                          struct buf *trailers, struct secret_text *text)
+{
+    struct buf out = {0};
+    int r;
+
+    if (!had_any(s, a))
+        return 0;
+    r = copy_trailers(s, a, trailers, text, &out);
+    if (r < 0) {
+        buf_free(&out);
+        return r;
+    }
+    buf_free(trailers);
+    *trailers = out;
     return 0;
 }

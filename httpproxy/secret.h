@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "httpproxy/buf.h"
 #include "httpproxy/head.h"
 #include "src/error.h"
 #include "src/msg.h"
@@ -41,5 +42,9 @@ int secrets_put(const struct secrets *s, struct head_request *r, const struct ur
  * placeholder. 0, or -ENOSPC. */
 int secrets_hide(const struct secrets *s, const struct url_authority *a, struct head_response *r,
                  struct secret_text *text);
+
+/* The same in trailers of such an answer (head_filter_trailers), which may become longer. */
+int secrets_hide_trailers(const struct secrets *s, const struct url_authority *a,
+                          struct buf *trailers, struct secret_text *text);
 
 #endif

@@ -1,6 +1,7 @@
 /* fuzz_secret.c: the first byte says to which URL, the rest is the head of a request, or of an
- * answer. A value gets into no request to another place and into no other field, what it stands in
- * may stand in a head, and no field of an answer holds it afterwards. */
+ * answer, or its last chunk and trailers. A value gets into no request to another place and into no
+ * other field, what it stands in may stand in a head, and no field of an answer holds it
+ * afterwards. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -78,9 +79,10 @@ static void fuzz_request(const struct secrets *s, const char *head, size_t len, 
     CHECK(count <= 0 || total <= HEAD_MAX);
 }
 
+static const struct url_authority h = {.kind = URL_HOST_NAME, .port = 443, .host = "h"};
+
 static void fuzz_response(const struct secrets *s, const char *head, size_t len)
 {
-    static const struct url_authority h = {.kind = URL_HOST_NAME, .port = 443, .host = "h"};
     static struct head_response r;
     struct error e;
 
@@ -89,6 +91,37 @@ static void fuzz_response(const struct secrets *s, const char *head, size_t len)
     CHECK(!holds(r.reason, r.reason_len));
     for (size_t i = 0; i < r.field_count; i++)
         check_field(&r.fields[i], false);
+}
+
+static void check_trailers(struct buf *b)
+{
+    size_t at = 0, next;
+    long line;
+
+    while ((line = head_take_line(buf_begin(b) + at, buf_len(b) - at, &next)) > 0) {
+        struct head_field f;
+        struct error e;
+        CHECK(head_parse_field(buf_begin(b) + at, (size_t)line, &f, &e) == 0);
+        check_field(&f, false);
+        at += next;
+    }
+    CHECK(line == 0 && at + next == buf_len(b));
+}
+
+static void fuzz_trailers(const struct secrets *s, const char *lines, size_t len)
+{
+    struct buf b = {0};
+    struct error e;
+    int n;
+
+    buf_append(&b, lines, len);
+    n = head_filter_trailers(buf_begin(&b), len, &e);
+    if (n > 0) {
+        b.end = (size_t)n;
+        if (secrets_hide_trailers(s, &h, &b, &text) == 0)
+            check_trailers(&b);
+    }
+    buf_free(&b);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -104,6 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(head, data + 1, size - 1);
     if (size - 1 > 5 && memcmp(head, "HTTP/", 5) == 0)
         fuzz_response(s, head, size - 1);
+    else if (size - 1 > 3 && memcmp(head, "0\r\n", 3) == 0)
+        fuzz_trailers(s, head + 3, size - 4);
     else if (!holds(head, size - 1)) /* which the jail cannot know */
         fuzz_request(s, head, size - 1, data[0]);
     return 0;

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -126,6 +127,42 @@ static void test_chunked_to_chunked(void **state)
     }
 }
 
+static int change(const void *arg, struct buf *trailers, struct error *e)
+{
+    buf_append(trailers, arg, 0);
+    if (buf_len(trailers) == 2)
+        return error_set(e, EPROTO, "there are none");
+    *(char *)memchr(buf_begin(trailers), 'b', buf_len(trailers)) = 'x';
+    return 0;
+}
+
+/* Lines of a server's trailers are written as they should be, filtered, and then changed. */
+static void test_server_trailers(void **state)
+{
+    static const char wanted[] = "0\r\nA: x  c\r\n\r\n";
+    struct body b;
+    size_t rest;
+    int result;
+
+    (void)state;
+    for (size_t piece = 1; piece < 40; piece++) {
+        body_init(&b, BODY_CHUNKED, 0, BODY_CHUNKED);
+        b.keep_trailers = b.chunk.lenient = true;
+        b.change_trailers = change;
+        char *got = run(&b, "0\nA: b \n c\r\nHost: a\n\n", piece, &rest, &result);
+        assert_true(b.done);
+        assert_string_equal(got, wanted);
+        free(got);
+        body_free(&b);
+    }
+    body_init(&b, BODY_CHUNKED, 0, BODY_CHUNKED);
+    b.keep_trailers = true;
+    b.change_trailers = change;
+    free(run(&b, "0\r\n\r\n", 40, &rest, &result));
+    assert_int_equal(result, -EPROTO);
+    body_free(&b);
+}
+
 /* A run longer than the room comes in several chunks. */
 static void test_room(void **state)
 {
@@ -217,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_chunked_to_bare),
         cmocka_unit_test(test_chunked_to_chunked),
         cmocka_unit_test(test_room),
+        cmocka_unit_test(test_server_trailers),
         cmocka_unit_test(test_until_close),
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_broken_chunks),

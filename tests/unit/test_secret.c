@@ -283,6 +283,43 @@ static void test_hide(void **state)
     expect_answer(0, VALUE "," VALUE);
 }
 
+static int hide_trailers(struct secrets *s, const char *host, const char *lines, struct buf *b)
+{
+    struct url_authority a = {.kind = URL_HOST_NAME, .port = 443};
+
+    copy_string(a.host, sizeof(a.host), host);
+    buf_free(b);
+    buf_append(b, lines, strlen(lines));
+    return secrets_hide_trailers(s, &a, b, &text);
+}
+
+static void expect_trailers(const struct buf *b, const char *lines)
+{
+    assert_int_equal(buf_len(b), strlen(lines));
+    assert_memory_equal(buf_begin(b), lines, strlen(lines));
+}
+
+static void test_hide_trailers(void **state)
+{
+    static const char lines[] = "X-A: " VALUE "," VALUE "\r\nX-B:other\r\n\r\n";
+    cleanup_free char *many = xcalloc(1, CHUNK_TRAILER_MAX + 1);
+    struct buf b = {0};
+    size_t n = 0;
+
+    assert_int_equal(hide_trailers(*state, "h.test", lines, &b), 0);
+    expect_trailers(&b, "X-A: " P "," P "\r\nX-B: other\r\n\r\n");
+    assert_int_equal(hide_trailers(*state, "other.test", lines, &b), 0); /* it never had it */
+    expect_trailers(&b, lines);
+    assert_int_equal(hide_trailers(*state, "h.test", line_of("X-A: ", "a" VALUE), &b), -EPROTO);
+    assert_int_equal(hide_trailers(*state, "h.test", "\r\n", &b), 0);
+    expect_trailers(&b, "\r\n");
+    while (n < CHUNK_TRAILER_MAX - 64)
+        n += (size_t)sprintf(many + n, "A: " VALUE "\r\n");
+    (void)sprintf(many + n, "\r\n");
+    assert_int_equal(hide_trailers(*state, "h.test", many, &b), -ENOSPC);
+    buf_free(&b);
+}
+
 /* Wherever in the text the value begins, and whatever stands around it. */
 static void test_hide_base64(void **state)
 {
@@ -380,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hide, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hide_base64, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hide_trailers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hide_too_long, set_up, tear_down),
         cmocka_unit_test(test_base64_strict),
         cmocka_unit_test(test_placeholders),
