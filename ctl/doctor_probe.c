@@ -161,7 +161,7 @@ static bool start_command(struct probe *p, int *go)
 static int try_unix_diag(struct error *e)
 {
     const struct unix_inode none = {0};
-    struct unix_diag_found found;
+    struct unix_diag_found found = {0};
     cleanup_close int fd = unix_diag_open(e);
     int r = fd < 0 ? fd : unix_diag_find(fd, &none, NULL, &found);
 

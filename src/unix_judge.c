@@ -135,7 +135,7 @@ static void find_sockets(struct unix_judge *j, int diag, const struct pinned *p,
 
 static bool is_hosts(struct unix_judge *j, const struct pinned *p, const char *name)
 {
-    struct unix_diag_found found;
+    struct unix_diag_found found = {0};
 
     find_sockets(j, j->host, p, name, &found);
     return found.count > 0;
@@ -143,7 +143,7 @@ static bool is_hosts(struct unix_judge *j, const struct pinned *p, const char *n
 
 static bool is_jails(struct unix_judge *j, const struct pinned *p)
 {
-    struct unix_diag_found found;
+    struct unix_diag_found found = {0};
 
     find_sockets(j, j->jail, p, NULL, &found);
     return found.count > 0 && unix_holders_have(j->holders, p->fd, found.numbers, found.count);
