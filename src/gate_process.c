@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -30,15 +31,17 @@
 #include "src/util.h"
 
 #define GATE_FD 3
+#define END_MS 3000 /* once it has been killed */
 
-/* Standard error, and the socket: nothing else of the supervisor's. */
-static void keep_only(int fd)
+/* The socket, and nothing else of the supervisor's: a gate that hangs (ended_soon) would hold the
+ * caller's standard error, which then may be a pipe that does not end. */
+static void keep_only(int fd, int words)
 {
     int null = open("/dev/null", O_RDWR);
 
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        (fd != GATE_FD && dup2(fd, GATE_FD) < 0) || close_range(GATE_FD + 1, ~0U, 0) < 0 ||
-        fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) < 0)
+        dup2(words, STDERR_FILENO) < 0 || (fd != GATE_FD && dup2(fd, GATE_FD) < 0) ||
+        close_range(GATE_FD + 1, ~0U, 0) < 0 || fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) < 0)
         die("the gate: cannot order its descriptors: %s", strerror(errno));
 }
 
@@ -86,18 +89,26 @@ static void gate_main(const struct policy *policy)
 int gate_process_start(struct gate_process *g, const struct policy *policy, struct error *e)
 {
     pid_t supervisor = getpid();
-    int fds[2];
+    int fds[2], words[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
         return error_errno(e, errno, "socketpair");
+    if (pipe2(words, O_CLOEXEC | O_NONBLOCK) < 0) {
+        int err = errno;
+        (void)close(fds[0]);
+        (void)close(fds[1]);
+        return error_errno(e, err, "pipe2");
+    }
     g->pid = launch_clone(0);
     if (g->pid == 0) {
         die_with(supervisor);
-        keep_only(fds[1]);
+        keep_only(fds[1], words[1]);
         gate_main(policy);
     }
     (void)close(fds[1]);
+    (void)close(words[1]);
     g->fd = fds[0];
+    g->words = words[0];
     if (g->pid < 0) {
         int err = (int)-g->pid;
         g->pid = 0;
@@ -115,13 +126,37 @@ int gate_process_pass(const struct gate_process *g, enum launch_type type, int f
     return r;
 }
 
+void gate_process_speak(const struct gate_process *g)
+{
+    char text[4096];
+    ssize_t n;
+
+    while (g->words >= 0 && (n = read(g->words, text, sizeof(text))) > 0)
+        (void)!write(STDERR_FILENO, text, (size_t)n);
+}
+
+/* A thread of it may be in a file system of the jail's own (FUSE), which does not answer and which
+ * the kernel does not break off: what holds that one's end may be among the gate's descriptors. */
+static bool ended_soon(const struct gate_process *g)
+{
+    struct pollfd p = {.fd = g->pidfd, .events = POLLIN};
+    int r;
+
+    do
+        r = g->pidfd < 0 ? 1 : poll(&p, 1, END_MS);
+    while (r < 0 && errno == EINTR);
+    return r == 1;
+}
+
 void gate_process_end(struct gate_process *g)
 {
     if (g->pid <= 0)
         return;
     if (g->pidfd >= 0) /* else it ends with its socket */
         (void)syscall(SYS_pidfd_send_signal, g->pidfd, SIGKILL, NULL, 0);
-    while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (ended_soon(g))
+        while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    gate_process_speak(g);
     g->pid = 0;
 }

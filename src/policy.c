@@ -579,11 +579,14 @@ bool policy_is_raw(const struct endpoint *ep)
 }
 
 /* Bits that a network has at least if all of it is local, which its ends alone do not tell where
- * IPv4 addresses are embedded (NAT64, Teredo): the first and the last of these are local, too. */
+ * IPv4 addresses are embedded (NAT64, Teredo; 6to4, from bit 16 on): the first and the last of
+ * these are local, too. */
 static unsigned local_prefix_min(const struct endpoint *ep)
 {
     const uint8_t *bytes = (const uint8_t *)&ep->address;
 
+    if (ep->family == AF_INET6 && bytes[0] == 0x20 && bytes[1] == 0x02)
+        return 16 + LOCAL_PREFIX_MIN;
     return ep->family == AF_INET6 && bytes[0] < LOCAL_IPV6_FROM ? EMBEDDED_PREFIX_MIN
                                                                 : LOCAL_PREFIX_MIN;
 }

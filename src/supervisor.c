@@ -60,6 +60,7 @@
 #define DRAIN_MS 10
 #define MAPPED_BYTES 32768 /* allocations of that size are mappings */
 #define HUNG_MS 1000
+#define END_MS 4000       /* of what has been killed: much memory takes a while */
 #define PROXY_WORD_MS 500 /* from the end of a proxy's channel to the keeper's word of its own */
 
 /* --- ends --- */
@@ -447,12 +448,20 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
 }
 
 /* An init that hangs may be held by a debugger, without which the kernel does not finish the end of
- * what has been killed: that goes on after this process, then. */
+ * what has been killed; and a process that waits for a FUSE file system of the jail's own, whose
+ * daemon has been killed, never ends: that goes on after this process, then. */
 static bool may_wait(const struct supervisor *s)
 {
     struct pollfd p = {.fd = s->keeper_fd, .events = POLLIN};
+    int r;
 
-    return !s->hangs || poll(&p, 1, HUNG_MS) == 1;
+    do
+        r = poll(&p, 1, s->hangs ? HUNG_MS : END_MS);
+    while (r < 0 && errno == EINTR);
+    if (r == 0 && !s->hangs && s->log)
+        log_error(s->log, "the jail's processes have been killed, and do not end: one waits for a "
+                          "file system of the jail's own (FUSE), perhaps");
+    return r == 1;
 }
 
 /* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any
@@ -547,7 +556,8 @@ static int supervise(const struct options *options, const struct policy *policy,
     s->options = options;
     s->policy = policy;
     s->container = container;
-    s->diag = s->keeper_fd = s->gate_process.fd = s->gate_process.pidfd = -1;
+    s->diag = s->keeper_fd = s->gate_process.fd = s->gate_process.pidfd = s->gate_process.words =
+        -1;
     s->init_fd = s->command_fd = -1;
     if ((r = fill_standard_fds(e)) < 0)
         return r;

@@ -237,6 +237,7 @@ void supervisor_on_gate_closed(struct channel *c, const char *reason, void *arg)
     channel_free(c);
     s->gate.channel = NULL;
     s->gate_process.fd = -1; /* was the channel's */
+    gate_process_speak(&s->gate_process);
     if (s->phase != PHASE_ENDING)
         supervisor_give_up(s, EPIPE, "the gate for the jail's connections %s",
                            reason ? reason : "ended unexpectedly");

@@ -87,6 +87,13 @@ static void start_thread(struct gate *g, void *(*start)(void *));
 
 /* --- one notification --- */
 
+struct call {
+    struct unix_asker who;
+    int number; /* the socket's, among the caller's descriptors */
+    int socket; /* -1: it is not held */
+    ino_t inode;
+};
+
 static bool still_valid(const struct gate *g, uint64_t id)
 {
     int r;
@@ -126,25 +133,61 @@ static int open_pidfd(struct unix_asker *c)
     return fd;
 }
 
-/* Takes the caller's socket. What is returned on failure is what connect(2) then returns. */
-static int take_socket(struct unix_asker *c, int fd)
+/* The caller's descriptor of that number. What is returned on failure is what connect(2) then
+ * returns. */
+static int get_fd(const struct unix_asker *who, int number)
 {
-    c->pidfd = open_pidfd(c);
-    if (c->pidfd < 0)
+    int fd = (int)syscall(SYS_pidfd_getfd, who->pidfd, number, 0);
+
+    return fd >= 0 ? fd : errno == EBADF ? -EBADF : -EACCES;
+}
+
+static int take_socket(struct call *c)
+{
+    struct stat st;
+
+    c->who.pidfd = open_pidfd(&c->who);
+    if (c->who.pidfd < 0)
         return -EACCES;
-    c->socket = (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
+    c->socket = get_fd(&c->who, c->number);
     if (c->socket < 0)
-        return errno == EBADF ? -EBADF : -EACCES;
+        return c->socket;
+    c->inode = fstat(c->socket, &st) < 0 ? 0 : st.st_ino;
     return 0;
 }
 
-/* Descriptors are closed; -1 where there is none. */
-static void drop_caller(struct unix_asker *c)
+static void drop_socket(struct call *c)
 {
-    if (c->pidfd >= 0)
-        (void)close(c->pidfd);
     if (c->socket >= 0)
         (void)close(c->socket);
+    c->socket = -1;
+}
+
+/* AF_*, or -errno: of no socket, or of one of the host's network. */
+static int family_of(const struct gate *g, int fd)
+{
+    uint64_t netns = 0;
+    socklen_t size = sizeof(int), netns_size = sizeof(netns);
+    int family;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0)
+        return -errno; /* ENOTSOCK */
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &netns_size) < 0 ||
+        netns == g->host_netns)
+        return -ENETUNREACH;
+    return family;
+}
+
+/* Once more, of the same call: the descriptor may be of another one meanwhile. */
+static int take_again(const struct unix_asker *who)
+{
+    const struct call *c = (const struct call *)(const void *)who;
+    cleanup_close int fd = get_fd(who, c->number);
+    int family = fd < 0 ? fd : family_of(who->arg, fd);
+
+    if (family < 0)
+        return family;
+    return family == AF_UNIX ? steal_fd(&fd) : -EINVAL;
 }
 
 /* Before the caller has its answer: what it did is in the supervisor's socket when it ends. */
@@ -163,19 +206,22 @@ static void report(const struct gate *g, const struct unix_verdict *v, const cha
         die("the supervisor has gone");
 }
 
-/* The ids are read here alone: a socket of the internet is connected to without them, and often. */
-static int connect_unix(const struct gate *g, struct unix_asker *c,
+/* The ids are read here alone: a socket of the internet is connected to without them, and often.
+ * The socket is let go first: a path may lead into a file system of the jail's own (FUSE) that does
+ * not answer, and whose end, /dev/fuse, is under way in that very socket. */
+static int connect_unix(const struct gate *g, struct call *c,
                         const struct sockaddr_storage *address, size_t len)
 {
     char path[UNIX_JUDGE_PATH_SIZE];
     struct unix_verdict v;
     int r;
 
-    if (unix_caller_read(c->tid, &c->ids) < 0)
+    drop_socket(c);
+    if (unix_caller_read(c->who.tid, &c->who.ids) < 0)
         return -EACCES;
-    if (!asker_waits(c)) /* else they may be those of a process with a recycled number */
+    if (!asker_waits(&c->who)) /* else they may be those of a process with a recycled number */
         return -EINTR;
-    r = unix_judge_connect(g->what.judge, c, address, len, path, &v);
+    r = unix_judge_connect(g->what.judge, &c->who, address, len, path, &v);
     if (v.logged)
         report(g, &v, path);
     return r;
@@ -190,36 +236,23 @@ static bool is_free_netlink(const struct sockaddr_storage *address)
 }
 
 /* The connection itself: 0 or -errno, as the caller will see it. */
-static int make_connection(const struct gate *g, struct unix_asker *c,
+static int make_connection(const struct gate *g, struct call *c,
                            const struct sockaddr_storage *address, size_t len)
 {
-    socklen_t size = sizeof(int);
-    uint64_t netns = 0;
-    socklen_t netns_size = sizeof(netns);
-    int domain;
+    int family = family_of(g, c->socket);
 
-    if (getsockopt(c->socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
-        return -errno; /* ENOTSOCK */
-    if (getsockopt(c->socket, SOL_SOCKET, SO_NETNS_COOKIE, &netns, &netns_size) < 0 ||
-        netns == g->host_netns)
-        return -ENETUNREACH;
-    if (domain == AF_UNIX)
+    if (family < 0)
+        return family;
+    if (family == AF_UNIX)
         return connect_unix(g, c, address, len);
-    if (domain == AF_NETLINK && !is_free_netlink(address))
+    if (family == AF_NETLINK && !is_free_netlink(address))
         return -EPERM;
-    if (!asker_waits(c))
+    if (!asker_waits(&c->who))
         return -EINTR;
     return connect(c->socket, (const struct sockaddr *)address, (socklen_t)len) < 0 ? -errno : 0;
 }
 
 /* --- callers that were interrupted --- */
-
-static ino_t socket_number(int fd)
-{
-    struct stat st;
-
-    return fstat(fd, &st) < 0 ? 0 : st.st_ino;
-}
 
 static void add_orphan(struct gate *g, pid_t tid, ino_t socket)
 {
@@ -262,19 +295,19 @@ static bool interrupt_earlier(struct gate *g, uint64_t id, pid_t tid)
  * of the interrupted one may still be in connect(2). Two at once on one socket would wait for each
  * other's places in the backlog: so the earlier one ends first. If it made the connection before it
  * could be stopped, this call has succeeded. */
-static bool was_orphaned(struct gate *g, uint64_t id, const struct unix_asker *c)
+static bool was_orphaned(struct gate *g, uint64_t id, const struct call *c)
 {
     const struct timespec pause = {0, 500000};
 
-    while (interrupt_earlier(g, id, c->tid) && still_valid(g, id))
+    while (interrupt_earlier(g, id, c->who.tid) && still_valid(g, id))
         (void)nanosleep(&pause, NULL);
-    return take_orphan(g, c->tid, socket_number(c->socket));
+    return take_orphan(g, c->who.tid, c->inode);
 }
 
 /* --- serving --- */
 
 /* Reads what the caller wants. False if the caller has gone. Else *r is 0 or what to answer. */
-static bool take_request(struct gate *g, const struct seccomp_notif *n, struct unix_asker *c,
+static bool take_request(struct gate *g, const struct seccomp_notif *n, struct call *c,
                          struct sockaddr_storage *address, int *r)
 {
     int len = (int)n->data.args[2];
@@ -283,9 +316,9 @@ static bool take_request(struct gate *g, const struct seccomp_notif *n, struct u
         *r = -EINVAL; /* move_addr_to_kernel */
         return true;
     }
-    *r = copy_address(c->tid, n->data.args[1], (size_t)len, address);
+    *r = copy_address(c->who.tid, n->data.args[1], (size_t)len, address);
     if (*r == 0)
-        *r = take_socket(c, (int)n->data.args[0]);
+        *r = take_socket(c);
     /* If it is valid now, all that was read above was the caller's, not of a process with a
      * recycled number. */
     return still_valid(g, n->id);
@@ -306,12 +339,14 @@ static bool send_answer(const struct gate *g, struct seccomp_notif_resp *resp)
 
 static void answer(struct gate *g, const struct seccomp_notif *n)
 {
-    struct unix_asker c = {.tid = (pid_t)n->pid,
-                           .pidfd = -1,
-                           .socket = -1,
-                           .waits = asker_waits,
-                           .arg = g,
-                           .id = n->id};
+    struct call c = {.who = {.tid = (pid_t)n->pid,
+                             .pidfd = -1,
+                             .take = take_again,
+                             .waits = asker_waits,
+                             .arg = g,
+                             .id = n->id},
+                     .number = (int)n->data.args[0],
+                     .socket = -1};
     struct seccomp_notif_resp resp = {.id = n->id};
     struct sockaddr_storage address;
     int r;
@@ -321,9 +356,11 @@ static void answer(struct gate *g, const struct seccomp_notif *n)
             r = make_connection(g, &c, &address, (size_t)n->data.args[2]);
         resp.error = r;
         if (!send_answer(g, &resp) && r == 0)
-            add_orphan(g, c.tid, socket_number(c.socket));
+            add_orphan(g, c.who.tid, c.inode);
     }
-    drop_caller(&c);
+    drop_socket(&c);
+    if (c.who.pidfd >= 0)
+        (void)close(c.who.pidfd);
 }
 
 /* --- threads --- */

@@ -48,16 +48,22 @@
 #define LEVELS_MAX 33      /* of user namespaces; the kernel has 32 */
 #define NAMESPACES_MAX 256 /* that are remembered while all processes are looked at */
 #define FDS_MAX 65536      /* of a process, if its folder cannot be read */
-#define RECENT_MAX 16      /* processes that were found last */
+#define RECENT_MAX 16      /* places where one was found last */
 #define SAME_TRIES 3       /* a file's mode may change between two looks */
 #define PASSES 8           /* if sock_diag has named a socket */
 #define PASSES_UNNAMED 2
 #define PAUSE_NS 2000000 /* before the second pass; twice as long before each later one */
 
+/* Where a listener was. */
+struct place {
+    pid_t pid; /* 0: none */
+    int fd;
+};
+
 struct unix_holders {
     ino_t jail, owner; /* of J, and U1 */
     pthread_mutex_t lock;
-    pid_t recent[RECENT_MAX]; /* ring */
+    struct place recent[RECENT_MAX]; /* ring */
     size_t next;
 };
 
@@ -68,6 +74,7 @@ struct hunt {
     const uint32_t *numbers;
     size_t count;
     bool threads;
+    int found; /* the descriptor's number there */
     struct {
         ino_t netns;
         bool jail;
@@ -130,26 +137,34 @@ static bool is_same_file(int a, int b)
     return false;
 }
 
-static bool is_the_jails(const struct hunt *hunt, int fd)
+/* The file that the socket is bound to (O_PATH), and its network namespace; -1. */
+static void ask(int fd, int *file, int *netns)
 {
-    cleanup_close int file = -1, netns = -1;
     socklen_t size = sizeof(int);
     int domain = -1;
 
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
-        return false;
-    file = ioctl(fd, SIOCUNIXFILE);
-    if (file < 0 || !is_same_file(file, hunt->file))
-        return false;
-    netns = ioctl(fd, SIOCGSKNS);
-    return netns >= 0 && is_jail_netns(hunt->holders, netns);
+        return;
+    *file = ioctl(fd, SIOCUNIXFILE);
+    if (*file >= 0)
+        *netns = ioctl(fd, SIOCGSKNS);
 }
 
-static bool try_fd(const struct hunt *hunt, int pidfd, int number)
+/* The socket is not held while its file is looked at, which a file system of the jail's (FUSE) may
+ * answer or not: /dev/fuse may be under way in it, and that file system would never end. */
+static bool try_fd(struct hunt *hunt, int pidfd, int number)
 {
-    cleanup_close int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    cleanup_close int file = -1, netns = -1;
+    int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
 
-    return fd >= 0 && is_the_jails(hunt, fd);
+    if (fd < 0)
+        return false;
+    ask(fd, &file, &netns);
+    (void)close(fd);
+    if (netns < 0 || !is_jail_netns(hunt->holders, netns) || !is_same_file(file, hunt->file))
+        return false;
+    hunt->found = number;
+    return true;
 }
 
 /* --- a process, or a thread --- */
@@ -170,7 +185,7 @@ static bool is_asked_for(const struct hunt *hunt, int folder, const char *name)
     return !hunt->numbers;
 }
 
-static bool look_into_folder(const struct hunt *hunt, int pidfd, DIR *folder)
+static bool look_into_folder(struct hunt *hunt, int pidfd, DIR *folder)
 {
     struct dirent *d;
     bool found = false;
@@ -199,7 +214,7 @@ static int count_slots(const char *process)
     return n < 0 ? 0 : n < FDS_MAX ? (int)n : FDS_MAX;
 }
 
-static bool look_at_descriptors(const struct hunt *hunt, int pidfd, const char *process)
+static bool look_at_descriptors(struct hunt *hunt, int pidfd, const char *process)
 {
     bool found = false;
     char path[96];
@@ -284,24 +299,36 @@ static bool look_at_threads(struct hunt *hunt, pid_t pid)
 
 /* --- all of them --- */
 
+static bool look_at_place(struct hunt *hunt, const struct place *at)
+{
+    cleanup_close int pidfd = -1;
+    char process[64];
+
+    (void)snprintf(process, sizeof(process), "/proc/%d", (int)at->pid);
+    if (!is_in_jail(hunt, process))
+        return false; /* the number is another's now */
+    pidfd = (int)syscall(SYS_pidfd_open, at->pid, 0);
+    return pidfd >= 0 && try_fd(hunt, pidfd, at->fd);
+}
+
 static bool look_at_recent(struct hunt *hunt)
 {
     struct unix_holders *h = hunt->holders;
-    pid_t recent[RECENT_MAX];
+    struct place recent[RECENT_MAX];
 
     (void)pthread_mutex_lock(&h->lock);
     memcpy(recent, h->recent, sizeof(recent));
     (void)pthread_mutex_unlock(&h->lock);
     for (size_t i = 0; i < RECENT_MAX; i++)
-        if (recent[i] && look_at_process(hunt, recent[i]))
+        if (recent[i].pid && look_at_place(hunt, &recent[i]))
             return true;
     return false;
 }
 
-static void remember(struct unix_holders *h, pid_t pid)
+static void remember(struct unix_holders *h, pid_t pid, int fd)
 {
     (void)pthread_mutex_lock(&h->lock);
-    h->recent[h->next++ % RECENT_MAX] = pid;
+    h->recent[h->next++ % RECENT_MAX] = (struct place){pid, fd};
     (void)pthread_mutex_unlock(&h->lock);
 }
 
@@ -318,7 +345,7 @@ static bool look_at_all(struct hunt *hunt)
         found =
             pid && (look_at_process(hunt, pid) || (hunt->threads && look_at_threads(hunt, pid)));
         if (found)
-            remember(hunt->holders, pid);
+            remember(hunt->holders, pid, hunt->found);
     }
     (void)closedir(proc);
     return found;

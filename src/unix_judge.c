@@ -212,17 +212,31 @@ static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdi
 
 /* --- the connection --- */
 
+static bool is_datagram(int fd)
+{
+    socklen_t size = sizeof(int);
+    int type = SOCK_DGRAM;
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    return type == SOCK_DGRAM;
+}
+
 /* With the caller's ids, if it still waits: whom nobody waits for is not connected to. */
 static int connect_as(const struct unix_asker *who, const void *address, size_t len)
 {
+    cleanup_close int fd = who->take(who);
     struct unix_ids own;
-    int r = unix_ids_borrow(&who->ids, &own);
+    int r;
 
-    if (r < 0)
+    if (fd < 0)
+        return fd;
+    if (is_datagram(fd))
+        return -EPROTONOSUPPORT;
+    if ((r = unix_ids_borrow(&who->ids, &own)) < 0)
         return r;
     if (!who->waits(who))
         r = -EINTR;
-    else if (connect(who->socket, address, (socklen_t)len) < 0)
+    else if (connect(fd, address, (socklen_t)len) < 0)
         r = -errno;
     unix_ids_return(&own);
     return r;
@@ -277,15 +291,9 @@ int unix_judge_connect(struct unix_judge *j, const struct unix_asker *who,
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)address;
     size_t offset = offsetof(struct sockaddr_un, sun_path);
-    socklen_t size = sizeof(int);
-    int type = 0;
 
     *verdict = (struct unix_verdict){.decision = MSG_ALLOW, .endpoint = POLICY_INDEX_NONE};
     path[0] = '\0';
-    if (getsockopt(who->socket, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
-        return -errno;
-    if (type == SOCK_DGRAM)
-        return -EPROTONOSUPPORT;
     if (len <= offset || un->sun_family != AF_UNIX || len > sizeof(*un))
         return -EINVAL;
     if (un->sun_path[0] == '\0')

@@ -34,11 +34,13 @@ int unix_judge_set_jail(struct unix_judge *j, int diag, struct error *e);
 struct unix_asker {
     struct unix_caller ids;
     pid_t tid;
-    int pidfd;  /* of the process or the thread */
-    int socket; /* the caller's, AF_UNIX */
-    /* Does it still wait for the answer? Asked right before connect(2). */
+    int pidfd; /* of the process or the thread */
+    /* The caller's socket, AF_UNIX, to be closed; or -errno as connect(2) has it. It is taken right
+     * before connect(2), and not held while files are looked for. */
+    int (*take)(const struct unix_asker *who);
+    /* Does it still wait for the answer? Asked likewise. */
     bool (*waits)(const struct unix_asker *who);
-    const void *arg; /* of waits */
+    const void *arg; /* of both */
     uint64_t id;     /* likewise */
 };
 

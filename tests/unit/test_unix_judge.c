@@ -39,6 +39,12 @@ static bool waits(const struct unix_asker *who)
     return f->waits;
 }
 
+static int take(const struct unix_asker *who)
+{
+    (void)who;
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
 static struct unix_judge *judges[8];
 static size_t judge_count;
 
@@ -66,19 +72,14 @@ static void set_up(struct fixture *f, struct fixture **self, bool abstract)
     diag = unix_diag_open(&e);
     assert_true(diag >= 0);
     assert_int_equal(unix_judge_set_jail(f->judge, diag, &e), 0);
-    f->who = (struct unix_asker){.tid = getpid(), .waits = waits, .arg = self};
+    f->who = (struct unix_asker){.tid = getpid(), .take = take, .waits = waits, .arg = self};
     assert_int_equal(unix_caller_read(getpid(), &f->who.ids), 0);
     f->who.pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 }
 
 static int attempt(struct fixture *f)
 {
-    int r;
-
-    f->who.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    r = unix_judge_connect(f->judge, &f->who, &f->address, f->len, f->path, &f->verdict);
-    (void)close(f->who.socket);
-    return r;
+    return unix_judge_connect(f->judge, &f->who, &f->address, f->len, f->path, &f->verdict);
 }
 
 static bool was_connected(const struct fixture *f)
