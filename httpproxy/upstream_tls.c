@@ -73,9 +73,11 @@ static bool configure(SSL_CTX *ctx)
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_default_read_buffer_len(ctx, LIMIT_READ_AHEAD);
     SSL_CTX_sess_set_new_cb(ctx, on_new_session);
-    /* Of TLS 1.2: servers ask in this way for a client's certificate on some of their paths, and
-     * are content with none. The server's own is verified anew. */
+    /* Servers ask in these ways for a client's certificate on some of their paths, and are content
+     * with none. In TLS 1.2 the server's own is verified anew; in TLS 1.3 only who has said that he
+     * can be asked is. */
     (void)SSL_CTX_clear_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_post_handshake_auth(ctx, 1);
     return SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) == 0;
 }
 

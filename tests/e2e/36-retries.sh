@@ -218,6 +218,42 @@ kill $server
 exec 9>&-
 wait
 
+t_case 'TLS 1.3: a server that asks for a certificate after the handshake, and is content with none'
+cat >asks.py <<'END'
+import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("leaf.pem", "leaf.key")
+context.load_verify_locations("leaf.pem")
+context.minimum_version = ssl.TLSVersion.TLSv1_3
+context.verify_mode = ssl.CERT_OPTIONAL
+context.post_handshake_auth = True
+listener = socket.create_server(("192.0.2.10", 8557))
+open("asks.ready", "w").close()
+while True:
+    try:
+        s = context.wrap_socket(listener.accept()[0], server_side=True)
+        if s.recv(1000):
+            try:
+                s.verify_client_post_handshake()
+                status = "200 OK"
+            except ssl.SSLError:  # of a client that has not said that it can be asked; as Apache does
+                status = "403 Forbidden"
+            s.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+            s.recv(1000)
+        s.close()
+    except OSError:
+        pass
+END
+python3 asks.py >asks.log 2>&1 </dev/null &
+server=$!
+until_true test -e asks.ready
+for how in --http1.1 --http2; do
+    run cijail -e https://192.0.2.10:8557/ -- curl -sS $how -w '%{http_code}' https://192.0.2.10:8557/
+    t_eq "$out" 200
+done
+kill $server
+wait
+
 t_case 'an answer that comes before a TLS server ends the connection, in the middle of an upload, is passed on'
 cat >early.py <<'END'
 import socket, ssl, time
