@@ -142,6 +142,13 @@ void exchange_free(struct exchange *x)
     free(x);
 }
 
+/* The server says that it has done nothing of the request (HTTP/2; upstream_error tells why). */
+static bool is_refused(const struct exchange *x)
+{
+    return x->upstream && x->upstream->shared &&
+           (x->upstream_error == -ECONNREFUSED || x->upstream_error == -EPROTONOSUPPORT);
+}
+
 /* Answers for a server that did not. */
 static void answer_failure(struct session *s, const struct exchange *x)
 {
@@ -157,6 +164,19 @@ static void answer_failure(struct session *s, const struct exchange *x)
     reply_failed(text, sizeof(s->proxy->scratch.text), x->reason, x->method, x->url);
     session_reply(s, x->fail_status, text, strcmp(x->method, "HEAD") == 0,
                   next == SESSION_HEAD ? skip : 0, next);
+}
+
+/* A server that has reset the request's stream (HTTP/2) tells something by the code: gRPC makes its
+ * status of it, and tries again after a 502 what it would not after a reset. */
+static bool passes_reset_on(struct session *s, const struct exchange *x)
+{
+    const struct stream *from = x->upstream ? &x->upstream->stream : NULL;
+
+    if (!from || !from->was_reset || is_refused(x) || s->client.ops != &h2_stream_ops)
+        return false;
+    s->client.was_reset = true;
+    s->client.reset_code = from->reset_code;
+    return true;
 }
 
 /* Reports, frees, and moves the session on. */
@@ -179,9 +199,13 @@ static void finish(struct session *s)
             session_enter(s, whole ? SESSION_HEAD : SESSION_LINGER);
         break;
     case EXCHANGE_FAILED:
-        answer_failure(s, x);
+        if (passes_reset_on(s, x))
+            session_enter(s, SESSION_DEAD);
+        else
+            answer_failure(s, x);
         break;
     case EXCHANGE_CUT:
+        (void)passes_reset_on(s, x);
         if (x->responded)
             (void)session_flush(s);
         /* Without a length or chunks only a reset tells the client that this is not the end. */
@@ -374,13 +398,6 @@ static bool handshake(struct exchange *x)
 }
 
 /* --- the way of the request --- */
-
-/* The server says that it has done nothing of the request (HTTP/2; upstream_error tells why). */
-static bool is_refused(const struct exchange *x)
-{
-    return x->upstream && x->upstream->shared &&
-           (x->upstream_error == -ECONNREFUSED || x->upstream_error == -EPROTONOSUPPORT);
-}
 
 bool exchange_may_retry(const struct exchange *x)
 {

@@ -60,6 +60,7 @@ struct h2_stream {
     struct buf data;   /* content */
     bool out_begun;    /* the final head was handed to libnghttp2 */
     bool cut;          /* the content ends before its end: reset once what there is was sent */
+    uint32_t cut_code; /* with this */
     bool waiting;      /* libnghttp2 waits for content */
     bool ended;        /* END_STREAM was sent */
     uint64_t begun_at; /* now_ms() when the request was sent */

@@ -130,6 +130,10 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         c->wants_http1 = frame->goaway.error_code == NGHTTP2_HTTP_1_1_REQUIRED;
     if (!st)
         return 0;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && st->user) {
+        st->user->was_reset = true;
+        st->user->reset_code = frame->rst_stream.error_code;
+    }
     if (frame->hd.type == NGHTTP2_HEADERS) {
         if (h2_stream_section(st, end, &e) < 0)
             reset(c, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);

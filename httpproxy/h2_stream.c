@@ -343,7 +343,8 @@ static ssize_t on_content_wanted(nghttp2_session *ng, int32_t id, uint8_t *data,
         if (add_trailers(st))
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
     } else if (n == 0 && st->cut) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* RST_STREAM with INTERNAL_ERROR */
+        (void)nghttp2_submit_rst_stream(st->conn->ng, NGHTTP2_FLAG_NONE, st->id, st->cut_code);
+        return NGHTTP2_ERR_DEFERRED;
     } else if (n == 0) {
         st->waiting = true;
         return NGHTTP2_ERR_DEFERRED;
@@ -491,8 +492,10 @@ static void do_close(void *impl, bool broken)
 {
     struct h2_stream *st = impl;
     struct h2_conn *c = st->conn;
+    uint32_t code = st->user->was_reset ? st->user->reset_code : NGHTTP2_INTERNAL_ERROR;
 
     st->user = NULL;
+    st->cut_code = code;
     if (c)
         c->count--;
     if (!c || st->closed || st->id == 0) {
@@ -513,8 +516,7 @@ static void do_close(void *impl, bool broken)
         resume(st);
     else if (!is_whole(st) || broken)
         (void)nghttp2_submit_rst_stream(c->ng, NGHTTP2_FLAG_NONE, st->id,
-                                        c->server && !broken ? NGHTTP2_INTERNAL_ERROR
-                                                             : NGHTTP2_CANCEL);
+                                        c->server && !broken ? code : NGHTTP2_CANCEL);
     c->side->wake(c);
 }
 

@@ -46,6 +46,9 @@ struct stream {
     bool unwritable; /* the peer takes no more; what it has said may still be there to be read */
     bool no_notify;  /* it ends without close_notify: whether that is the end is not known */
     bool distrusted; /* the peer's alert said that it does not accept our certificate */
+    /* HTTP/2: the peer has reset it; or it is to be reset, as what it is for was. */
+    bool was_reset;
+    uint32_t reset_code; /* RFC 9113, 7 */
 };
 
 /* The BIO method that TLS streams need; one per process. NULL if memory is out. */

@@ -140,12 +140,26 @@ done
 
 t_case 'HTTP/2: what it may have processed is not sent twice, unless that does no harm'
 for what in processed broken close reset; do
+    failed=502
+    [[ $what != broken ]] || failed=000 # passed on, see below
     requests h2 "ok $what ok" 'GET POST GET'
-    t_eq "$out" '200 502 200'
+    t_eq "$out" "200 $failed 200"
     t_match "$served" "^1 ok,1 $what,[12] ok,$"
     requests h2 "ok $what ok" 'GET GET'
     t_eq "$out" '200 200'
     t_match "$served" "^1 ok,1 $what,[12] ok,$"
+done
+
+t_case 'HTTP/2: the code of a reset reaches a client that speaks it: gRPC makes its status of that'
+for what in 'broken 2' 'cancel 8' 'half 8'; do
+    start_server h2 "ok ${what% *} ok"
+    run cijail -v -e "https://192.0.2.10:$port/" -- sh -c "for body in a b c; do
+        curl -sS --http2 -o /dev/null -w '%{http_code} ' -d \$body https://192.0.2.10:$port/; done"
+    stop_server
+    t_match "$out" '^200 [02]00 200 $'
+    t_match "$err" "was not closed cleanly: [A-Z_]+ \(err ${what#* }\)"
+    t_match "$err" ' cijail: allow (-|200) POST .*: .*Connection reset by peer'
+    t_match "$served" "^1 ok,1 ${what% *},1 ok,$"
 done
 t_case 'a connection is begun while the client is at its handshake, and serves its request'
 for protocol in http/1.1 h2; do

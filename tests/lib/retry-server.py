@@ -7,6 +7,8 @@ and does to its first request what the first WHAT says, to its second what the s
   reset      it is reset
   refuse     RST_STREAM, REFUSED_STREAM                                     (this one and those below: HTTP/2)
   broken     RST_STREAM, INTERNAL_ERROR
+  cancel     RST_STREAM, CANCEL
+  half       200, the beginning of a body, and then RST_STREAM, CANCEL
   goaway     GOAWAY, which says that this request was not processed; the connection stays
   http1      RST_STREAM, HTTP_1_1_REQUIRED
   http1-all  GOAWAY, HTTP_1_1_REQUIRED
@@ -24,7 +26,7 @@ import threading
 
 from h2frames import ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RST, SETTINGS, WINDOW, frame
 
-RESETS = {"refuse": 7, "broken": 2, "http1": 13}  # RFC 9113, 7
+RESETS = {"refuse": 7, "broken": 2, "cancel": 8, "http1": 13}  # RFC 9113, 7
 STATUS_200 = b"\x88"  # of HPACK's static table
 
 lock = threading.Lock()
@@ -67,6 +69,9 @@ def answer(sock, number, stream, length):
         return False
     if does == "ok":
         sock.sendall(frame(HEADERS, END_HEADERS, stream, STATUS_200) + frame(DATA, END_STREAM, stream, b"ok\n"))
+    elif does == "half":
+        sock.sendall(frame(HEADERS, END_HEADERS, stream, STATUS_200) + frame(DATA, 0, stream, b"half\n")
+                     + frame(RST, 0, stream, struct.pack(">I", RESETS["cancel"])))
     elif does in RESETS:
         sock.sendall(frame(RST, 0, stream, struct.pack(">I", RESETS[does])))
     else:
