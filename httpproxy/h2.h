@@ -39,6 +39,7 @@ struct h2_stream {
     bool closed;          /* libnghttp2 knows it no more */
     bool head_only;       /* the request's method is HEAD */
     enum h2_tunnel tunnel;
+    bool grpc;    /* the request is one */
     int error;    /* how it broke, once all that came before is read: a negative errno */
     char key[32]; /* Sec-WebSocket-Key of the extended CONNECT */
     /* from the peer */

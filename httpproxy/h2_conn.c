@@ -165,9 +165,10 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     if (st && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
         (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS)) {
         st->ended = true;
-        /* RFC 9113, 8.1: no more of it is wanted. The client has nothing to send, and no reason
-         * to end its side. */
-        if (c->server && st->tunnel == H2_TUNNEL_ASKED && !st->in_done)
+        /* RFC 9113, 8.1: no more of it is wanted. Behind an extended CONNECT the client has nothing
+         * to send, and no reason to end its side; gRPC's C core, in the middle of sending, would
+         * wait for ever, whatever its deadline. */
+        if (c->server && (st->tunnel == H2_TUNNEL_ASKED || st->grpc) && !st->in_done)
             (void)nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
     }
     return 0;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "httpproxy/head_internal.h"
 #include "src/util.h"
@@ -89,6 +90,8 @@ static bool is_connection_specific(const struct head_field *field)
            head_field_is(field, "transfer-encoding");
 }
 
+#define GRPC "application/grpc" /* and what may be behind: "+proto" */
+
 static void add_line(struct h2_fields *f, const struct head_field *field)
 {
     buf_append(&f->lines, field->name, field->name_len);
@@ -97,6 +100,9 @@ static void add_line(struct h2_fields *f, const struct head_field *field)
     put_text(&f->lines, "\r\n");
     if (head_field_is(field, "content-length"))
         f->length = true;
+    if (head_field_is(field, "content-type"))
+        f->grpc =
+            field->value_len >= strlen(GRPC) && strncasecmp(field->value, GRPC, strlen(GRPC)) == 0;
 }
 
 static void add_cookie(struct h2_fields *f, const struct head_field *field)

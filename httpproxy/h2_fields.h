@@ -33,6 +33,7 @@ struct h2_fields {
     struct buf cookies; /* RFC 9113, 8.2.3: one field again */
     size_t size;        /* of all, as they would be as text */
     bool length;        /* there is a content-length */
+    bool grpc;          /* Content-Type is gRPC's */
     bool too_long;      /* more than HEAD_MAX: the rest was not kept */
     const char *bad;    /* why this is no message at all; NULL: it may be one */
 };

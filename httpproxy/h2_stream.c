@@ -124,6 +124,7 @@ static int request_head(struct h2_stream *st, bool end)
     if (f->seen[H2_PROTOCOL])
         st->tunnel = H2_TUNNEL_ASKED;
     st->in_chunked = body_follows(st, end) && !f->length;
+    st->grpc = f->grpc;
     st->conn->side->request(st);
     free_fields(st);
     return 0;

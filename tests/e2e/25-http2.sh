@@ -142,6 +142,53 @@ denied PERMISSION_DENIED"
 t_count 1 "$err" ' cijail: deny - POST https://origin\.example:9443/test\.Other/Unary'
 t_match "$err" ' cijail: allow 200 POST https://origin\.example:9443/test\.Echo/Unary'
 
+cat >dying-server.py <<'SERVER'
+import socket, ssl, struct, sys
+sys.path.append(sys.argv[1])
+from h2frames import SETTINGS, WINDOW, frame
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("leaf.pem", "leaf.key")
+context.set_alpn_protocols(["h2"])
+listener = socket.create_server(("192.0.2.10", 9444))
+open("dying.ready", "w").close()
+while True:
+    sock = context.wrap_socket(listener.accept()[0], server_side=True)
+    sock.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 24)) + frame(WINDOW, 0, 0, struct.pack(">I", 1 << 24)))
+    got = 0
+    while got < 400000 and (data := sock.recv(65536)):
+        got += len(data)
+    sock.close()
+SERVER
+cat >grpc-upload.py <<'CLIENT'
+import os, sys
+import grpc
+
+with open(os.environ["SSL_CERT_FILE"], "rb") as file:
+    channel = grpc.secure_channel("192.0.2.10:9444", grpc.ssl_channel_credentials(file.read()))
+call = channel.stream_unary(sys.argv[1]).future((bytes(1000) for _ in range(6000)), timeout=10)
+try:
+    call.result(timeout=15)
+except grpc.RpcError as error:
+    print(error.code().name)
+except grpc.FutureTimeoutError:
+    print("hangs")
+sys.stdout.flush()
+os._exit(0)
+CLIENT
+
+t_case 'gRPC: an upload that is answered before its end: a server that dies, a denial'
+make_leaf IP:192.0.2.10
+python3 dying-server.py "$T_LIB" >dying.log 2>&1 </dev/null &
+server=$!
+until_true test -e dying.ready || t_fail "no server: $(cat dying.log)"
+run cijail -e https://192.0.2.10:9444/test.Echo/ -- python3 grpc-upload.py /test.Echo/Upload
+t_eq "$out" UNAVAILABLE
+t_match "$err" ' cijail: 1 allowed, 0 denied'
+run cijail -e https://192.0.2.10:9444/test.Echo/ -- python3 grpc-upload.py /test.Other/Upload
+t_eq "$out" PERMISSION_DENIED
+t_denials 1
+kill $server
+
 cat >ws.js <<'CLIENT'
 const http2 = require('http2');
 const [url, path] = process.argv.slice(2);
