@@ -212,13 +212,21 @@ static int judge(struct unix_judge *j, const struct pinned *p, struct unix_verdi
 
 /* --- the connection --- */
 
-static bool is_datagram(int fd)
+/* 0, or -errno: of a socket that cannot be connected. Connections, which may have /dev/fuse under
+ * way in them, do not come near a path that way (unix_gate.c, connect_unix). */
+static int may_connect(int fd)
 {
-    socklen_t size = sizeof(int);
-    int type = SOCK_DGRAM;
+    struct sockaddr_un peer;
+    socklen_t size = sizeof(int), peer_size = sizeof(peer);
+    int type = SOCK_DGRAM, listens = 0;
 
     (void)getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
-    return type == SOCK_DGRAM;
+    (void)getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+    if (type == SOCK_DGRAM)
+        return -EPROTONOSUPPORT;
+    if (listens)
+        return -EINVAL;
+    return getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 ? -EISCONN : 0;
 }
 
 /* With the caller's ids, if it still waits: whom nobody waits for is not connected to. */
@@ -230,9 +238,7 @@ static int connect_as(const struct unix_asker *who, const void *address, size_t 
 
     if (fd < 0)
         return fd;
-    if (is_datagram(fd))
-        return -EPROTONOSUPPORT;
-    if ((r = unix_ids_borrow(&who->ids, &own)) < 0)
+    if ((r = may_connect(fd)) < 0 || (r = unix_ids_borrow(&who->ids, &own)) < 0)
         return r;
     if (!who->waits(who))
         r = -EINTR;

@@ -2,7 +2,7 @@
 # File systems of the jail's own (FUSE) that do not answer, while the gate looks for a socket in them. The kernel breaks
 # such a wait off when the last /dev/fuse has gone, and that may be under way in a socket that the gate has taken.
 . "$(dirname "$0")/../lib/lib.sh"
-in_real_network "$@"
+in_test_internet "$@" # for a PID namespace: the gates that pgrep finds are this test's
 
 # hang.py WHERE NUMBER: connects to a socket in such a file system, which is silent from the request of that number on.
 # WHERE /dev/fuse is: own: in the process; queue: in the queue of the socket that is connected; embryo: in a connection
@@ -85,6 +85,9 @@ if ((EUID == 0)) || [[ -w /dev/fuse ]]; then # udev lets everyone have it
     run cijail -q -- unshare -rm python3 hang.py own 1000
     t_status 3
     t_eq "$out" connected
+    rm -rf queue
+    run cijail -q -- unshare -rm python3 hang.py queue 1000
+    t_eq "$out" EISCONN
 else
     t_case 'the twin: without /dev/fuse there is none'
     run cijail -q -- unshare -rm python3 hang.py own 1000
