@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -33,8 +32,8 @@
 #define GATE_FD 3
 #define END_MS 3000 /* once it has been killed */
 
-/* The socket, and nothing else of the supervisor's: a gate that hangs (ended_soon) would hold the
- * caller's standard error, which then may be a pipe that does not end. */
+/* The socket, and nothing else of the supervisor's: a gate that hangs (gate_process_end) would hold
+ * the caller's standard error, which then may be a pipe that does not end. */
 static void keep_only(int fd, int words)
 {
     int null = open("/dev/null", O_RDWR);
@@ -137,24 +136,13 @@ void gate_process_speak(const struct gate_process *g)
 
 /* A thread of it may be in a file system of the jail's own (FUSE), which does not answer and which
  * the kernel does not break off: what holds that one's end may be among the gate's descriptors. */
-static bool ended_soon(const struct gate_process *g)
-{
-    struct pollfd p = {.fd = g->pidfd, .events = POLLIN};
-    int r;
-
-    do
-        r = g->pidfd < 0 ? 1 : poll(&p, 1, END_MS);
-    while (r < 0 && errno == EINTR);
-    return r == 1;
-}
-
 void gate_process_end(struct gate_process *g)
 {
     if (g->pid <= 0)
         return;
     if (g->pidfd >= 0) /* else it ends with its socket */
         (void)syscall(SYS_pidfd_send_signal, g->pidfd, SIGKILL, NULL, 0);
-    if (ended_soon(g))
+    if (g->pidfd < 0 || wait_readable(g->pidfd, END_MS))
         while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
             ;
     gate_process_speak(g);

@@ -452,16 +452,12 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
  * daemon has been killed, never ends: that goes on after this process, then. */
 static bool may_wait(const struct supervisor *s)
 {
-    struct pollfd p = {.fd = s->keeper_fd, .events = POLLIN};
-    int r;
+    bool ended = wait_readable(s->keeper_fd, s->hangs ? HUNG_MS : END_MS);
 
-    do
-        r = poll(&p, 1, s->hangs ? HUNG_MS : END_MS);
-    while (r < 0 && errno == EINTR);
-    if (r == 0 && !s->hangs && s->log)
+    if (!ended && !s->hangs && s->log)
         log_error(s->log, "the jail's processes have been killed, and do not end: one waits for a "
                           "file system of the jail's own (FUSE), perhaps");
-    return r == 1;
+    return ended;
 }
 
 /* The keeper is the init of its PID namespace: when it is reaped, nothing of the jail lives any

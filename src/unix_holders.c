@@ -10,10 +10,10 @@
  *   which network SIOCGSKNS is the socket's own network namespace, however its holder got it. It is
  *                 J, or was made inside the jail if the user namespace that owns it is a descendant
  *                 of U1, which owns J. G is U1's own, too, and is not meant. The command cannot
- * make any other, nor can another process of the machine make one of these. where from
- * pidfd_getfd(2), out of the processes that are in such a network namespace. The folder
- * /proc/PID/fd of one that is not dumpable (ssh-agent, gpg-agent) may not be read, so there each
- * number is tried.
+ *                 make any other, nor can another process of the machine make one of these.
+ *   where from    pidfd_getfd(2), out of the processes that are in such a network namespace. The
+ *                 folder /proc/PID/fd of one that is not dumpable (ssh-agent, gpg-agent) may not be
+ *                 read, so there each number is tried.
  *
  * A listener that is under way in a message (SCM_RIGHTS) is held by nobody for that while, and a
  * thread may have descriptors of its own, or be the last one of its process. So if no process has
@@ -39,11 +39,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/unix_ids.h"
 #include "src/util.h"
-
-#ifndef PIDFD_THREAD
-#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
-#endif
 
 #define LEVELS_MAX 33      /* of user namespaces; the kernel has 32 */
 #define NAMESPACES_MAX 256 /* that are remembered while all processes are looked at */
@@ -253,14 +250,16 @@ static bool is_in_jail(struct hunt *hunt, const char *process)
     return jail;
 }
 
-/* process: its folder in /proc. */
+/* A pidfd of a process, or a thread, of the jail; -1 of any other. process: its folder in /proc. */
+static int open_in_jail(struct hunt *hunt, const char *process, pid_t pid, unsigned flags)
+{
+    return is_in_jail(hunt, process) ? (int)syscall(SYS_pidfd_open, pid, flags) : -1;
+}
+
 static bool look_at(struct hunt *hunt, const char *process, pid_t pid, unsigned flags)
 {
-    cleanup_close int pidfd = -1;
+    cleanup_close int pidfd = open_in_jail(hunt, process, pid, flags);
 
-    if (!is_in_jail(hunt, process))
-        return false;
-    pidfd = (int)syscall(SYS_pidfd_open, pid, flags);
     return pidfd >= 0 && look_at_descriptors(hunt, pidfd, process);
 }
 
@@ -305,9 +304,7 @@ static bool look_at_place(struct hunt *hunt, const struct place *at)
     char process[64];
 
     (void)snprintf(process, sizeof(process), "/proc/%d", (int)at->pid);
-    if (!is_in_jail(hunt, process))
-        return false; /* the number is another's now */
-    pidfd = (int)syscall(SYS_pidfd_open, at->pid, 0);
+    pidfd = open_in_jail(hunt, process, at->pid, 0); /* -1: the number is another's now */
     return pidfd >= 0 && try_fd(hunt, pidfd, at->fd);
 }
 

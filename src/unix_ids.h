@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* of a thread: pidfd_open(2), Linux 6.9; needs <fcntl.h> */
+#endif
+
 #define UNIX_CALLER_GROUPS 64 /* of more, the first */
 
 /* Ids of a thread, in the supervisor's user namespace. */

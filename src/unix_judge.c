@@ -5,12 +5,13 @@
  *   a path               opened once in the caller's root (O_PATH): from here on it is an inode,
  *                        (unix_path.h), not a name
  *   a listener inside    a socket of the jail's network namespace, or of one that was made in the
- *                        jail, is bound to that inode (unix_diag.h finds it, unix_holders.h asks
- * the socket itself): free none at all          ECONNREFUSED, as outside: nobody is bound to the
- * file any more one outside          must be a socket that the policy names (in a dry run any may
- * be one) then                 connect(2) to the pinned inode by its descriptor, with the caller's
- * ids (unix_ids.h), so that the file's permissions and SO_PEERCRED at the listener are as they
- * would be outside; if the caller still waits for it
+ *                        jail, is bound to that inode: free (unix_diag.h finds it, and
+ *                        unix_holders.h asks the socket itself)
+ *   none at all          ECONNREFUSED, as outside: nobody is bound to the file any more
+ *   one outside          must be a socket that the policy names (in a dry run any may be one)
+ *   then                 connect(2) to the pinned inode by its descriptor, with the caller's ids
+ *                        (unix_ids.h), so that the file's permissions and SO_PEERCRED at the
+ *                        listener are as they would be outside; if the caller still waits for it
  *
  * How the path was resolved decides nothing: the inode does. What the policy names is a path,
  * though, and the command may be able to rename, link and replace files there. So "the socket that
@@ -25,6 +26,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -182,12 +184,11 @@ static uint32_t find_by_name(struct unix_judge *j, const struct pinned *p)
 /* What the kernel calls it, for the policy that is learned. */
 static void read_real(int pinned, char real[UNIX_JUDGE_REAL_SIZE])
 {
-    char link[64];
-    ssize_t n;
+    char path[PATH_MAX];
 
-    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
-    n = readlink(link, real, UNIX_JUDGE_REAL_SIZE);
-    real[n > 0 && n < UNIX_JUDGE_REAL_SIZE && real[0] == '/' ? n : 0] = '\0';
+    real[0] = '\0';
+    if (fd_path(pinned, path) == 0 && strlen(path) < UNIX_JUDGE_REAL_SIZE)
+        copy_string(real, UNIX_JUDGE_REAL_SIZE, path);
 }
 
 /* Whose socket is it? 0: the jail's, or one that the policy names (or that passes in a dry run). */

@@ -83,6 +83,10 @@ uint64_t now_us(void);
 /* O_NONBLOCK on. 0 or -errno. */
 int set_nonblocking(int fd);
 
+/* Waits until fd can be read, which of a pidfd means that the process has ended; false if it cannot
+ * be after that many milliseconds, of which a signal begins anew. */
+bool wait_readable(int fd, int ms);
+
 /* Where the file of this descriptor is now (/proc/self/fd, proc(5)), for a process that may not
  * look there, too. 0, or -errno: -EINVAL if it is none that has a path. */
 int fd_path(int fd, char out[PATH_MAX]);
