@@ -19,6 +19,7 @@
 
 #include "dnsproxy/svcb.h"
 #include "src/address.h"
+#include "src/util.h"
 
 #define POINTER 0xc000
 #define POINTER_MAX 0x3fff
@@ -247,7 +248,7 @@ static bool tell_hint(void *arg, int family, const uint8_t *address)
 /* An SVCB or HTTPS record, without what the client cannot use here. */
 static void put_svcb(struct writer *w, const struct owner *o, const ldns_rr *rr)
 {
-    uint8_t in[SVCB_MAX], out[SVCB_MAX];
+    UNINITIALIZED uint8_t in[SVCB_MAX], out[SVCB_MAX];
     size_t len = 0;
     struct hint hint = {w, ldns_rr_ttl(rr)};
     for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {

@@ -49,7 +49,7 @@ void secure_connection_prepare(SSL_CTX *ctx)
 /* What OpenSSL has to send. */
 static void flush(struct secure_connection *c)
 {
-    char chunk[CHUNK];
+    UNINITIALIZED char chunk[CHUNK];
     int n;
 
     while ((n = BIO_read(SSL_get_wbio(c->ssl), chunk, sizeof(chunk))) > 0)
@@ -145,7 +145,7 @@ static bool advance(struct secure_connection *c)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct secure_connection *c = arg;
-    char chunk[CHUNK];
+    UNINITIALIZED char chunk[CHUNK];
     size_t n;
 
     while ((n = bufferevent_read(bev, chunk, sizeof(chunk))) > 0) {

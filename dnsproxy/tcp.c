@@ -116,7 +116,7 @@ static bool take_query(struct tcp_connection *c)
     }
     if (evbuffer_get_length(in) < sizeof(prefix) + len)
         return false;
-    uint8_t query[QUERY_MAX];
+    UNINITIALIZED uint8_t query[QUERY_MAX];
     (void)evbuffer_drain(in, sizeof(prefix));
     (void)evbuffer_remove(in, query, len);
     touch(c);

@@ -362,7 +362,7 @@ static bool write_out(struct h2_conn *c)
  * and by its windows. */
 static bool read_in(struct h2_conn *c)
 {
-    char data[LIMIT_BUFFER];
+    UNINITIALIZED char data[LIMIT_BUFFER];
 
     if (c->read_end || (c->server && buf_len(&c->out) >= LIMIT_BUFFER) ||
         !nghttp2_session_want_read(c->ng))

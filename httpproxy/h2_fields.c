@@ -357,14 +357,12 @@ void h2_list_response(struct h2_list *l, struct head_response *r, bool tunnel)
 
 bool h2_list_trailers(struct h2_list *l, char *lines, size_t len)
 {
-    struct scratch_fields {
-        struct head_field fields[HEAD_FIELDS_MAX];
-    } s;
+    UNINITIALIZED struct head_field fields[HEAD_FIELDS_MAX];
     struct error e;
     size_t count = 0;
 
     l->count = 0;
-    if (head_parse_fields(lines, len, s.fields, &count, &e) == 0)
-        list_fields(l, s.fields, count, "");
+    if (head_parse_fields(lines, len, fields, &count, &e) == 0)
+        list_fields(l, fields, count, "");
     return l->count > 0;
 }

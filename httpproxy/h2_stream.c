@@ -316,7 +316,7 @@ static ssize_t do_read(void *impl, void *data, size_t size)
 /* True if there are trailers, which end the stream then. */
 static bool add_trailers(struct h2_stream *st)
 {
-    struct h2_list list;
+    UNINITIALIZED struct h2_list list;
 
     return buf_len(&st->body.trailers) > 2 &&
            h2_list_trailers(&list, buf_begin(&st->body.trailers), buf_len(&st->body.trailers)) &&
@@ -365,7 +365,7 @@ static int submit_request(struct h2_stream *st, size_t len)
 {
     struct head_request *r = &st->conn->proxy->scratch.request;
     nghttp2_data_provider content = {.source.ptr = st, .read_callback = on_content_wanted};
-    struct h2_list list;
+    UNINITIALIZED struct h2_list list;
     struct error e;
 
     if (head_parse_request(buf_begin(&st->head), len, r, &e) < 0)
@@ -401,7 +401,7 @@ static int submit_response(struct h2_stream *st, size_t len)
 {
     struct head_response *r = &st->conn->proxy->scratch.response;
     nghttp2_data_provider content = {.source.ptr = st, .read_callback = on_content_wanted};
-    struct h2_list list;
+    UNINITIALIZED struct h2_list list;
     struct error e;
 
     if (head_parse_response(buf_begin(&st->head), len, st->head_only ? "HEAD" : "GET", r, &e) < 0)

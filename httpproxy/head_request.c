@@ -174,7 +174,8 @@ int head_parse_request(const char *buf, size_t len, struct head_request *out, st
     long line;
     int status;
 
-    *out = (struct head_request){0};
+    memset(out, 0, offsetof(struct head_request, fields)); /* of which field_count are there */
+    out->field_count = 0;
     if (len > HEAD_MAX)
         return error_set(e, 431, "the head is longer than %d bytes", HEAD_MAX);
     line = head_take_line(buf + at, len - at, &next);

@@ -136,7 +136,8 @@ int head_parse_response(const char *buf, size_t len, const char *request_method,
     bool unsure;
     int r;
 
-    *out = (struct head_response){0};
+    memset(out, 0, offsetof(struct head_response, fields)); /* of which field_count are there */
+    out->field_count = 0;
     if (len > HEAD_MAX)
         return error_set(e, EPROTO, "the head of the server's answer is longer than %d bytes",
                          HEAD_MAX);

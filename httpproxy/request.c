@@ -15,6 +15,7 @@
 #include "httpproxy/reply.h"
 #include "httpproxy/secret.h"
 #include "httpproxy/session.h"
+#include "src/util.h"
 
 #define ORIGIN_FORM                                                                                \
     "this is a proxy, and the request does not say for which host it is: it must have an "         \
@@ -78,8 +79,8 @@ static bool may_go_to(const struct session *s, const struct head_request *r,
     const char *base = s->proxy->scratch.url_text, *host = strstr(base, "://");
     const char *path = host ? strchr(host + 3, '/') : NULL;
     bool relative = destination->value_len > 0 && destination->value[0] == '/' && path;
-    char text[URL_TEXT_SIZE], canonical[URL_TEXT_SIZE];
-    struct url u;
+    UNINITIALIZED char text[URL_TEXT_SIZE], canonical[URL_TEXT_SIZE];
+    UNINITIALIZED struct url u;
     int n = snprintf(text, sizeof(text), "%.*s%.*s", relative ? (int)(path - base) : 0, base,
                      (int)destination->value_len, destination->value);
 

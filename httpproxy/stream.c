@@ -341,7 +341,7 @@ bool stream_is_quiet(struct stream *s)
 
 ssize_t stream_discard(struct stream *s, size_t max)
 {
-    char waste[4096];
+    UNINITIALIZED char waste[4096];
     size_t size = max < sizeof(waste) ? max : sizeof(waste);
 
     buf_free(&s->prefix);

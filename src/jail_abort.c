@@ -76,7 +76,7 @@ static void find(int diag, uint8_t family, struct found *f)
 {
     const struct inet_diag_req_v2 all = {
         .sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = STATES};
-    _Alignas(struct nlmsghdr) char buf[32768];
+    UNINITIALIZED _Alignas(struct nlmsghdr) char buf[32768];
     int r = MNL_CB_OK;
 
     if (!ask(diag, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &all))

@@ -99,7 +99,7 @@ static void cut_path(char *path, size_t segments_max)
  * False if it is no such URL. */
 static bool make_key(const struct learn *l, const char *url, char *key, size_t size)
 {
-    struct url u;
+    UNINITIALIZED struct url u;
     char *path;
     bool cut = strlen(url) >= MSG_URL_SIZE - 1;
 

@@ -257,7 +257,7 @@ void learned_add(struct learned *l, const struct msg_learn *m)
     const struct policy *p = l->policy;
     uint64_t now = l->clock();
     uint32_t ttl = m->ttl < LEARNED_TTL_MIN ? LEARNED_TTL_MIN : m->ttl;
-    const struct endpoint *endpoints[LEARNED_PORTS_MAX];
+    UNINITIALIZED const struct endpoint *endpoints[LEARNED_PORTS_MAX];
     size_t ports;
 
     if (ttl > LEARNED_TTL_MAX)

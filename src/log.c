@@ -275,7 +275,7 @@ static void report(struct log *l, struct report_event *e, uint32_t decision, uin
 
 static void report_request(struct log *l, const struct msg_log_request *m)
 {
-    char where[NAME_SIZE + 8], what[MSG_METHOD_SIZE + MSG_URL_SIZE + 2];
+    UNINITIALIZED char where[NAME_SIZE + 8], what[MSG_METHOD_SIZE + MSG_URL_SIZE + 2];
     struct report_event e = {.kind = REPORT_REQUEST,
                              .count = 1,
                              .where = where,
@@ -292,7 +292,8 @@ static void report_request(struct log *l, const struct msg_log_request *m)
 
 void log_request(struct log *l, const struct msg_log_request *m)
 {
-    char key[KEY_SIZE], json[JSON_SIZE], status[16] = "-";
+    UNINITIALIZED char key[KEY_SIZE], json[JSON_SIZE];
+    char status[16] = "-";
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     l->counts.sent += m->bytes_sent;
@@ -331,7 +332,7 @@ void log_request(struct log *l, const struct msg_log_request *m)
 
 void log_batch(struct log *l, const struct msg_log_batch *b)
 {
-    struct msg_log_request m;
+    UNINITIALIZED struct msg_log_request m;
     size_t at = 0;
 
     while (msg_batch_next(b, &at, &m))
@@ -340,7 +341,7 @@ void log_batch(struct log *l, const struct msg_log_batch *b)
 
 static void report_resolve(struct log *l, const struct msg_log_resolve *m, const char *type)
 {
-    char what[sizeof(m->name) + 32];
+    UNINITIALIZED char what[sizeof(m->name) + 32];
     struct report_event e = {.kind = REPORT_RESOLVE,
                              .count = m->count,
                              .where = m->name,
@@ -353,7 +354,7 @@ static void report_resolve(struct log *l, const struct msg_log_resolve *m, const
 
 void log_resolve(struct log *l, const struct msg_log_resolve *m)
 {
-    char key[KEY_SIZE], json[JSON_SIZE], type[16];
+    UNINITIALIZED char key[KEY_SIZE], json[JSON_SIZE], type[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *name = type_name(m->qtype, type);
 
@@ -380,7 +381,8 @@ void log_resolve(struct log *l, const struct msg_log_resolve *m)
 void log_named_connect(struct log *l, const struct msg_log_connect *m, const char *name,
                        const char *reason)
 {
-    char key[128], json[JSON_SIZE], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
+    UNINITIALIZED char json[JSON_SIZE];
+    char key[128], address[ADDRESS_TEXT_SIZE], where[ADDRESS_TEXT_SIZE], buf[16];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
     const char *protocol = protocol_name(m->protocol, buf);
 
@@ -419,7 +421,7 @@ void log_named_connect(struct log *l, const struct msg_log_connect *m, const cha
 void log_connect_by_name(struct log *l, uint32_t decision, uint32_t endpoint, const char *name,
                          uint16_t port)
 {
-    char key[NAME_SIZE + 64], json[JSON_SIZE];
+    UNINITIALIZED char key[NAME_SIZE + 64], json[JSON_SIZE];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     learn_connect_by_name(l->learn, name, port);
@@ -456,7 +458,7 @@ void log_tunnel(struct log *l, const struct msg_log_tunnel *m)
 void log_unix(struct log *l, uint32_t decision, const char *path, const char *real,
               uint32_t endpoint)
 {
-    char key[1024], json[JSON_SIZE];
+    UNINITIALIZED char key[1024], json[JSON_SIZE];
     struct text k = {key, sizeof(key), 0}, j = {json, sizeof(json), 0};
 
     learn_unix(l->learn, decision, path, real);

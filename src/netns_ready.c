@@ -99,7 +99,7 @@ static int link_attribute(const struct nlattr *a, void *arg)
 /* Asks for one link, in the namespace of that number if nsid is not NULL. */
 static bool link_get(int fd, uint32_t ifindex, const uint32_t *nsid, struct link_state *s)
 {
-    struct message m;
+    UNINITIALIZED struct message m;
     struct nlmsghdr *h = mnl_nlmsg_put_header(m.buf);
     struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(h, sizeof *ifi);
 
@@ -138,7 +138,7 @@ void netns_ready_link(int ifindex)
 /* Whether the kernel would take a packet to that address for itself. */
 static bool address_is_local(int fd, const struct in6_addr *address)
 {
-    struct message m;
+    UNINITIALIZED struct message m;
     struct nlmsghdr *h = mnl_nlmsg_put_header(m.buf);
     struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof *rt);
 

@@ -121,7 +121,7 @@ static size_t nflog_request(char *buf, uint16_t group)
  * packet may be in the queue before it: those are no loss, nothing of the jail runs yet. */
 static int nflog_acknowledged(int fd)
 {
-    char buf[8192] __attribute__((aligned(8)));
+    UNINITIALIZED char buf[8192] __attribute__((aligned(8)));
 
     for (int i = 0; i < 64; i++) {
         const struct nlmsghdr *h = (const struct nlmsghdr *)buf;

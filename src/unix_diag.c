@@ -137,7 +137,7 @@ static int dump(int fd, struct search *s)
                    .udiag_states = 1u << TCP_LISTEN | 1u << TCP_CLOSE,
                    .udiag_show = UDIAG_SHOW_VFS | UDIAG_SHOW_NAME}};
     static _Atomic unsigned sequence;
-    _Alignas(struct nlmsghdr) char buf[32768];
+    UNINITIALIZED _Alignas(struct nlmsghdr) char buf[32768];
     int r = MNL_CB_OK;
 
     discard(fd, buf, sizeof(buf));

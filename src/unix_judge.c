@@ -184,7 +184,7 @@ static uint32_t find_by_name(struct unix_judge *j, const struct pinned *p)
 /* What the kernel calls it, for the policy that is learned. */
 static void read_real(int pinned, char real[UNIX_JUDGE_REAL_SIZE])
 {
-    char path[PATH_MAX];
+    UNINITIALIZED char path[PATH_MAX];
 
     real[0] = '\0';
     if (fd_path(pinned, path) == 0 && strlen(path) < UNIX_JUDGE_REAL_SIZE)

@@ -132,7 +132,7 @@ static bool take_component(char rest[static PATH_MAX], char name[NAME_MAX + 2])
 static int follow(struct walk *w, int fd)
 {
     size_t rest = strlen(w->rest);
-    char target[PATH_MAX];
+    UNINITIALIZED char target[PATH_MAX];
     struct statfs fs;
     ssize_t n = readlinkat(fd, "", target, sizeof(target));
 

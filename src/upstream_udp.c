@@ -88,8 +88,8 @@ static void fail_all(struct upstream_socket *s)
 
 static void flush(struct upstream_socket *s)
 {
-    struct mmsghdr h[QUEUE] = {0};
-    struct iovec iov[QUEUE];
+    UNINITIALIZED struct mmsghdr h[QUEUE];
+    UNINITIALIZED struct iovec iov[QUEUE];
     unsigned n = 0;
 
     for (unsigned i = 0; i < s->queued; i++) {
@@ -139,7 +139,7 @@ static void take(struct upstream_socket *s, const uint8_t *data, size_t len)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct upstream_socket *s = arg;
-    struct batch b;
+    UNINITIALIZED struct batch b;
     int n;
 
     (void)what;

@@ -12,6 +12,7 @@
 
 #include "src/url.h"
 #include "src/url_split.h"
+#include "src/util.h"
 
 #define DEPTH_MAX 4 /* encodings upon encodings */
 
@@ -92,7 +93,7 @@ static int check_dots(const unsigned char *s, size_t len, struct error *e)
 
 int url_check_deep(const char *path, size_t len, struct error *e)
 {
-    unsigned char copy[URL_TARGET_MAX];
+    UNINITIALIZED unsigned char copy[URL_TARGET_MAX];
     int r = 0;
 
     if (!memchr(path, '%', len) || len > sizeof(copy))
