@@ -158,6 +158,16 @@ static void immediate(struct nftnl_rule *r, enum nft_registers dreg, const void 
     or_die_int(nftnl_expr_set(x, NFTNL_EXPR_IMM_DATA, data, (uint32_t)len));
 }
 
+void rule_set_mark(struct nftnl_rule *r, uint32_t mark)
+{
+    struct nftnl_expr *x;
+
+    immediate(r, NFT_REG_1, &mark, sizeof mark);
+    x = rule_add(r, "meta");
+    nftnl_expr_set_u32(x, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+    nftnl_expr_set_u32(x, NFTNL_EXPR_META_SREG, NFT_REG_1);
+}
+
 void rule_tproxy(struct nftnl_rule *r, int family, const char *text, uint16_t port, uint32_t mark)
 {
     uint8_t address[sizeof(struct in6_addr)];
@@ -172,10 +182,7 @@ void rule_tproxy(struct nftnl_rule *r, int family, const char *text, uint16_t po
                        family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
     nftnl_expr_set_u32(x, NFTNL_EXPR_TPROXY_REG_ADDR, NFT_REG_1);
     nftnl_expr_set_u32(x, NFTNL_EXPR_TPROXY_REG_PORT, NFT_REG_2);
-    immediate(r, NFT_REG_1, &mark, sizeof mark);
-    x = rule_add(r, "meta");
-    nftnl_expr_set_u32(x, NFTNL_EXPR_META_KEY, NFT_META_MARK);
-    nftnl_expr_set_u32(x, NFTNL_EXPR_META_SREG, NFT_REG_1);
+    rule_set_mark(r, mark);
 }
 
 void rule_verdict(struct nftnl_rule *r, int code, const char *chain)

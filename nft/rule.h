@@ -52,6 +52,8 @@ void rule_mark_is(struct nftnl_rule *r, uint32_t mark);
 /* Of TCP's FIN, SYN, RST and ACK the packet has SYN alone: it begins a connection. */
 void rule_begins_tcp(struct nftnl_rule *r);
 
+void rule_set_mark(struct nftnl_rule *r, uint32_t mark);
+
 /* The packet goes to the transparent socket at that address and port, or on to the next rule if
  * there is none; with this mark, by which it is routed to the machine itself. */
 void rule_tproxy(struct nftnl_rule *r, int family, const char *text, uint16_t port, uint32_t mark);

@@ -4,7 +4,7 @@
  *   prerouting   what comes from the jail: to the services (from_jail), taken to the transparent
  *                sockets or held (intercept), or logged and rejected; what was held and is given
  *                back comes from lo (held)
- *   input        the services and what was taken, once more
+ *   input        what got a mark in prerouting: for the services, or taken
  *   forward      nothing
  *   output       the services' answers and ICMP (to_jail)
  *
@@ -211,6 +211,8 @@ static void add_flow(struct transaction *t, const char *chain, const struct flow
     case ALL:
         break;
     }
+    if (!answers && f->verdict == NF_ACCEPT)
+        rule_set_mark(r, SERVICE_MARK);
     rule_verdict(r, f->verdict, NULL);
     add_rule(t, r, chain, NULL);
 }
@@ -392,30 +394,28 @@ static void add_loopback(struct transaction *t, const char *chain, bool out, con
     add_rule(t, r, chain, NULL);
 }
 
-/* What comes from or goes to the link. */
-static struct nftnl_rule *link_rule(const char *chain, bool out)
+static void add_jump(struct transaction *t, const char *chain, const char *next)
 {
-    const char gw[IFNAMSIZ] = GW_IFNAME;
     struct nftnl_rule *r = new_rule(chain);
-
-    rule_load_meta(r, out ? NFT_META_OIFNAME : NFT_META_IIFNAME);
-    rule_equals(r, gw, sizeof gw);
-    return r;
-}
-
-static void add_jump(struct transaction *t, const char *chain, bool out, const char *next)
-{
-    struct nftnl_rule *r = link_rule(chain, out);
 
     rule_verdict(r, NFT_JUMP, next);
     add_rule(t, r, chain, NULL);
 }
 
-static void add_marked(struct transaction *t)
+/* What comes from the link: begins a rule. */
+static struct nftnl_rule *link_rule(const char *chain)
 {
-    struct nftnl_rule *r = link_rule(INPUT, false);
+    const char gw[IFNAMSIZ] = GW_IFNAME;
+    struct nftnl_rule *r = new_rule(chain);
 
-    rule_mark_is(r, TRANSPARENT_MARK);
+    rule_load_meta(r, NFT_META_IIFNAME);
+    rule_equals(r, gw, sizeof gw);
+    return r;
+}
+
+static void accept_mark(struct transaction *t, struct nftnl_rule *r, uint32_t mark)
+{
+    rule_mark_is(r, mark);
     rule_verdict(r, NF_ACCEPT, NULL);
     add_rule(t, r, INPUT, NULL);
 }
@@ -465,18 +465,31 @@ static void add_sets(struct transaction *t, const struct ruleset *rs)
 
 static void add_prerouting(struct transaction *t, const struct ruleset *rs)
 {
+    struct nftnl_rule *r;
+
+    add_jump(t, PREROUTING, FROM_JAIL);
     if (ruleset_takes_raw(rs))
         add_loopback(t, PREROUTING, false, HELD);
     add_loopback(t, PREROUTING, false, NULL);
-    add_jump(t, PREROUTING, false, FROM_JAIL);
-    if (intercepts(rs))
-        add_jump(t, PREROUTING, false, INTERCEPT);
+    if (intercepts(rs)) {
+        r = link_rule(PREROUTING);
+        rule_verdict(r, NFT_JUMP, INTERCEPT);
+        add_rule(t, r, PREROUTING, NULL);
+    }
     add_log(t);
     add_reject(t, AF_INET, 0, ICMP_NET_ANO);
     if (rs->with_ipv6) {
         add_reject(t, AF_INET6, IPPROTO_TCP, ICMP6_DST_UNREACH_NOROUTE);
         add_reject(t, AF_INET6, 0, ICMP6_DST_UNREACH_ADMIN);
     }
+}
+
+static void add_input(struct transaction *t, const struct ruleset *rs)
+{
+    accept_mark(t, new_rule(INPUT), SERVICE_MARK);
+    add_loopback(t, INPUT, false, NULL);
+    if (intercepts(rs))
+        accept_mark(t, link_rule(INPUT), TRANSPARENT_MARK);
 }
 
 static bool needs_chain(const struct ruleset *r, const char *name)
@@ -502,12 +515,9 @@ int ruleset_install(const struct ruleset *r, struct error *e)
     if (ruleset_takes_raw(r))
         add_held(t, r);
     add_prerouting(t, r);
-    add_loopback(t, INPUT, false, NULL);
-    if (intercepts(r))
-        add_marked(t);
-    add_jump(t, INPUT, false, FROM_JAIL);
+    add_input(t, r);
+    add_jump(t, OUTPUT, TO_JAIL);
     add_loopback(t, OUTPUT, true, NULL);
-    add_jump(t, OUTPUT, true, TO_JAIL);
     add_flows(t, TO_JAIL, to_jail, ARRAY_LEN(to_jail), true, with_ipv6);
     add_intercepted_answers(t, r);
     result = transaction_commit(t, e);

@@ -124,7 +124,7 @@ static int transaction_answer(const struct transaction *t, const char *buf, size
 
 static int transaction_answers(const struct transaction *t, int fd, struct error *e)
 {
-    char buf[ANSWER_MAX] __attribute__((aligned(8)));
+    UNINITIALIZED char buf[ANSWER_MAX] __attribute__((aligned(8)));
     uint32_t acks = 0;
 
     while (acks < t->n - 1) { /* the beginning is not acknowledged */

@@ -25,6 +25,7 @@
 #define TRANSPARENT_TABLE 100 /* and the routing table that delivers them */
 #define RELAY_MARK 2          /* of a held SYN that is given back: to RELAY_PORT, */
 #define INTERCEPT_MARK 3      /* or to TRANSPARENT_PORT */
+#define SERVICE_MARK 4        /* of what came for a service, until it is there */
 #define NFLOG_GROUP 1         /* rejected packets */
 #define HELD_GROUP 2          /* held SYNs */
 #define NFLOG_SNAPLEN 128     /* bytes of a packet that are logged: both headers */
