@@ -101,6 +101,7 @@ static void on_held(evutil_socket_t fd, short what, void *arg)
  * it belongs into the log is sent, if the supervisor still listens (log.c). */
 static void finish(struct dnsproxy *p, struct channel *c, bool answered)
 {
+    channel_flush(c);
     p->draining = true;
     for (int i = 0; i < DRAIN_ROUNDS; i++) {
         for (unsigned k = 0; k < ARRAY_LEN(p->udp); k++)
@@ -196,6 +197,15 @@ static void on_closed(struct channel *c, const char *reason, void *arg)
     finish(p, c, false);
 }
 
+/* A client waits for its answer; the log can wait for that. */
+static void answer_first(void *arg)
+{
+    struct dnsproxy *p = arg;
+    for (unsigned k = 0; k < ARRAY_LEN(p->udp); k++)
+        if (p->udp[k])
+            udp_flush(p->udp[k]);
+}
+
 static void read_policy(struct dnsproxy *p)
 {
     struct error e;
@@ -247,7 +257,7 @@ static void open_all(struct dnsproxy *p)
                              1u << MSG_REPLY | 1u << MSG_FINISH | 1u << MSG_OPENED |
                                  1u << MSG_UNREACHABLE | 1u << MSG_LOOKUP | 1u << MSG_TLS_DIALED,
                              1u << MSG_TLS_DIALED, on_message, on_closed, p);
-    channel_batch(p->channel);
+    channel_batch(p->channel, answer_first);
     log_open(p);
     p->reverse = reverse_new();
     p->upstream = upstream_new(p);

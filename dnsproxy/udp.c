@@ -74,7 +74,7 @@ static unsigned read_batch(struct udp *u)
 
 /* Sends the replies that wait. One that cannot be sent is skipped: those behind it may have better
  * luck. */
-static void flush(struct udp *u)
+void udp_flush(struct udp *u)
 {
     unsigned count = u->waiting;
     u->waiting = 0;
@@ -88,7 +88,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    flush(arg);
+    udp_flush(arg);
 }
 
 void udp_read(struct udp *u)
@@ -135,7 +135,7 @@ void udp_reply(const struct client *c, const uint8_t *data, size_t len)
 {
     struct udp *u = c->udp;
     if (u->waiting == BATCH)
-        flush(u);
+        udp_flush(u);
     if (u->waiting == 0)
         event_active(u->flush, EV_WRITE, 0);
     struct reply *r = &u->replies[u->waiting];
@@ -190,7 +190,7 @@ void udp_free(struct udp *u)
 {
     if (!u)
         return;
-    flush(u);
+    udp_flush(u);
     event_free(u->event);
     event_free(u->flush);
     free(u);

@@ -48,6 +48,7 @@ union fds_control {
 /* What was sent "soon" and waits for the end of the turn. */
 struct soon {
     struct event *event;
+    channel_first_cb *first;
     unsigned count;
     size_t len;
     size_t lens[SOON_MAX];
@@ -118,9 +119,11 @@ static void stop(struct channel *c)
     c->dead = true;
 }
 
-/* The caller has set busy and returns at once. */
+/* The caller has set busy and returns at once. The peer may have ended what it sends alone: it
+ * still gets what waits for the end of this turn. */
 static void channel_died(struct channel *c, const char *reason)
 {
+    channel_flush(c);
     stop(c);
     c->closed(c, reason, c->arg);
 }
@@ -217,8 +220,8 @@ static void drop_message(struct msghdr *h)
 /* The same of up to BATCH messages, with fewer system calls. Returns false if there were fewer. */
 static bool read_several(struct channel *c)
 {
-    struct mmsghdr h[BATCH];
-    struct iovec iov[BATCH];
+    UNINITIALIZED struct mmsghdr h[BATCH];
+    UNINITIALIZED struct iovec iov[BATCH];
     bool more = true;
     for (unsigned i = 0; i < BATCH; i++) {
         iov[i] = (struct iovec){.iov_base = c->batch->buffer[i], .iov_len = MSG_MAX};
@@ -363,8 +366,8 @@ static int send_now(struct channel *c, const void *m, size_t len, int fd)
  * queue that is full, which is one of a peer that hangs. */
 static void send_soon(struct channel *c)
 {
-    struct mmsghdr h[SOON_MAX] = {0};
-    struct iovec iov[SOON_MAX];
+    UNINITIALIZED struct mmsghdr h[SOON_MAX];
+    UNINITIALIZED struct iovec iov[SOON_MAX];
     struct soon *s = c->soon;
     unsigned count = s->count, sent = 0;
     size_t at = 0;
@@ -383,13 +386,20 @@ static void send_soon(struct channel *c)
         (void)send_now(c, iov[i].iov_base, iov[i].iov_len, -1);
 }
 
+void channel_flush(struct channel *c)
+{
+    if (!c->dead && !c->broken && c->soon && c->soon->count > 0)
+        send_soon(c);
+}
+
 static void on_soon(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
     struct channel *c = arg;
-    if (!c->dead && c->soon->count > 0)
-        send_soon(c);
+    if (c->soon->first)
+        c->soon->first(c->arg);
+    channel_flush(c);
 }
 
 static int check_sending(const struct channel *c, size_t len)
@@ -406,8 +416,7 @@ int channel_send(struct channel *c, const void *m, int fd)
     int err = check_sending(c, len);
     if (err < 0)
         return err;
-    if (c->soon && c->soon->count > 0)
-        send_soon(c);
+    channel_flush(c);
     if (c->broken)
         return -EPIPE;
     return send_now(c, m, len, steal_fd(&owned));
@@ -436,9 +445,10 @@ int channel_send_soon(struct channel *c, const void *m)
     return 0;
 }
 
-void channel_batch(struct channel *c)
+void channel_batch(struct channel *c, channel_first_cb *first)
 {
     c->soon = xcalloc(1, sizeof(*c->soon));
+    c->soon->first = first;
     c->batch = xmalloc(sizeof(*c->batch)); /* of which what is used is touched */
     c->soon->event = event_new(event_get_base(c->read_event), -1, 0, on_soon, c);
     if (!c->soon->event)

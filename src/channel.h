@@ -37,12 +37,17 @@ void channel_allow(struct channel *c, enum msg_type type);
 int channel_send(struct channel *c, const void *m, int fd);
 
 /* For many small messages at once: several are read by one system call from here on, and
- * channel_send_soon may be used. The process may call recvmmsg and sendmmsg. */
-void channel_batch(struct channel *c);
+ * channel_send_soon may be used. The process may call recvmmsg and sendmmsg. first (or NULL) is
+ * called, with channel_new's arg, before what was sent "soon" leaves at the end of a turn: for what
+ * is more urgent still. It may send on the channel, but not free it. */
+typedef void channel_first_cb(void *arg);
+void channel_batch(struct channel *c, channel_first_cb *first);
 
 /* The same as channel_send, at the end of this turn of the loop, with what else is sent so; before
  * anything that channel_send sends later. */
 int channel_send_soon(struct channel *c, const void *m);
+/* Not at the end of this turn, but now. */
+void channel_flush(struct channel *c);
 
 /* Handles what has come already, at most CHANNEL_CATCH_UP messages, as if the loop had found them
  * now. Not from inside of a callback of this channel; the channel may be gone afterwards. */

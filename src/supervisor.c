@@ -425,7 +425,7 @@ static void start_loop(struct supervisor *s, const sigset_t *signals)
                                                   .parents = &s->parents});
     start_upstream(s);
     start_proxy_channel(s, &s->dns, "cijail-dnsproxy", l->dns_supervisor, dns_types(s));
-    channel_batch(s->dns.channel);
+    channel_batch(s->dns.channel, NULL);
     raw_set_channel(s->raw, s->dns.channel);
     start_proxy_channel(s, &s->http, "cijail-httpproxy", l->http_supervisor,
                         1u << MSG_READY | 1u << MSG_CA | 1u << MSG_DIAL | 1u << MSG_LOG_REQUEST |

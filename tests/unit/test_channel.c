@@ -24,7 +24,8 @@ struct fixture {
     uint32_t last_type;
     size_t last_length;
     int fd;
-    bool free_in_message;
+    bool free_in_message, answer_soon;
+    unsigned firsts;
     char reason[128];
 };
 
@@ -37,6 +38,8 @@ static void on_message(struct channel *c, const struct msg_head *m, int fd, void
     if (f->fd >= 0)
         (void)close(f->fd);
     f->fd = fd;
+    if (f->answer_soon)
+        assert_int_equal(channel_send_soon(c, m), 0);
     if (f->free_in_message) {
         channel_free(c);
         f->c = NULL;
@@ -151,8 +154,63 @@ static void test_last_words(void **state)
 static void test_last_words_in_batches(void **state)
 {
     struct fixture *f = *state;
-    channel_batch(f->c);
+    channel_batch(f->c, NULL);
     last_words(f);
+}
+
+static void count_first(void *arg)
+{
+    struct fixture *f = arg;
+    struct msg_dialed m = dialed();
+    f->firsts++;
+    assert_int_equal(recv(f->peer, &m, sizeof(m), 0), -1); /* nothing has left yet */
+}
+
+static void expect_at_peer(const struct fixture *f, enum msg_type type)
+{
+    union {
+        struct msg_head head;
+        unsigned char room[MSG_MAX];
+    } m;
+    assert_true(recv(f->peer, &m, sizeof(m), 0) >= (ssize_t)sizeof(m.head));
+    assert_int_equal(m.head.type, type);
+}
+
+/* At the end of the turn, after what is more urgent; before what is sent at once later. */
+static void test_soon(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready r = ready();
+    struct msg_dialed d = dialed();
+    channel_batch(f->c, count_first);
+    assert_int_equal(channel_send_soon(f->c, &r), 0);
+    assert_int_equal(f->firsts, 0);
+    turn(f);
+    assert_int_equal(f->firsts, 1);
+    expect_at_peer(f, MSG_READY);
+    assert_int_equal(channel_send_soon(f->c, &r), 0);
+    assert_int_equal(channel_send(f->c, &d, -1), 0);
+    expect_at_peer(f, MSG_READY);
+    expect_at_peer(f, MSG_DIALED);
+    assert_int_equal(channel_send_soon(f->c, &r), 0);
+    channel_flush(f->c);
+    expect_at_peer(f, MSG_READY);
+    turn(f);
+    assert_int_equal(recv(f->peer, &r, sizeof(r), 0), -1);
+}
+
+/* To a peer that will say nothing more, but reads. */
+static void test_soon_after_last_words(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_ready m = ready();
+    channel_batch(f->c, NULL);
+    f->answer_soon = true;
+    peer_send(f, &m, sizeof(m), 0);
+    assert_int_equal(shutdown(f->peer, SHUT_WR), 0);
+    turn(f);
+    assert_int_equal(f->closed, 1);
+    expect_at_peer(f, MSG_READY);
 }
 
 /* What a peer may say can depend on what it was told. */
@@ -360,6 +418,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_last_words),
         T(test_last_words_in_batches),
+        T(test_soon),
+        T(test_soon_after_last_words),
         T(test_allow),
         T(test_receives),
         T(test_receives_a_descriptor),

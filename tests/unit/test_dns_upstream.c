@@ -77,7 +77,7 @@ static int set_up(void **state)
     policy_seal(&p->policy);
     p->base = event_base_new();
     p->channel = channel_new(p->base, fds[0], 1u << MSG_REPLY, 0, on_message, on_closed, p);
-    channel_batch(p->channel);
+    channel_batch(p->channel, NULL);
     log_open(p);
     p->reverse = reverse_new();
     p->upstream = upstream_new(p);
