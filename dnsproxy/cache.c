@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "dnsproxy/hash.h"
 #include "src/util.h"
 
 #define CUT_TYPE 0    /* of no question (query_type_is_meta) */
@@ -25,25 +26,6 @@ struct cache {
     struct cached *newest, *oldest;
     struct cached *buckets[BUCKETS];
 };
-
-/* FNV-1a over bytes would be slower than all else of a hit: words, mixed as in Murmur3. */
-static uint32_t hash_words(uint32_t h, const void *data, size_t len)
-{
-    const unsigned char *p = data;
-    for (; len > 0; p += 4) {
-        uint32_t k = 0;
-        size_t n = len < 4 ? len : 4;
-        memcpy(&k, p, n);
-        k *= 0xcc9e2d51u;
-        k = k << 15 | k >> 17;
-        h ^= k * 0x1b873593u;
-        h = (h << 13 | h >> 19) * 5 + 0xe6546b64u;
-        len -= n;
-    }
-    h ^= h >> 16;
-    h *= 0x85ebca6bu;
-    return h ^ h >> 13;
-}
 
 struct cache_key cache_key(const struct cache *c, const char *name, size_t name_len, uint16_t qtype,
                            const struct msg_server *server)

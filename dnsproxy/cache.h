@@ -28,7 +28,7 @@ struct cache_key {
 /* One answer. The first members are the reader's to change. */
 struct cached {
     uint64_t recheck_ms; /* now_ms(): until then upstream is not asked again */
-    uint64_t told_ms;    /* when the log was told of hits the last time */
+    uint64_t told_ms;    /* when the log was told of hits the last time; 0: never */
     uint32_t hits;       /* since then */
     uint32_t endpoint;   /* index of the word that allows the name */
     uint64_t taught_s;   /* when the supervisor was told the addresses the last time */

@@ -28,6 +28,7 @@ struct slot {
 
 struct fold {
     size_t size, count_at;
+    fold_hash_cb *hash;
     fold_send_cb *send;
     void *arg;
     struct event *tick;
@@ -52,21 +53,11 @@ static void send_with_count(const struct fold *f, unsigned char *msg, uint32_t c
     memset(msg + f->count_at, 0, sizeof(count));
 }
 
-/* Murmur3's mixing: fast over words, and seeded, so that the jail cannot choose collisions. */
-static uint32_t hash(const struct fold *f, const unsigned char *msg)
+/* But for the count. */
+static bool same(const struct fold *f, const unsigned char *a, const unsigned char *b)
 {
-    uint32_t h = f->seed;
-    for (size_t i = 0; i + 4 <= f->size; i += 4) {
-        uint32_t k;
-        memcpy(&k, msg + i, sizeof(k));
-        k *= 0xcc9e2d51u;
-        k = k << 15 | k >> 17;
-        h ^= k * 0x1b873593u;
-        h = (h << 13 | h >> 19) * 5 + 0xe6546b64u;
-    }
-    h ^= h >> 16;
-    h *= 0x85ebca6bu;
-    return h ^ h >> 13;
+    size_t behind = f->count_at + sizeof(uint32_t);
+    return memcmp(a, b, f->count_at) == 0 && memcmp(a + behind, b + behind, f->size - behind) == 0;
 }
 
 static void count_up(uint32_t *count, uint32_t n)
@@ -77,7 +68,7 @@ static void count_up(uint32_t *count, uint32_t n)
 static uint32_t find(const struct fold *f, const unsigned char *msg, uint32_t h)
 {
     for (uint32_t i = f->buckets[h % BUCKETS]; i != NONE; i = f->slots[i].next)
-        if (f->slots[i].hash == h && memcmp(message(f, i), msg, f->size) == 0)
+        if (f->slots[i].hash == h && same(f, message(f, i), msg))
             return i;
     return NONE;
 }
@@ -101,6 +92,7 @@ static void insert(struct fold *f, const unsigned char *msg, uint32_t h, uint32_
                        .used = true};
     f->buckets[h % BUCKETS] = i;
     memcpy(message(f, i), msg, f->size);
+    memset(message(f, i) + f->count_at, 0, sizeof(count));
     if (rate_take(&f->rate, now_us())) {
         s->unsent = 0;
         s->sent = true;
@@ -111,15 +103,12 @@ static void insert(struct fold *f, const unsigned char *msg, uint32_t h, uint32_
 
 void fold_add(struct fold *f, const void *msg, uint32_t count)
 {
-    _Alignas(uint64_t) unsigned char key[FOLD_MSG_MAX];
-    memcpy(key, msg, f->size);
-    memset(key + f->count_at, 0, sizeof(uint32_t));
-    uint32_t h = hash(f, key);
-    uint32_t i = find(f, key, h);
+    uint32_t h = f->hash(f->seed, msg);
+    uint32_t i = find(f, msg, h);
     if (i != NONE) {
         count_up(&f->slots[i].unsent, count);
     } else if (f->free != NONE) {
-        insert(f, key, h, count);
+        insert(f, msg, h, count);
     } else {
         count_up(&f->others_count, count);
         start_tick(f);
@@ -190,13 +179,12 @@ void fold_flush(struct fold *f)
 }
 
 struct fold *fold_new(struct event_base *base, size_t size, size_t count_at, const void *others,
-                      fold_send_cb *send, void *arg)
+                      fold_hash_cb *hash, fold_send_cb *send, void *arg)
 {
-    if (size > FOLD_MSG_MAX || size % 4 != 0 || count_at + sizeof(uint32_t) > size)
-        die("fold: messages of %zu bytes", size);
     struct fold *f = xcalloc(1, sizeof(*f));
     f->size = size;
     f->count_at = count_at;
+    f->hash = hash;
     f->send = send;
     f->arg = arg;
     f->rate = rate_init(FOLD_PER_SECOND, now_us());

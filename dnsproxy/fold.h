@@ -15,12 +15,13 @@ struct fold;
 /* Sends msg; it is the callee's until it returns. */
 typedef void fold_send_cb(void *arg, const void *msg);
 
-/* size: of the messages, at most FOLD_MSG_MAX; a multiple of 4. count_at: offset of their uint32_t
- * count. others: a message (copied) that stands for all those that found no slot; its count is
- * filled in. */
-#define FOLD_MSG_MAX 2048
+/* Of what tells msg from most others, but not of its count. */
+typedef uint32_t fold_hash_cb(uint32_t seed, const void *msg);
+
+/* size: of the messages. count_at: offset of their uint32_t count. others: a message (copied) that
+ * stands for all those that found no slot; its count is filled in. */
 struct fold *fold_new(struct event_base *base, size_t size, size_t count_at, const void *others,
-                      fold_send_cb *send, void *arg);
+                      fold_hash_cb *hash, fold_send_cb *send, void *arg);
 void fold_free(struct fold *f);
 
 /* count events, at least 1. msg is all of the message, zeroed where nothing stands, its count

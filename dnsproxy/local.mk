@@ -2,7 +2,7 @@ noinst_LIBRARIES += dnsproxy/libdnsproxy.a
 dnsproxy_libdnsproxy_a_SOURCES = \
 	dnsproxy/dnsproxy.c dnsproxy/dnsproxy.h dnsproxy/calls.h dnsproxy/serve.c dnsproxy/server.c \
 	dnsproxy/query.c dnsproxy/query.h dnsproxy/answer.c dnsproxy/answer.h dnsproxy/upstream.c \
-	dnsproxy/udp.c dnsproxy/tcp.c dnsproxy/log.c dnsproxy/fold.c dnsproxy/fold.h dnsproxy/rate.h \
+	dnsproxy/udp.c dnsproxy/tcp.c dnsproxy/log.c dnsproxy/fold.c dnsproxy/fold.h dnsproxy/hash.h dnsproxy/rate.h \
 	dnsproxy/cache.c dnsproxy/cache.h dnsproxy/svcb.c dnsproxy/svcb.h dnsproxy/reverse.c dnsproxy/reverse.h \
 	dnsproxy/nflog.c dnsproxy/nflog.h dnsproxy/reject.c dnsproxy/reject.h \
 	dnsproxy/held.c dnsproxy/held.h dnsproxy/packet.c dnsproxy/packet.h dnsproxy/lookup.c \

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "dnsproxy/dnsproxy.h"
+#include "dnsproxy/hash.h"
 #include "src/net.h"
 #include "src/util.h"
 
@@ -35,7 +36,7 @@ static void send_message(void *arg, const void *msg)
     if (p->draining)
         send_draining(p, msg);
     else
-        (void)channel_send(p->channel, msg, -1);
+        (void)channel_send_soon(p->channel, msg);
 }
 
 static struct msg_log_resolve resolve_message(enum msg_decision decision, const char *name,
@@ -48,12 +49,26 @@ static struct msg_log_resolve resolve_message(enum msg_decision decision, const 
     return m;
 }
 
+/* Of the name as it is, and not of the room for one. */
+static uint32_t hash_resolve(uint32_t seed, const void *msg)
+{
+    const struct msg_log_resolve *m = msg;
+    return hash_words(seed ^ m->qtype, m->name, strlen(m->name));
+}
+
+static uint32_t hash_connect(uint32_t seed, const void *msg)
+{
+    const struct msg_log_connect *m = msg;
+    return hash_words(seed ^ (uint32_t)(m->port << 8 | m->protocol), m->address,
+                      sizeof(m->address));
+}
+
 static struct fold *open_resolve(struct dnsproxy *p, enum msg_decision decision)
 {
     struct msg_log_resolve others = resolve_message(decision, "*", 0, POLICY_INDEX_NONE,
                                                     "too many different names to log each");
     return fold_new(p->base, sizeof(others), offsetof(struct msg_log_resolve, count), &others,
-                    send_message, p);
+                    hash_resolve, send_message, p);
 }
 
 static void tell_hits(struct dnsproxy *p, struct cached *e)
@@ -76,7 +91,7 @@ static void on_dropped(void *arg, struct cached *e)
 void log_hit(struct dnsproxy *p, struct cached *e, uint64_t now)
 {
     e->hits++;
-    if (e->hits > 1 && now - e->told_ms < FOLD_WINDOW_MS)
+    if (e->told_ms != 0 && now - e->told_ms < FOLD_WINDOW_MS)
         return;
     e->told_ms = now;
     tell_hits(p, e);
@@ -91,7 +106,7 @@ void log_open(struct dnsproxy *p)
     p->allowed = open_resolve(p, MSG_ALLOW);
     p->denied = open_resolve(p, p->policy.dry_run ? MSG_WOULD_DENY : MSG_DENY);
     p->rejected = fold_new(p->base, sizeof(others), offsetof(struct msg_log_connect, count),
-                           &others, send_message, p);
+                           &others, hash_connect, send_message, p);
 }
 
 void log_close(struct dnsproxy *p)

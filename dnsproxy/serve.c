@@ -48,12 +48,21 @@ static void serve_drop(const struct client *c)
         tcp_reply(c->connection, NULL, 0);
 }
 
+/* No host name: it is written so that it can be read. */
+static void log_odd(struct dnsproxy *p, const struct query *q, const char *reason)
+{
+    UNINITIALIZED char text[QUERY_TEXT_SIZE];
+    query_text(q, text);
+    log_deny(p, text, q->qtype, reason, 1);
+}
+
 static void refuse(struct dnsproxy *p, const struct client *c, const struct query *q,
                    const char *reason)
 {
-    char text[QUERY_TEXT_SIZE];
-    query_text(q, text);
-    log_deny(p, text, q->qtype, reason, 1);
+    if (q->name[0])
+        log_deny(p, q->name, q->qtype, reason, 1);
+    else
+        log_odd(p, q, reason);
     serve_answer(p, c, q, query_is_of_musl(q) ? LDNS_RCODE_NXDOMAIN : LDNS_RCODE_REFUSED, NULL);
 }
 

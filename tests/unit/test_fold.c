@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #include "dnsproxy/fold.h"
+#include "dnsproxy/hash.h"
 #include "dnsproxy/rate.h"
 #include "src/util.h"
 
@@ -38,13 +39,18 @@ static void on_send(void *arg, const void *msg)
         f->others += f->last.count;
 }
 
+static uint32_t hash(uint32_t seed, const void *msg)
+{
+    return hash_words(seed, &((const struct note *)msg)->key, sizeof(uint32_t));
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
     struct note others = {.key = OTHERS};
     f->base = event_base_new();
-    f->fold =
-        fold_new(f->base, sizeof(struct note), offsetof(struct note, count), &others, on_send, f);
+    f->fold = fold_new(f->base, sizeof(struct note), offsetof(struct note, count), &others, hash,
+                       on_send, f);
     *state = f;
     return 0;
 }
