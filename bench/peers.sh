@@ -11,10 +11,12 @@ ORIGIN=198.51.100.10 HERE=203.0.113.129
 AUTHORITY=registry.example:8444 PLAIN=registry.example:8081
 declare -A peer_pid=() client_in=() client_out=()
 
+has_own_network() { [[ $(readlink /proc/self/ns/net) != "$(readlink "/proc/$1/ns/net")" ]]; }
+
 client_network() {
     unshare --net sleep infinity </dev/null &
     client_ns=$!
-    until_true test "$(readlink /proc/self/ns/net)" != "$(readlink "/proc/$client_ns/ns/net")"
+    until_true has_own_network "$client_ns"
     until_true ip link add host0 type veth peer name client0 netns "$client_ns"
     ip address add "$HERE/30" dev host0
     ip link set host0 up
