@@ -14,7 +14,7 @@ static const int dnsproxy_calls[] = {
     SYS_recvmmsg,    SYS_sendmmsg,  /* udp.c, channel.c */
     SYS_sendto,                     /* reject.c, log.c */
 #ifdef SYS_poll
-    SYS_poll, /* log.c, at the end */
+    SYS_poll, /* log.c, channel.c, at the end */
 #endif
     SYS_ppoll,       SYS_accept4,   SYS_getsockname,
     SYS_readv,       SYS_writev,    SYS_ioctl, /* tcp.c: libevent asks for FIONREAD */

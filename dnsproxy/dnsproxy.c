@@ -101,7 +101,7 @@ static void on_held(evutil_socket_t fd, short what, void *arg)
  * it belongs into the log is sent, if the supervisor still listens (log.c). */
 static void finish(struct dnsproxy *p, struct channel *c, bool answered)
 {
-    channel_flush(c);
+    channel_drain(c, DRAIN_MS);
     p->draining = true;
     for (int i = 0; i < DRAIN_ROUNDS; i++) {
         for (unsigned k = 0; k < ARRAY_LEN(p->udp); k++)

@@ -27,6 +27,8 @@ struct tcp_connection;
 struct udp;
 struct upstream;
 
+#define DRAIN_MS 1000 /* at the end, for room in the socket: a machine can be busy */
+
 struct dnsproxy {
     bool inherited[PROXY_FD_MAX + 1]; /* which descriptors are there */
     struct event_base *base;

@@ -15,8 +15,6 @@
 #include "src/net.h"
 #include "src/util.h"
 
-#define DRAIN_MS 1000 /* waiting for room in the socket: a machine can be busy */
-
 static void send_draining(struct dnsproxy *p, const void *msg)
 {
     for (int tries = 0; tries < 2 && !p->mute; tries++) {

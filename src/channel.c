@@ -19,6 +19,7 @@
 #include "src/channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -305,11 +306,9 @@ static bool try_later(struct channel *c, int err)
     }
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+/* As much of the queue as the socket takes. */
+static void send_queue(struct channel *c)
 {
-    (void)fd;
-    (void)what;
-    struct channel *c = arg;
     while (c->first) {
         struct queued *q = c->first;
         int err = transmit(c, q->data, q->len, q->fd);
@@ -326,6 +325,13 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
             (void)close(q->fd);
         free(q);
     }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    send_queue(arg);
 }
 
 /* Takes over fd, also on failure. */
@@ -390,6 +396,17 @@ void channel_flush(struct channel *c)
 {
     if (!c->dead && !c->broken && c->soon && c->soon->count > 0)
         send_soon(c);
+}
+
+void channel_drain(struct channel *c, int ms)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLOUT};
+    size_t before = SIZE_MAX;
+    channel_flush(c);
+    while (c->first && c->count < before && poll(&p, 1, ms) == 1 && p.revents & POLLOUT) {
+        before = c->count;
+        send_queue(c);
+    }
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *arg)

@@ -48,6 +48,9 @@ void channel_batch(struct channel *c, channel_first_cb *first);
 int channel_send_soon(struct channel *c, const void *m);
 /* Not at the end of this turn, but now. */
 void channel_flush(struct channel *c);
+/* The same, and all that waits for room in the socket: to a peer that reads nothing for ms, no
+ * more. The process may call poll. */
+void channel_drain(struct channel *c, int ms);
 
 /* Handles what has come already, at most CHANNEL_CATCH_UP messages, as if the loop had found them
  * now. Not from inside of a callback of this channel; the channel may be gone afterwards. */

@@ -128,6 +128,24 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("198.51.100.66"
     t_match "$err" 'deny connect 198\.51\.100\.66:999'
 done
 
+t_case 'and so is one behind a flood of questions, which the supervisor has not read yet'
+for i in 1 2 3 4 5; do
+    run cijail --fail-on-deny -e '*.wild.example' -- python3 -c 'import os, socket, struct
+server = [l.split()[1] for l in open("/etc/resolv.conf") if l.startswith("nameserver") and ":" not in l][0]
+s, last = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+s.connect((server, 53)); last.connect((server, 53)); last.settimeout(2)
+def question(name):
+    return struct.pack("!6H", 1, 256, 1, 0, 0, 0) + b"".join(bytes([len(x)]) + x.encode() for x in name.split(".")) + b"\0\0\1\0\1"
+for q in [question("a%d.%s.wild.example" % (i, "x" * 60)) for i in range(4000)]: s.send(q)
+for i in range(100): # one may find no room
+    last.send(question("secret.denied.example"))
+    try: last.recv(512)
+    except OSError: continue
+    os._exit(0)'
+    t_status 98
+    t_match "$err" 'deny resolve secret\.denied\.example'
+done
+
 t_case 'a flood of distinct denials is bounded, and does not stop the build'
 run cijail -- python3 -c 'import socket
 for i in range(20000):

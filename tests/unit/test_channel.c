@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "src/channel.h"
 #include "src/util.h"
@@ -394,6 +396,63 @@ static void test_queue_keeps_order(void **state)
     assert_int_equal(f->closed, 0);
 }
 
+/* The peer, a process of its own: reads slowly, up to a READY. 0 if n came before it, in order. */
+static int read_all(int fd, uint64_t n)
+{
+    union {
+        struct msg_head head;
+        struct msg_dialed dialed;
+    } m;
+    for (uint64_t next = 0;; next++) {
+        if (next % 100 == 0)
+            (void)usleep(1000);
+        if (!wait_readable(fd, 5000) || recv(fd, &m, sizeof(m), 0) < (ssize_t)sizeof(m.head))
+            return 1;
+        if (m.head.type == MSG_READY)
+            return next == n ? 0 : 2;
+        if (m.dialed.id != next)
+            return 3;
+    }
+}
+
+/* Nothing is lost of what waits, be it for the end of the turn or for room. */
+static void test_drain(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_dialed m = dialed();
+    struct msg_ready last = ready();
+    int status = -1;
+    channel_batch(f->c, NULL);
+    for (m.id = 0; m.id < 5000; m.id++)
+        assert_int_equal(channel_send_soon(f->c, &m), 0);
+    assert_true(channel_queued(f->c) > 0);
+    assert_int_equal(channel_send_soon(f->c, &last), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(read_all(f->peer, 5000));
+    channel_drain(f->c, 5000);
+    assert_int_equal(channel_queued(f->c), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* A peer that does not read is not waited for for ever, nor one that is gone. */
+static void test_drain_gives_up(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_dialed m = dialed();
+    while (channel_queued(f->c) == 0)
+        assert_int_equal(channel_send(f->c, &m, -1), 0);
+    channel_drain(f->c, 10);
+    assert_true(channel_queued(f->c) > 0);
+    (void)close(f->peer);
+    f->peer = -1;
+    channel_drain(f->c, 10);
+    assert_int_equal(f->closed, 0);
+    turn(f);
+    assert_int_equal(f->closed, 1);
+}
+
 static void test_queue_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -420,6 +479,8 @@ int main(void)
         T(test_last_words_in_batches),
         T(test_soon),
         T(test_soon_after_last_words),
+        T(test_drain),
+        T(test_drain_gives_up),
         T(test_allow),
         T(test_receives),
         T(test_receives_a_descriptor),
