@@ -28,7 +28,7 @@ struct cache_key {
 /* One answer. The first members are the reader's to change. */
 struct cached {
     uint64_t recheck_ms; /* now_ms(): until then upstream is not asked again */
-    uint64_t told_ms;    /* when the log was told of hits the last time; 0: never */
+    uint64_t told_ms;    /* when the log was told of it, or its hits, the last time */
     uint32_t hits;       /* since then */
     uint32_t endpoint;   /* index of the word that allows the name */
     uint64_t taught_s;   /* when the supervisor was told the addresses the last time */
@@ -51,7 +51,7 @@ typedef void cache_visit_cb(void *arg, struct cached *e);
 struct cache *cache_new(size_t max_bytes, cache_visit_cb *drop, void *arg);
 void cache_free(struct cache *c);
 
-/* The hash is seeded, so that the jail cannot choose collisions. */
+/* The hash is seeded (hash.h); names that collide under any seed were looked for, and not found. */
 struct cache_key cache_key(const struct cache *c, const char *name, size_t name_len, uint16_t qtype,
                            const struct msg_server *server);
 bool cache_key_equal(const struct cache_key *a, const struct cache_key *b);

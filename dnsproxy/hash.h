@@ -7,7 +7,9 @@
 #include <string.h>
 
 /* FNV-1a over bytes would be slower than all else of a cache hit: words, mixed as in Murmur3. h: a
- * random seed, so that the jail cannot choose collisions, or the hash of what comes before. */
+ * random seed, which makes collisions of names hard to choose, or the hash of what comes before. It
+ * is no keyed hash: of addresses and ports there are some that collide under any seed, so every
+ * table that goes by it is bounded, and compares in full. */
 static inline uint32_t hash_words(uint32_t h, const void *data, size_t len)
 {
     const unsigned char *p = data;

@@ -89,7 +89,7 @@ static void on_dropped(void *arg, struct cached *e)
 void log_hit(struct dnsproxy *p, struct cached *e, uint64_t now)
 {
     e->hits++;
-    if (e->told_ms != 0 && now - e->told_ms < FOLD_WINDOW_MS)
+    if (now - e->told_ms < FOLD_WINDOW_MS)
         return;
     e->told_ms = now;
     tell_hits(p, e);
