@@ -219,8 +219,34 @@ static void finish(struct session *s)
     exchange_free(x);
 }
 
+/* A client that expects 100 Continue and does not wait for it is made to. A server that refuses may
+ * leave the body unread, and take what came of it for the next request, which nobody has judged
+ * (RFC 9110, 10.1.1, forbids that). One that says nothing may not know the field: it gets the body
+ * after a time. */
+static bool awaits_word(const struct exchange *x)
+{
+    return x->expect_continue && !x->continued && x->request.bytes == 0 && !x->request.done;
+}
+
+static bool holds_body(const struct exchange *x)
+{
+    return awaits_word(x) && (x->status >= 300 || now_ms() < x->held_until);
+}
+
+/* There is a body to be sent when the time is up, though nothing may move till then. */
+static bool has_held_body(const struct exchange *x)
+{
+    return x->phase == EXCHANGE_ACTIVE && awaits_word(x) && x->status == 0 && x->held_until != 0 &&
+           buf_len(&x->session->in) > 0;
+}
+
 void exchange_timeout(struct exchange *x)
 {
+    if (has_held_body(x)) {
+        x->held_until = 0;
+        x->session->deadline = now_ms() + LIMIT_STALL_MS;
+        return;
+    }
     if (x->phase == EXCHANGE_DIALING)
         exchange_fail(x, 504, "no connection to %s in time", x->authority.host);
     else if (x->phase == EXCHANGE_HANDSHAKE)
@@ -250,6 +276,7 @@ static void become_active(struct exchange *x)
 {
     x->phase = EXCHANGE_ACTIVE;
     x->session->deadline = now_ms() + LIMIT_STALL_MS;
+    x->held_until = now_ms() + LIMIT_CONTINUE_MS;
 }
 
 static void dial(struct exchange *x)
@@ -450,7 +477,8 @@ static bool move_body(struct exchange *x)
     struct session *s = x->session;
     struct error e;
 
-    if (x->phase != EXCHANGE_ACTIVE || x->request.done || x->send_failed || !x->upstream)
+    if (x->phase != EXCHANGE_ACTIVE || x->request.done || x->send_failed || !x->upstream ||
+        holds_body(x))
         return false;
     if (buf_len(&s->in) > 0 && buf_len(&x->send) == 0 && !x->pinned)
         buf_reserve(&x->send, LIMIT_BUFFER);
@@ -578,6 +606,8 @@ void exchange_rest(struct exchange *x, bool moved)
 
     if ((moved && (x->phase == EXCHANGE_ACTIVE || upgraded)) || (s->eof && s->deadline > stall))
         s->deadline = stall;
+    if (has_held_body(x) && s->deadline > x->held_until)
+        s->deadline = x->held_until;
     if (!x->pinned)
         buf_tidy(&x->send);
     buf_tidy(&x->recv);

@@ -43,6 +43,8 @@ struct exchange {
     int minor;
     bool keep_alive; /* the client's connection may go on */
     bool expect_continue;
+    bool continued;      /* the server wants the body; until it says so that waits until: */
+    uint64_t held_until; /* 0: no longer */
     bool has_body;
     struct body request;
     char upgrade[HEAD_UPGRADE_SIZE]; /* the protocols that it offers */

@@ -33,6 +33,7 @@
 /* Times. */
 #define LIMIT_HEAD_MS 30000        /* a request head, from its first byte */
 #define LIMIT_IDLE_MS 120000       /* a client connection between requests */
+#define LIMIT_CONTINUE_MS 1000     /* a body that waits for 100 Continue; curl waits as long */
 #define LIMIT_SILENT_MS 1000       /* until a client is one that waits for its server to speak */
 #define LIMIT_DIAL_MS 150000       /* the dialer's answer */
 #define LIMIT_VIA_MS 90000         /* TLS with such a proxy, and its answer */

@@ -106,6 +106,7 @@ static bool put_head(struct exchange *x, const struct head_response *r, enum hea
 static void take_informational(struct exchange *x, const struct head_response *r, size_t len)
 {
     x->interim += len;
+    x->continued |= r->status == 100;
     if (r->status == 101)
         upgrade_begin(x, r);
     else if (++x->informational > LIMIT_INFORMATIONAL || x->interim > LIMIT_INTERIM_HEADS)

@@ -191,6 +191,64 @@ for what in lf fold interim cr fold-first; do
 done
 stop_server
 
+t_case 'a server that refuses before it has the body, and takes that for the next request, does not get it'
+cat >refuse.py <<'END'
+import socket, sys, threading
+def serve(s):
+    lines = s.makefile("rb")
+    while request := lines.readline():
+        fields = {}
+        while line := lines.readline().strip():
+            name, _, value = line.partition(b": ")
+            fields[name.lower()] = value
+        path = request.split()[1].decode()
+        if path == "/a/wants":
+            s.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if path != "/a/refuses": # /a/silent does not know the field
+            lines.read(int(fields.get(b"content-length", 0)))
+        print(path, flush=True)
+        s.sendall(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % (b"403 Forbidden" if path == "/a/refuses" else b"200 OK"))
+listener = socket.create_server(("192.0.2.10", int(sys.argv[1])))
+print("ready", flush=True)
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+END
+cat >hasty.py <<'END'
+import socket, sys, time
+from urllib.parse import urlsplit
+url = urlsplit(sys.argv[1])
+body = f"GET /b HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n"
+s = socket.create_connection((url.hostname, url.port))
+s.sendall(f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nExpect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+lines = s.makefile()
+while (line := lines.readline()).startswith("HTTP/1.1 100"):
+    lines.readline()
+print(line.split()[1])
+time.sleep(0.3) # for what must not come
+END
+port=$((port + 1))
+python3 refuse.py $port >refused 2>server.err </dev/null &
+server=$!
+until_true grep -qs ready refused || t_fail "no server: $(cat server.err)"
+url=http://192.0.2.10:$port
+seen=1
+hasty() { # PATH [COMMAND...]: $out: the status, and what the server took for a request
+    run "${@:2}" python3 hasty.py "$url$1"
+    out="$out $(tail -n +$((seen + 1)) refused | tr '\n' ,)"
+    seen=$(wc -l <refused)
+}
+hasty /a/refuses # outside
+t_eq "$out" '403 /a/refuses,/b,'
+hasty /a/refuses cijail -e "$url/a/" -- $unset_proxies
+t_eq "$out" '403 /a/refuses,'
+for path in wants silent; do
+    hasty /a/$path cijail -e "$url/a/" -- $unset_proxies
+    t_eq "$out" "200 /a/$path,"
+    t_under 5000
+done
+kill $server
+wait $server 2>/dev/null
+
 t_case 'a secret in a trailer, and in a field that goes on in another line'
 export TOKEN='ghp_9x/Sikrit+Value=7'
 start_server tls
