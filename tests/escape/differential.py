@@ -18,6 +18,7 @@ import re
 import socket
 import ssl
 import sys
+import time
 from urllib.parse import urlsplit
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -83,6 +84,9 @@ def exchange(data):
     return got
 
 
+LOGGED = 0.005  # seconds until an origin has written what it answered into its log, most likely
+
+
 def send(corpus, *origins):
     with open(corpus, encoding="latin-1") as f:
         requests = [line.rstrip("\n") for line in f if not line.startswith("# ")]
@@ -93,7 +97,8 @@ def send(corpus, *origins):
             statuses = re.findall(rb"HTTP/1\.1 (\d\d\d)|(<\w+>)", exchange(data))
             print(origin, number, *(b"".join(s).decode() for s in statuses))
             # What was answered may be written into a log a moment later, but not later than the next request is
-            # answered: so nothing comes on the wrong side of a mark.
+            # answered: so nothing comes on the wrong side of a mark. But Apache's threads may do so on a busy machine.
+            time.sleep(LOGGED)
             for path in b"/pause", b"/mark/%d" % number, b"/pause":
                 answer = exchange(b"GET http://%s%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
                                   % (origin.encode(), path, origin.encode()))
@@ -184,6 +189,7 @@ def send_h2(corpus, *origins):
         for number, text in enumerate(requests):
             request = as_fields(codecs.decode(text, "unicode_escape").encode("latin-1").replace(b"@", host), host)
             print(origin, number, tunnel.exchange(*request) if request else "-")
+            time.sleep(LOGGED)
             for path in b"/pause", b"/mark/%d" % number, b"/pause":
                 answer = tunnel.exchange(field(b":method", b"GET") + field(b":scheme", b"https")
                                          + field(b":authority", host) + field(b":path", path), b"")
