@@ -270,7 +270,7 @@ void secure_dialed(struct secure *s, const struct msg_tls_dialed *m, int fd)
         return;
     }
     if (fd < 0) {
-        server_failed(v, strerror(m->error ? m->error : EPROTO));
+        server_failed(v, strerror(m->error ? m->error : EMFILE));
         return;
     }
     v->connection = secure_connection_new(

@@ -397,7 +397,7 @@ void upstream_dialed(struct proxy *p, uint64_t id, int fd, int error, const char
         proxy_changed(p);
         return;
     }
-    int err = fd >= 0 ? error : error ? error : EPROTO;
+    int err = fd >= 0 ? error : error ? error : EMFILE; /* channel.h */
     int given = err ? -1 : steal_fd(&owned);
     if (o) {
         opening_dialed(o, given, err, text);

@@ -157,13 +157,14 @@ static const char *judge(const struct channel *c, const struct msghdr *h, size_t
     const struct msg_head *m = h->msg_iov->iov_base;
     if (h->msg_flags & MSG_TRUNC)
         return "a message is too long";
-    if (h->msg_flags & MSG_CTRUNC || fds > 1)
+    /* cut and none there: this process can have no more, so the callee gets none */
+    if ((h->msg_flags & MSG_CTRUNC && fds > 0) || fds > 1)
         return "a message carries more than one descriptor";
     if (msg_check(m, len) < 0)
         return "a message is malformed";
     if (!(c->types & (1u << m->type)))
         return "a message is of a type that may not be sent this way";
-    if (fds && !(c->fd_types & (1u << m->type)))
+    if ((fds || h->msg_flags & MSG_CTRUNC) && !(c->fd_types & (1u << m->type)))
         return "a message carries a descriptor that it may not carry";
     return NULL;
 }

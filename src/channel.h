@@ -15,7 +15,7 @@
 struct channel;
 
 /* A good message (msg_check passed, type in the set given to channel_new). fd is the descriptor
- * that came with it, or -1; the callee owns it. */
+ * that came with it, and the callee owns it; or -1, also if this process may open no more. */
 typedef void channel_message_cb(struct channel *c, const struct msg_head *m, int fd, void *arg);
 
 /* The channel is dead: the peer went away (reason NULL), or broke the protocol (reason says how).

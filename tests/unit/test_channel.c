@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -176,6 +177,35 @@ static void expect_at_peer(const struct fixture *f, enum msg_type type)
     } m;
     assert_true(recv(f->peer, &m, sizeof(m), 0) >= (ssize_t)sizeof(m.head));
     assert_int_equal(m.head.type, type);
+}
+
+/* It is told without one. */
+static void test_no_descriptor_left(void **state)
+{
+    struct fixture *f = *state;
+    struct msg_dialed d = dialed();
+    struct msg_ready r = ready();
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    peer_send(f, &d, sizeof(d), 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    turn(f);
+    assert_int_equal(f->messages, 1);
+    assert_int_equal(f->fd, -1);
+    assert_int_equal(f->closed, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    peer_send(f, &d, sizeof(d), 1); /* the twin */
+    turn(f);
+    assert_int_equal(f->messages, 2);
+    assert_true(f->fd >= 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    peer_send(f, &r, sizeof(r), 1); /* it may carry none */
+    turn(f);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(f->messages, 2);
+    assert_int_equal(f->closed, 1);
 }
 
 /* At the end of the turn, after what is more urgent; before what is sent at once later. */
@@ -477,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_last_words),
         T(test_last_words_in_batches),
+        T(test_no_descriptor_left),
         T(test_soon),
         T(test_soon_after_last_words),
         T(test_drain),
