@@ -133,8 +133,8 @@ struct udp *udp_new(struct dnsproxy *p, int fd);
 void udp_free(struct udp *u);
 void udp_read(struct udp *u); /* what is there, up to a bound */
 /* With other replies at the end of this turn of the loop. len: at most DNS_UDP_EDNS. */
-void udp_flush(struct udp *u); /* the replies that wait for the end of this turn */
 void udp_reply(const struct client *c, const uint8_t *data, size_t len);
+void udp_flush(struct udp *u); /* not at the end of this turn, but now */
 
 /* tcp.c: the descriptors listen, or are -1; they stay the caller's. */
 struct tcp *tcp_new(struct dnsproxy *p, int fd4, int fd6);

@@ -52,6 +52,7 @@ void rule_mark_is(struct nftnl_rule *r, uint32_t mark);
 /* Of TCP's FIN, SYN, RST and ACK the packet has SYN alone: it begins a connection. */
 void rule_begins_tcp(struct nftnl_rule *r);
 
+/* The packet has this mark from here on. */
 void rule_set_mark(struct nftnl_rule *r, uint32_t mark);
 
 /* The packet goes to the transparent socket at that address and port, or on to the next rule if
